@@ -1,0 +1,35 @@
+/**
+ * What a notebook kernel lends the library: the running cell's abort signal and its display channel. The kernel puts a
+ * `Host` on `globalThis` under `Symbol.for("phi3lab.host")`; elsewhere (a terminal, a script) there is none.
+ */
+
+/** Data by MIME type, as Jupyter's `display_data` carries it. */
+export type MimeBundle = Record<string, unknown>;
+
+export interface DisplayOptions {
+  /** Names the output, so that a later call with `update: true` replaces it in place. */
+  display_id?: string;
+  update?: boolean;
+  metadata?: Record<string, unknown>;
+}
+
+export interface Host {
+  /** Aborted when the user interrupts the running cell; undefined between cells. */
+  readonly signal?: AbortSignal;
+  display(data: MimeBundle, options?: DisplayOptions): void;
+}
+
+const key = Symbol.for("phi3lab.host");
+
+/** The notebook kernel around this process, or undefined in a script or a terminal. */
+export function host(): Host | undefined {
+  return (globalThis as Record<symbol, unknown>)[key] as Host | undefined;
+}
+
+/** Makes `host()` answer; for the kernel and for tests. */
+export function setHost(value: Host | undefined): void {
+  (globalThis as Record<symbol, unknown>)[key] = value;
+}
+
+/** The method by which an object shows itself in a notebook: `[Jupyter.display]()` gives a {@link MimeBundle}. */
+export const jupyterDisplay: unique symbol = Symbol.for("Jupyter.display") as never;

@@ -1,0 +1,163 @@
+/**
+ * The one file that loads the C++ addon and gives it types. Everything else in `src/` speaks to these interfaces.
+ *
+ * All work on a model runs on that model's own native thread, in the order of the calls; the promises resolve on the
+ * JavaScript thread. Every failure, an abort included, is an ordinary rejected `Error`.
+ */
+
+/** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
+export type WeightType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0" | "Q6_K";
+
+/** What the forward pass must know of a model; the names and units are transformers' `Phi3Config`. */
+export interface ModelConfig {
+  model_type: "phi3" | "llama";
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  head_dim: number;
+  vocab_size: number;
+  max_position_embeddings: number;
+  rms_norm_eps: number;
+  rope_theta: number;
+  /** Keys that a query sees, counting its own; null: all before it. */
+  sliding_window: number | null;
+  tie_word_embeddings: boolean;
+  bos_token_id: number | null;
+  eos_token_id: number[];
+  pad_token_id: number | null;
+}
+
+/**
+ * One tensor of a weight file. `name` is the file's own (`model.layers.0.self_attn.qkv_proj.weight`,
+ * `blk.0.attn_q.weight`); the native half knows which of them stand for which weight. `shape` is outermost first.
+ */
+export interface WeightEntry {
+  name: string;
+  type: WeightType;
+  shape: number[];
+  /** Index into {@link OpenOptions.files}. */
+  file: number;
+  /** Bytes from the file's start. */
+  offset: number;
+}
+
+/** Set once from JavaScript, read between layers by the native thread. */
+export interface AbortFlag {
+  abort(): void;
+  readonly aborted: boolean;
+}
+
+export interface OpenOptions {
+  config: ModelConfig;
+  files: string[];
+  weights: WeightEntry[];
+  device: "cpu" | "cuda";
+  /** The dtype of arithmetic and cache on a GPU; the CPU computes in float32 whatever this says. */
+  dtype: "auto" | "float32" | "bfloat16" | "float16";
+  /** CPU threads; default: as many as physical cores that the process may use. */
+  threads?: number;
+  /** Bytes of weights placed so far, of all; called on the JavaScript thread, at most some tens of times a second. */
+  onProgress?: (placed: number, total: number) => void;
+  abort?: AbortFlag;
+}
+
+/** A float32 array in the device's memory, row-major. Its memory is known to the garbage collector. */
+export interface NativeTensor {
+  readonly dims: number[];
+  readonly nbytes: number;
+  /** Copies `count` elements from element `start` on. Throws after `dispose`. */
+  read(start: number, count: number): Float32Array;
+  dispose(): void;
+}
+
+/** Keys and values of one sequence. */
+export interface NativeCache {
+  /** Positions held. */
+  readonly length: number;
+  /** Positions that fit: the model's context. */
+  readonly capacity: number;
+  /** Bytes committed. */
+  readonly nbytes: number;
+  /** Forgets every position from `length` on. */
+  truncate(length: number): void;
+  dispose(): void;
+}
+
+export interface ForwardOptions {
+  /** (T,), T ≥ 1. */
+  ids: Int32Array;
+  /** Appended to when given; without it, the T tokens are a sequence of their own. */
+  cache?: NativeCache;
+  /**
+   * Names of intermediates to keep, as transformers names the modules they come out of: `model.embed_tokens` (T, hidden);
+   * for each layer i, `model.layers.i.input_layernorm` (T, hidden), `….self_attn.qkv_proj` (T, (heads + 2·kv_heads)·head_dim),
+   * `….self_attn.rotary` (the same, q and k rotated), `….self_attn.attn_weights` (heads, T, positions),
+   * `….self_attn.context` (T, heads·head_dim), `….self_attn.o_proj` (T, hidden), `….post_attention_layernorm` (T, hidden),
+   * `….mlp.gate_up_proj` (T, 2·ffn), `….mlp.activation_fn` (T, ffn: up · silu(gate)), `….mlp.down_proj` (T, hidden),
+   * `model.layers.i` (T, hidden: the block's output); `model.norm` (T, hidden).
+   */
+  taps?: string[];
+  abort?: AbortFlag;
+}
+
+export interface ForwardResult {
+  /** (T, hidden), after the final norm. */
+  last_hidden_state: NativeTensor;
+  taps: Record<string, NativeTensor>;
+}
+
+export interface GreedyOptions {
+  /** The prompt, (T,), T ≥ 1; the whole of it, also when `cache` already holds a prefix. */
+  ids: Int32Array;
+  max_new_tokens: number;
+  /** No id of `eos_token_id` is chosen before so many. */
+  min_new_tokens: number;
+  eos_token_id: number[];
+  /** false: every position's keys and values are computed again at every step. */
+  use_cache: boolean;
+  /** Tokens of the prompt a pass; default: the backend's own choice. */
+  chunk?: number;
+  /** Called on the JavaScript thread, in order, as the tokens come. */
+  onToken?: (id: number, index: number) => void;
+  abort?: AbortFlag;
+}
+
+export interface GreedyResult {
+  /** The new tokens, the one that ended it included; those made before the abort when aborted. */
+  tokens: Int32Array;
+  /** From the start of the work to the first token, in milliseconds. */
+  prompt_ms: number;
+  /** Of each later token, in milliseconds: one fewer than `tokens`. */
+  token_ms: Float64Array;
+  aborted: boolean;
+}
+
+export interface NativeModel {
+  readonly device: "cpu" | "cuda";
+  createCache(): NativeCache;
+  forward(options: ForwardOptions): Promise<ForwardResult>;
+  /** Logits (rows, vocab) of `rows` rows of a (…, hidden) tensor from row `start` on. */
+  lmHead(hidden: NativeTensor, start: number, rows: number): Promise<NativeTensor>;
+  /** A tensor with these numbers; their count must be the product of `dims`. */
+  upload(data: Float32Array, dims: number[]): NativeTensor;
+  generateGreedy(options: GreedyOptions): Promise<GreedyResult>;
+  /** Bytes now held on the device. */
+  memory(): { weights: number; cache: number; workspace: number };
+  /** Waits for the work under way, then frees everything. Calls after it reject with a sentence. */
+  dispose(): Promise<void>;
+}
+
+export interface CpuInfo {
+  /** The code path in use, and all that this processor could take. */
+  path: "portable" | "avx2" | "avx512" | "neon";
+  paths: string[];
+  threads: number;
+}
+
+export interface Addon {
+  cpu(): CpuInfo;
+  open(options: OpenOptions): Promise<NativeModel>;
+  AbortFlag: new () => AbortFlag;
+}
