@@ -1,0 +1,5 @@
+/** Plots of what a model does; each shows itself in a notebook and saves itself. */
+export { Figure } from "./figure";
+export { type PlotNextTokenOptions, plotNextToken } from "./next_token";
+export { type LabelTokenizer, tokenLabel } from "./token_label";
+export { type PlotTimingsOptions, plotTimings, type Timings, type TimingsLike } from "./timings";

@@ -1,0 +1,27 @@
+/** A plot as one HTML page that carries plotly.js itself, so that it opens live without any network. */
+import { readFileSync } from "node:fs";
+
+/** Text inside a script element: nothing in it may end the element or start a comment. */
+const scriptSafe = (json: string): string => json.replace(/</g, "\\u003c").replace(/\u2028|\u2029/g, " ");
+
+/** The page's source; `data` and `layout` are plotly's. */
+export function page(data: object[], layout: Record<string, unknown>): string {
+  const plotly = readFileSync(require.resolve("plotly.js-dist/plotly.js"), "utf8").replace(/<\/script/gi, "<\\/script");
+  const figure = scriptSafe(JSON.stringify({ data, layout }));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>phi3lab</title>
+<script>${plotly}</script>
+<style>:root { color-scheme: light dark } body { font-family: sans-serif }</style>
+</head>
+<body>
+<div id="plot"></div>
+<script>const figure = ${figure};
+Plotly.newPlot("plot", figure.data, figure.layout, { displaylogo: false, responsive: true });</script>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,52 @@
+/** What a token looks like on a plot: its own text, with what cannot be seen made visible. */
+
+/** The part of a tokenizer that labels need; every tokenizer of this library has it. */
+export interface LabelTokenizer {
+  decode(ids: number[], options?: { skip_special_tokens?: boolean }): string;
+  convert_ids_to_tokens(ids: number[]): string[];
+}
+
+const visible: Record<string, string> = { " ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "\u00a0": "⍽" };
+
+/** Replaces white space and control characters by signs that can be seen: `" Paris\n"` is `␣Paris↵`. */
+export function makeVisible(text: string): string {
+  return text.replace(/[\p{White_Space}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
+    const code = char.codePointAt(0) as number;
+    // The joiners hold an emoji or a script's letters together: without them the text would be another one.
+    if (code === 0x200d || code === 0x200c) return char;
+    return visible[char] ?? (code < 0x20 ? String.fromCharCode(0x2400 + code) : `‹U+${code.toString(16).toUpperCase()}›`);
+  });
+}
+
+/**
+ * The label of one token. A decoder drops the space before a text's first token, so the token is decoded behind another
+ * and that one's text taken off. A token that is only part of a character is named as the vocabulary names it.
+ */
+export function tokenLabel(tokenizer: LabelTokenizer, id: number): string {
+  const name = tokenizer.convert_ids_to_tokens([id])[0] ?? `<${id}>`;
+  const keep = { skip_special_tokens: false };
+  const [anchor] = anchorOf(tokenizer);
+  const before = tokenizer.decode([anchor], keep);
+  const both = tokenizer.decode([anchor, id], keep);
+  const text = both.startsWith(before) ? both.slice(before.length) : tokenizer.decode([id], keep);
+  if (text === "" || text.includes("\ufffd")) return makeVisible(name);
+  return makeVisible(text);
+}
+
+const anchors = new WeakMap<LabelTokenizer, [number]>();
+
+/** A token of plain letters, which no decoder joins with what follows: the first such in the vocabulary. */
+function anchorOf(tokenizer: LabelTokenizer): [number] {
+  let anchor = anchors.get(tokenizer);
+  if (!anchor) {
+    let id = 0;
+    while (id < 2000 && !/^[A-Za-z]$/.test(tokenizer.convert_ids_to_tokens([id])[0] ?? "")) id++;
+    anchors.set(tokenizer, (anchor = [id < 2000 ? id : 0]));
+  }
+  return anchor;
+}
+
+/** Text for plotly, which reads tags and entities in labels: nothing in it is markup. */
+export function plotlyText(text: string): string {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
