@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle } from "../host";
 import { page } from "./page";
 import { png } from "./png";
+import { escapeXml } from "./svg";
 
 /** The three forms of one plot; made by the plot functions. */
 export interface FigureParts {
@@ -58,7 +59,8 @@ export class Figure {
         layout: this.layout,
         config: { displaylogo: false, responsive: true },
       },
-      "image/svg+xml": this.#svg,
+      // An image, not inline SVG or `image/svg+xml`: JupyterLab shows neither of those while a notebook is not trusted.
+      "text/html": `<img alt="${escapeXml(this.#text)}" src="data:image/svg+xml;base64,${Buffer.from(this.#svg).toString("base64")}"/>`,
       "text/plain": this.#text,
     };
   }

@@ -1,0 +1,287 @@
+/**
+ * A real JupyterLab in a real Chromium for tests: starts both with folders of their own, opens notebooks, runs cells, and
+ * reads what is on the screen.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+export const root = resolve(__dirname, "../..");
+const bin = join(root, ".venv", process.platform === "win32" ? "Scripts" : "bin");
+
+/** The system's Chromium or Chrome, or undefined; `PHI3LAB_CHROMIUM` names another. */
+export function findChromium(): string | undefined {
+  const known = [
+    process.env.PHI3LAB_CHROMIUM,
+    ...(process.env.PATH ?? "")
+      .split(delimiter)
+      .flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+  ];
+  return known.find((path) => path !== undefined && existsSync(path));
+}
+
+/** One output of a cell, as nbformat has it. */
+export interface Output {
+  output_type: string;
+  name?: string;
+  text?: string | string[];
+  data?: Record<string, unknown>;
+  ename?: string;
+  evalue?: string;
+  traceback?: string[];
+}
+
+/** All text of a cell's outputs: streams, plain texts and errors. */
+export function outputText(outputs: Output[]): string {
+  return outputs
+    .map((output) => {
+      const text = output.text ?? output.data?.["text/plain"] ?? [output.ename, output.evalue].join(": ");
+      return Array.isArray(text) ? text.join("") : String(text);
+    })
+    .join("\n");
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => done(port));
+    });
+  });
+}
+
+export interface LabOptions {
+  /** Served as the root; default: a new temporary folder. */
+  folder?: string;
+  /** Labextensions that are switched off, for example `jupyterlab-plotly`. */
+  disabledExtensions?: string[];
+}
+
+export class Lab {
+  private constructor(
+    readonly url: string,
+    readonly folder: string,
+    /** The folder above everything that this server reads and writes. */
+    readonly home: string,
+    private readonly server: ChildProcess,
+    private readonly browser: Browser,
+    private readonly log: string[],
+  ) {}
+
+  static async start(options: LabOptions = {}): Promise<Lab> {
+    const home = mkdtempSync(join(tmpdir(), "phi3lab-lab-"));
+    const folder = options.folder ?? join(home, "notebooks");
+    const config = join(home, "config");
+    for (const name of ["notebooks", "config/labconfig", "data", "runtime", "settings", "workspaces"])
+      mkdirSync(join(home, name), { recursive: true });
+    const quiet = { fetchNews: "false", checkForUpdates: false };
+    writeFileSync(
+      join(config, "labconfig", "default_setting_overrides.json"),
+      JSON.stringify({ "@jupyterlab/apputils-extension:notification": quiet }),
+    );
+    const disabled = Object.fromEntries((options.disabledExtensions ?? []).map((name) => [name, true]));
+    writeFileSync(join(config, "labconfig", "page_config.json"), JSON.stringify({ disabledExtensions: disabled }));
+    const port = await freePort();
+    const log: string[] = [];
+    const server = spawn(
+      join(bin, "jupyter"),
+      [
+        "lab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        `--port=${port}`,
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+        `--ServerApp.root_dir=${folder}`,
+        "--expose-app-in-browser",
+        "--LabApp.extension_manager=readonly",
+        "--ServerApp.terminals_enabled=False",
+        "--ServerApp.iopub_data_rate_limit=1e9",
+        "--ServerApp.iopub_msg_rate_limit=1e6",
+      ],
+      {
+        env: {
+          ...process.env,
+          PATH: `${bin}${delimiter}${process.env.PATH}`,
+          JUPYTER_CONFIG_DIR: config,
+          JUPYTER_DATA_DIR: join(home, "data"),
+          JUPYTER_RUNTIME_DIR: join(home, "runtime"),
+          JUPYTERLAB_SETTINGS_DIR: join(home, "settings"),
+          JUPYTERLAB_WORKSPACES_DIR: join(home, "workspaces"),
+        },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    for (const stream of [server.stdout, server.stderr]) stream.on("data", (data) => log.push(String(data)));
+    const url = `http://127.0.0.1:${port}`;
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const answer = await fetch(`${url}/api/status`).catch(() => undefined);
+      if (answer?.ok) break;
+      if (Date.now() > deadline || server.exitCode !== null)
+        throw new Error(`JupyterLab did not start:\n${log.join("")}`);
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    const browser = await chromium.launch({
+      executablePath: findChromium(),
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+    return new Lab(url, folder, home, server, browser, log);
+  }
+
+  /** Writes a notebook of code cells into the served folder. */
+  writeNotebook(name: string, sources: string[]): void {
+    const cells = sources.map((source, i) => ({
+      cell_type: "code",
+      id: `cell-${i}`,
+      metadata: {},
+      execution_count: null,
+      outputs: [],
+      source,
+    }));
+    const kernelspec = { name: "phi3lab", display_name: "TypeScript (phi3lab)", language: "typescript" };
+    writeFileSync(
+      join(this.folder, name),
+      JSON.stringify({ cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 }),
+    );
+  }
+
+  /** Opens a notebook in a new page and waits until its kernel answers. */
+  async open(name: string): Promise<NotebookPage> {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 1000 } });
+    const page = await context.newPage();
+    await page.goto(`${this.url}/lab/tree/${name}?reset`);
+    const notebook = new NotebookPage(page);
+    await notebook.ready();
+    return notebook;
+  }
+
+  /** The server's log so far. */
+  get serverLog(): string {
+    return this.log.join("");
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close();
+    const ended = new Promise((done) => this.server.once("exit", done));
+    this.server.kill("SIGINT");
+    this.server.kill("SIGTERM");
+    await ended;
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+/* The page's own objects, seen from inside the browser. */
+// biome-ignore lint/suspicious/noExplicitAny: JupyterLab's application object has no types here
+declare const jupyterapp: any;
+
+export class NotebookPage {
+  constructor(readonly page: Page) {}
+
+  /** Waits until the notebook is loaded and its kernel idle. */
+  async ready(): Promise<void> {
+    await this.page.waitForFunction(
+      () => {
+        if (typeof jupyterapp === "undefined") return false;
+        const widget = jupyterapp.shell.currentWidget;
+        return Boolean(widget?.context?.isReady && widget.sessionContext?.session?.kernel?.status === "idle");
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
+  }
+
+  /** Runs a command of JupyterLab's own. */
+  async command(name: string): Promise<unknown> {
+    return this.page.evaluate((id) => jupyterapp.commands.execute(id), name);
+  }
+
+  /** Runs every cell; true when none failed. */
+  async runAll(): Promise<boolean> {
+    return (await this.command("notebook:run-all-cells")) as boolean;
+  }
+
+  /** Makes one cell the active one. */
+  async select(index: number): Promise<void> {
+    await this.page.evaluate((i) => {
+      jupyterapp.shell.currentWidget.content.activeCellIndex = i;
+    }, index);
+  }
+
+  /** Runs the active cell alone. */
+  async run(index: number): Promise<unknown> {
+    await this.select(index);
+    return this.command("notebook:run-cell");
+  }
+
+  /** What every cell shows, by the notebook's own model. */
+  async outputs(): Promise<Output[][]> {
+    return this.page.evaluate(() =>
+      jupyterapp.shell.currentWidget.content.widgets.map(
+        (cell: { model: { outputs?: { toJSON(): unknown } } }) => cell.model.outputs?.toJSON() ?? [],
+      ),
+    ) as Promise<Output[][]>;
+  }
+
+  /** Sources of the cells, in their order. */
+  async sources(): Promise<string[]> {
+    return this.page.evaluate(() =>
+      jupyterapp.shell.currentWidget.content.widgets.map((cell: { model: { sharedModel: { source: string } } }) =>
+        cell.model.sharedModel.source,
+      ),
+    ) as Promise<string[]>;
+  }
+
+  /** The live or still plot of one cell, scrolled to and seen: its kind of renderer and its size on the screen. */
+  async plot(index: number): Promise<{ kind: "live" | "picture"; width: number; height: number }> {
+    const cell = this.page.locator(".jp-Notebook .jp-Cell").nth(index);
+    await this.scrollTo(index);
+    const shown = cell.locator("svg.main-svg, img.plot-img, .jp-RenderedSVG img, .jp-RenderedImage img, .jp-RenderedHTML img");
+    await shown.first().waitFor({ state: "visible", timeout: 30_000 });
+    const box = await shown.first().boundingBox();
+    assert(box, "the plot has a place on the screen");
+    const live = await cell.locator("svg.main-svg, img.plot-img").count();
+    return { kind: live > 0 ? "live" : "picture", width: box.width, height: box.height };
+  }
+
+  async scrollTo(index: number): Promise<void> {
+    await this.page.evaluate((i) => jupyterapp.shell.currentWidget.content.scrollToItem(i), index);
+    await this.page.waitForTimeout(500);
+  }
+
+  async restart(): Promise<void> {
+    const done = this.command("kernelmenu:restart");
+    await this.page.locator(".jp-Dialog .jp-mod-accept").click();
+    await done;
+    await this.ready();
+  }
+
+  async interrupt(): Promise<void> {
+    await this.command("kernelmenu:interrupt");
+  }
+
+  async save(): Promise<void> {
+    await this.command("docmanager:save");
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+}
