@@ -1,0 +1,136 @@
+/**
+ * Opens a model on disk for the native half: which files, which tensor lies where in them, and the configuration.
+ * Only headers are read; the native half maps the files. Every error is one sentence that names the file.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { isAbsolute, join, normalize, sep } from "node:path";
+import type { ModelConfig, OpenOptions, WeightEntry } from "../native";
+import { checkWeights } from "./check";
+import { readConfig, readJson } from "./config";
+import { WeightsError } from "./error";
+import { readGguf } from "./gguf";
+import { ggufConfig } from "./gguf_config";
+import { duplicateKey, readSafetensors } from "./safetensors";
+
+export { readConfig } from "./config";
+export { WeightsError } from "./error";
+
+/** What {@link openWeights} finds; a part of the native half's options. */
+export type OpenWeights = Pick<OpenOptions, "config" | "files" | "weights">;
+
+/** Called as each weight file's header has been read. */
+export interface OpenWeightsOptions {
+  onFile?: (done: number, total: number) => void;
+}
+
+/**
+ * Opens a folder with config.json and safetensors files, or one .gguf file.
+ *
+ * @param path A local path; ids of the hub are resolved before (`resolveModel`).
+ * @throws {WeightsError} when there is nothing, when something is damaged, foreign or not supported.
+ * @example const { config, files, weights } = await openWeights("/models/Phi-3-mini-4k-instruct");
+ */
+export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<OpenWeights> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new WeightsError(path, `There is no model at ${path}: neither a folder nor a file.`);
+  if (found.isDirectory()) return openFolder(path, options);
+  if (path.endsWith(".safetensors")) {
+    throw new WeightsError(path, `${path} is one file of a model; give the folder that also holds its config.json.`);
+  }
+  return openGguf(path, options);
+}
+
+async function openGguf(file: string, { onFile }: OpenWeightsOptions): Promise<OpenWeights> {
+  const gguf = await readGguf(file);
+  const config = ggufConfig(gguf);
+  const weights = gguf.tensors.map(({ name, type, shape, offset }) => ({ name, type, shape, file: 0, offset }));
+  checkWeights(file, config, weights, "gguf");
+  onFile?.(1, 1);
+  return { config, files: [file], weights };
+}
+
+async function openFolder(folder: string, options: OpenWeightsOptions): Promise<OpenWeights> {
+  const config: ModelConfig = await readConfig(folder);
+  const single = join(folder, "model.safetensors");
+  const index = join(folder, "model.safetensors.index.json");
+  let files: string[];
+  let weights: WeightEntry[];
+  let source = folder;
+  if (await isFile(single)) {
+    source = single;
+    files = [single];
+    weights = (await readSafetensors(single)).map((tensor) => ({ ...tensor, file: 0 }));
+    options.onFile?.(1, 1);
+  } else if (await isFile(index)) {
+    ({ files, weights } = await readShards(folder, index, options));
+  } else {
+    const message = `${folder} holds neither model.safetensors nor model.safetensors.index.json: expected a model's weights in safetensors (or give a .gguf file).`;
+    throw new WeightsError(folder, message);
+  }
+  checkWeights(source, config, weights, "transformers");
+  return { config, files, weights };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ?? false;
+}
+
+/**
+ * The shard files that an index names, each once, in order of name.
+ *
+ * @throws {WeightsError} when the index is damaged or names files outside its folder.
+ */
+export async function readIndex(index: string): Promise<{ files: string[]; map: Map<string, string> }> {
+  const fail = (what: string): never => {
+    throw new WeightsError(index, `${index} is damaged: ${what}; download it again.`);
+  };
+  const json = await readJson(index);
+  const map = json?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) return fail("it has no weight_map");
+  const twice = duplicateKey(await readFile(index, "utf8"));
+  if (twice !== undefined) fail(`it has ${twice} twice`);
+  for (const [tensor, file] of Object.entries(map)) {
+    const plain = typeof file === "string" && file !== "" && !isAbsolute(file) && !file.includes("\\");
+    if (!plain || normalize(file).split(sep).includes("..")) {
+      fail(`it says that ${JSON.stringify(tensor)} lies in ${JSON.stringify(file)}`);
+    }
+  }
+  const entries = new Map<string, string>(Object.entries(map as Record<string, string>));
+  if (entries.size === 0) fail("its weight_map is empty");
+  return { files: [...new Set(entries.values())].sort(), map: entries };
+}
+
+async function readShards(
+  folder: string,
+  index: string,
+  { onFile }: OpenWeightsOptions,
+): Promise<{ files: string[]; weights: WeightEntry[] }> {
+  const { files, map } = await readIndex(index);
+  const missing: string[] = [];
+  for (const file of files) if (!(await isFile(join(folder, file)))) missing.push(file);
+  if (missing.length > 0) {
+    const message = `${folder} lacks ${missing.join(", ")}, which ${index} names: download the model again, or copy the missing file there.`;
+    throw new WeightsError(join(folder, missing[0] as string), message);
+  }
+  const weights: WeightEntry[] = [];
+  for (const [number, file] of files.entries()) {
+    const shard = join(folder, file);
+    for (const tensor of await readSafetensors(shard)) {
+      if (map.get(tensor.name) !== file) {
+        const message = `${shard} holds the tensor ${tensor.name}, which ${index} does not place there: the files belong to different models.`;
+        throw new WeightsError(shard, message);
+      }
+      map.delete(tensor.name);
+      weights.push({ ...tensor, file: number });
+    }
+    onFile?.(number + 1, files.length);
+  }
+  for (const [tensor, file] of map) {
+    // Old Llama checkpoints index buffers that safetensors' reader leaves out on purpose.
+    if (tensor.endsWith(".rotary_emb.inv_freq")) continue;
+    const message = `${join(folder, file)} lacks the tensor ${tensor}, which ${index} places there: the files belong to different models.`;
+    throw new WeightsError(join(folder, file), message);
+  }
+  return { files: files.map((file) => join(folder, file)), weights };
+}
