@@ -1,0 +1,90 @@
+/** Finds the programs that set-up needs from the machine: Python, npm, a C++ compiler. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, basename, join } from "node:path";
+import { problems } from "./problem.mjs";
+
+const windows = process.platform === "win32";
+
+function probe(command, args, options = {}) {
+  return spawnSync(command, args, { encoding: "utf8", timeout: 60_000, windowsHide: true, ...options });
+}
+
+const question =
+  "import sys, importlib.util as u; print(sys.executable, sys.version.split()[0], " +
+  "all(u.find_spec(m) for m in ('venv', 'ensurepip')), sep='\\n')";
+
+/** One candidate's path, version and whether it has venv; undefined when it does not run. */
+function askPython([command, ...args]) {
+  const { status, stdout } = probe(command, [...args, "-c", question]);
+  if (status !== 0) return undefined;
+  const [path, version, venv] = stdout.trim().split(/\r?\n/);
+  const [major, minor] = version.split(".").map(Number);
+  return { path, version, recent: major === 3 && minor >= 10, venv: venv === "True" };
+}
+
+/**
+ * A Python that serves: `PHI3LAB_PYTHON`, or the first on PATH that is recent and has its venv module.
+ * Throws what is missing.
+ */
+export function findPython() {
+  const named = process.env.PHI3LAB_PYTHON;
+  const minors = [15, 14, 13, 12, 11, 10];
+  const candidates = named
+    ? [[named]]
+    : [["python3"], ["python"], ...(windows ? [["py", "-3"]] : []), ...minors.map((minor) => [`python3.${minor}`])];
+  let best;
+  for (const candidate of candidates) {
+    const found = askPython(candidate);
+    if (found === undefined) continue;
+    if (found.recent && found.venv) return found;
+    if (best === undefined || (found.recent && !best.recent)) best = found;
+  }
+  if (best?.recent) throw problems.venv(best.path, best.version);
+  if (best) throw problems.python(`${best.path} is Python ${best.version}`);
+  throw problems.python(named ? `PHI3LAB_PYTHON=${named} does not run` : undefined);
+}
+
+/** How to run npm: the command and its first arguments. */
+export function findNpm() {
+  const beside = dirname(process.execPath);
+  const scripts = [
+    basename(process.env.npm_execpath ?? "") === "npm-cli.js" ? process.env.npm_execpath : undefined,
+    join(beside, "node_modules/npm/bin/npm-cli.js"),
+    join(beside, "../lib/node_modules/npm/bin/npm-cli.js"),
+    join(beside, "../share/nodejs/npm/bin/npm-cli.js"),
+  ];
+  const script = scripts.find((path) => path && existsSync(path));
+  if (script) return [process.execPath, script];
+  if (!windows && probe("npm", ["--version"]).status === 0) return ["npm"];
+  throw problems.npm();
+}
+
+// What the addon's sources ask of a compiler, small: C++20 and the standard library's headers.
+const sample = "#include <span>\n#include <thread>\nint main() { return static_cast<int>(std::span<int>().size()); }\n";
+
+/** Throws when no compiler on this machine can build the addon. */
+export function checkCompiler() {
+  if (windows) return checkVisualStudio();
+  const named = process.env.CXX;
+  const candidates = named ? [named] : ["c++", "g++", "clang++"];
+  let reason;
+  for (const candidate of candidates) {
+    const [command, ...args] = candidate.split(" ");
+    const { error, status, stderr } = probe(command, [...args, "-std=c++20", "-fsyntax-only", "-x", "c++", "-"], {
+      input: sample,
+    });
+    if (status === 0) return;
+    if (error === undefined) reason ??= `${candidate} cannot compile C++20: ${stderr.trim().split("\n")[0]}`;
+    else if (named) reason ??= `CXX=${named} does not run`;
+  }
+  throw problems.compiler(reason);
+}
+
+function checkVisualStudio() {
+  const programs = process.env["ProgramFiles(x86)"] ?? "C:\\Program Files (x86)";
+  const finder = join(programs, "Microsoft Visual Studio", "Installer", "vswhere.exe");
+  const part = "Microsoft.VisualStudio.Component.VC.Tools.*";
+  const { stdout } = probe(finder, ["-products", "*", "-requires", part, "-property", "installationPath"]);
+  if (!stdout?.trim()) throw problems.compiler();
+}
