@@ -1,0 +1,172 @@
+/**
+ * tslab's TypeScript compiler, seen through a wrapper that gives cells what tslab's own settings lack: packages with
+ * `exports` resolve, `phi3lab` and `tslab` are known in any folder, Node's types are always there, `for await` may stand at
+ * the top level, and source maps tell where a line of JavaScript came from.
+ *
+ * The wrapper takes the compiler's place in Node's module cache, so it must be installed before tslab's converter loads.
+ */
+import { SourceMap } from "node:module";
+import { dirname, join } from "node:path";
+import type * as TypeScript from "@tslab/typescript-for-tslab";
+import type { PositionMap } from "./engine";
+import { GLOBALS_DECLARATION } from "./globals";
+
+/** What the wrapper notes down while a cell is converted. */
+export interface Notes {
+  /** Source map of TypeScript to JavaScript, and of that to CommonJS. */
+  typescriptMap?: string;
+  commonjsMap?: string;
+  /** A `for await` stands at the top level of the cell. */
+  forAwait: boolean;
+}
+
+/** Where the compiler finds the declarations of the packages that every cell may import. */
+export interface KnownPackages {
+  /** Name to the path of a `.d.ts` file. */
+  [name: string]: string;
+}
+
+type Compiler = typeof TypeScript;
+/** A function of the fork that its declarations leave out. */
+interface ForkExtras {
+  getPreEmitDiagnosticsOfFiles(program: unknown, files: unknown): readonly TypeScript.Diagnostic[];
+}
+
+/** "'for await' loops are only allowed within async functions and at the top levels of modules", and its two siblings. */
+const FOR_AWAIT_CODES = new Set([1103, 1431, 1432]);
+const SOURCE_MAP_COMMENT = /\n?\/\/# sourceMappingURL=\S*\s*$/;
+const GLOBALS_FILE = join(__dirname, "__phi3lab_globals__.d.ts").replaceAll("\\", "/");
+
+/** Puts the wrapper in the compiler's place; what it notes goes into `notes()`. */
+export function installCompiler(packages: KnownPackages, notes: () => Notes): Compiler {
+  const path = require.resolve("@tslab/typescript-for-tslab", { paths: [dirname(require.resolve("tslab/package.json"))] });
+  const ts = require(path) as Compiler & ForkExtras;
+  const replaced: Record<string, unknown> = {
+    createWatchCompilerHost: (
+      roots: string[],
+      options: TypeScript.CompilerOptions,
+      sys: TypeScript.System,
+      _createProgram: unknown,
+      ...rest: []
+    ) => {
+      addGlobalsFile(sys);
+      const improved = improveOptions(ts, options, packages);
+      return ts.createWatchCompilerHost([...roots, GLOBALS_FILE], improved, sys, createProgram(ts, notes), ...rest);
+    },
+    createWatchProgram: (host: never) => {
+      const watch = ts.createWatchProgram(host) as unknown as TypeScript.WatchOfFilesAndCompilerOptions<never>;
+      const update = watch.updateRootFileNames;
+      watch.updateRootFileNames = (names) => update([...names, GLOBALS_FILE]);
+      return watch;
+    },
+    transpileModule: (input: string, options: TypeScript.TranspileOptions) => {
+      const compilerOptions = { ...options.compilerOptions, sourceMap: true };
+      const result = ts.transpileModule(input, { ...options, compilerOptions });
+      notes().commonjsMap = result.sourceMapText;
+      return { ...result, outputText: result.outputText.replace(SOURCE_MAP_COMMENT, "\n") };
+    },
+    getPreEmitDiagnosticsOfFiles: (program: unknown, files: unknown) =>
+      ts.getPreEmitDiagnosticsOfFiles(program, files).filter((diagnostic) => {
+        const forAwait = FOR_AWAIT_CODES.has(diagnostic.code) && isAtTopLevel(ts, diagnostic);
+        if (forAwait) {
+          notes().forAwait = true;
+        }
+        return !forAwait;
+      }),
+  };
+  // The compiler's exports are getters that cannot be redefined, so its place is taken by a copy.
+  const descriptors: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(ts);
+  for (const [name, value] of Object.entries(replaced)) {
+    descriptors[name] = { value, enumerable: true, writable: true, configurable: true };
+  }
+  const wrapper = Object.defineProperties({}, descriptors) as Compiler;
+  (require.cache[path] as NodeJS.Module).exports = wrapper;
+  return wrapper;
+}
+
+/** From a place in the CommonJS output to the cell's text. `linesBefore`: lines that tslab puts before the text. */
+export function positionMap(notes: Notes, linesBefore: number): PositionMap | undefined {
+  if (notes.typescriptMap === undefined || notes.commonjsMap === undefined) {
+    return undefined;
+  }
+  const { typescriptMap, commonjsMap } = notes;
+  let maps: { inner: SourceMap; outer: SourceMap } | undefined;
+  return (line, column) => {
+    maps ??= { inner: new SourceMap(JSON.parse(typescriptMap)), outer: new SourceMap(JSON.parse(commonjsMap)) };
+    const middle = maps.outer.findEntry(line, column);
+    if (!("originalLine" in middle)) {
+      return undefined;
+    }
+    const source = maps.inner.findEntry(middle.originalLine, middle.originalColumn);
+    if (!("originalLine" in source) || source.originalLine < linesBefore) {
+      return undefined;
+    }
+    return { line: source.originalLine - linesBefore, column: source.originalColumn };
+  };
+}
+
+function improveOptions(
+  ts: Compiler,
+  options: TypeScript.CompilerOptions,
+  packages: KnownPackages,
+): TypeScript.CompilerOptions {
+  const paths = Object.fromEntries(Object.entries(packages).map(([name, file]) => [name, [file]]));
+  return {
+    ...options,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    lib: ["lib.es2023.d.ts"],
+    paths,
+    types: ["node"],
+    typeRoots: [nodeTypes(), ...(options.typeRoots ?? [])],
+    sourceMap: true,
+  };
+}
+
+/** The folder that holds the types of Node: ours, or else tslab's. */
+function nodeTypes(): string {
+  const places = [__dirname, dirname(require.resolve("tslab/package.json"))];
+  return dirname(dirname(require.resolve("@types/node/package.json", { paths: places }))).replaceAll("\\", "/");
+}
+
+/** Makes the compiler read the declarations of the globals from a file that does not exist. */
+function addGlobalsFile(sys: TypeScript.System): void {
+  const { readFile, fileExists, watchFile } = sys;
+  sys.readFile = (path, encoding) => (path === GLOBALS_FILE ? GLOBALS_DECLARATION : readFile(path, encoding));
+  sys.fileExists = (path) => path === GLOBALS_FILE || fileExists(path);
+  sys.watchFile = (path, ...rest) =>
+    path === GLOBALS_FILE ? { close: () => undefined } : (watchFile as NonNullable<typeof watchFile>)(path, ...rest);
+}
+
+/** Programs whose `emit` hands the source map over instead of writing it. */
+function createProgram(ts: Compiler, notes: () => Notes): TypeScript.CreateProgram<TypeScript.BuilderProgram> {
+  return (...args) => {
+    const program = ts.createEmitAndSemanticDiagnosticsBuilderProgram(...(args as [never, never]));
+    const emit = program.emit.bind(program);
+    program.emit = (file, writeFile, ...rest) => {
+      const write: TypeScript.WriteFileCallback = (name, text, ...more) => {
+        if (!name.endsWith(".map")) {
+          writeFile?.(name, text.replace(SOURCE_MAP_COMMENT, "\n"), ...more);
+        } else if (name.endsWith("__tslab__.js.map")) {
+          notes().typescriptMap = text;
+        }
+      };
+      return emit(file, write, ...rest);
+    };
+    return program;
+  };
+}
+
+/** True when no function stands between the diagnostic's place and the file. */
+function isAtTopLevel(ts: Compiler, diagnostic: TypeScript.Diagnostic): boolean {
+  const find = (node: TypeScript.Node): boolean => {
+    const start = diagnostic.start ?? 0;
+    let inner = true;
+    ts.forEachChild(node, (child) => {
+      if (child.pos <= start && start < child.end) {
+        inner = !ts.isFunctionLike(child) && !ts.isClassStaticBlockDeclaration(child) && find(child);
+      }
+    });
+    return inner;
+  };
+  return diagnostic.file !== undefined && find(diagnostic.file);
+}

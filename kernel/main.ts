@@ -1,0 +1,97 @@
+/**
+ * The Jupyter kernel: `node [flags] dist/kernel/main.js CONNECTION_FILE`, as `kernelspec.json` has it.
+ *
+ * The sockets open first, in a thread of their own, and answer kernel_info while the compiler loads; cells that come
+ * meanwhile wait.
+ */
+import { readFileSync } from "node:fs";
+import { manifest } from "./engine/packages";
+import { TslabEngine } from "./engine/tslab";
+import type { Connection } from "./protocol/link";
+import { PROTOCOL_VERSION } from "./protocol/message";
+import { Wire } from "./protocol/wire";
+import { currentCell } from "./session/cell";
+import { ErrorReporter, isInterrupt } from "./session/errors";
+import { installGlobals, installTslabDisplay } from "./session/globals";
+import { Questions } from "./session/input";
+import { magicContext } from "./session/magics";
+import { Runner } from "./session/runner";
+import { Session } from "./session/session";
+
+/** What kernel_info_reply says. */
+const kernelInfo = {
+  status: "ok",
+  protocol_version: PROTOCOL_VERSION,
+  implementation: "phi3lab",
+  implementation_version: manifest.version,
+  language_info: {
+    name: "typescript",
+    version: "5.0.4",
+    mimetype: "application/typescript",
+    file_extension: ".ts",
+    pygments_lexer: "typescript",
+    codemirror_mode: { name: "javascript", typescript: true, mode: "typescript" },
+    nbconvert_exporter: "script",
+  },
+  banner: `phi3lab ${manifest.version}: TypeScript 5.0.4 on Node.js ${process.versions.node}`,
+  help_links: [{ text: "TypeScript", url: "https://www.typescriptlang.org/docs/" }],
+  debugger: false,
+};
+
+function readConnection(path: string | undefined): Connection {
+  if (path === undefined) {
+    throw new Error("Expected the path of a connection file: node dist/kernel/main.js CONNECTION_FILE");
+  }
+  return JSON.parse(readFileSync(path, "utf8")) as Connection;
+}
+
+function start(): void {
+  const reallyExit = process.exit.bind(process);
+  let closing = false;
+  const close = (code: number): void => {
+    if (!closing) {
+      closing = true;
+      void wire.close().then(() => reallyExit(code));
+    }
+  };
+  const wire: Wire = new Wire(readConnection(process.argv[2]), kernelInfo, {
+    request: (request) => session.receive(request),
+    interrupt: () => session.interrupt(),
+    kick: () => session.kick(),
+    input: (serial, value) => questions.answer(serial, value),
+    exit: () => close(0),
+  });
+  const engine = new TslabEngine((work) => wire.guard(work));
+  const reporter = new ErrorReporter();
+  const runner = new Runner(engine, reporter);
+  const questions = new Questions(wire);
+  const session: Session = new Session({
+    wire,
+    engine,
+    runner,
+    reporter,
+    runCell: (cell, code) => magicContext(cell, runner, questions).evaluate(code),
+  });
+  installGlobals(questions.ask);
+
+  const printLate = (title: string) => (error: unknown) => {
+    if (!isInterrupt(error)) {
+      currentCell()?.write("stderr", `${title}\n${reporter.report(error).traceback.join("\n")}\n`);
+    }
+  };
+  process.on("uncaughtException", printLate("Uncaught error:"));
+  process.on("unhandledRejection", printLate("Unhandled promise rejection:"));
+  process.on("SIGINT", () => session.interrupt());
+  process.on("SIGTERM", () => close(0));
+  process.on("SIGHUP", () => close(0));
+  wire.ready.then(
+    // The compiler is loaded before it is needed, and tslab's display functions with it.
+    () => engine.isComplete("").then(installTslabDisplay),
+    (error: unknown) => {
+      process.stderr.write(`${String(error)}\n`);
+      reallyExit(1);
+    },
+  );
+}
+
+start();

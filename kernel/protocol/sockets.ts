@@ -1,0 +1,322 @@
+/**
+ * The worker thread that owns the five sockets, so that heartbeat, kernel_info, interrupt, shutdown and stdin answer while
+ * a cell blocks the main thread. It verifies and parses what comes in, passes requests on in order, signs and sends what
+ * goes out, and ends the process when its parent has died or its main thread no longer answers.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import * as zmq from "zeromq";
+import { Shared, type Request, type ToMain, type ToWorker, type WorkerStart } from "./link";
+import { Codec, type Message } from "./message";
+import { Outbox } from "./outbox";
+import { stopMainThread } from "./stopper";
+
+type Channel = "shell" | "control";
+
+/** What is remembered of a request until its reply, and of the last ones for late output. */
+interface Known {
+  message: Message;
+  channel: Channel;
+  /** JSON of the header. */
+  header: string;
+  /** For as long as the main thread may not have seen it. */
+  request?: Request;
+}
+
+/** Requests remembered; output of still older ones is shown under the last. */
+const REMEMBERED = 4_096;
+/** Messages that wait in a client's pipe before the outbox holds the rest back. */
+const PIPE_MESSAGES = 64;
+/** How long a main thread may take to act on an interrupt before its JavaScript is stopped, in milliseconds. */
+const OBEY_MS = 150;
+/** How long a main thread may take to end before the process is killed, in milliseconds. */
+const END_MS = 3_000;
+/** Between two looks at the parent process, in milliseconds. */
+const PARENT_MS = 1_000;
+
+const port = parentPort as NonNullable<typeof parentPort>;
+const { connection, shared, kernelInfo, parent } = workerData as WorkerStart;
+const codec = new Codec(connection.key, connection.signature_scheme);
+const sockets = {
+  shell: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
+  control: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
+  stdin: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
+  iopub: new zmq.Publisher({ noDrop: true, sendTimeout: 0, sendHighWaterMark: PIPE_MESSAGES, linger: 500 }),
+  heartbeat: new zmq.Reply({ linger: 0 }),
+};
+const outboxes = {
+  shell: new Outbox(codec, sockets.shell, shared),
+  control: new Outbox(codec, sockets.control, shared),
+  stdin: new Outbox(codec, sockets.stdin, shared),
+  iopub: new Outbox(codec, sockets.iopub, shared),
+};
+const known = new Map<number, Known>();
+let lastSerial = 0;
+let interrupts = 0;
+let interrupting: Promise<void> | undefined;
+/** The request whose cell waits for a line of text. */
+let asking: { serial: number; header: string } | undefined;
+let ending = false;
+
+function toMain(message: ToMain): void {
+  port.postMessage(message);
+}
+
+function publish(header: string, msg_type: string, content: string, size = 0, metadata?: string): void {
+  outboxes.iopub.push({ identities: [msg_type], msg_type, parent: header, content, metadata }, size);
+}
+
+function status(header: string, state: "busy" | "idle" | "starting"): void {
+  publish(header, "status", JSON.stringify({ execution_state: state }));
+}
+
+function reply(entry: Known, msg_type: string, content: string): void {
+  const { identities } = entry.message;
+  outboxes[entry.channel].push({ identities, msg_type, parent: entry.header, content });
+}
+
+/** The idle that follows a reply; a client that joins late must still see that a cell is running. */
+function idle(header: string): void {
+  status(header, "idle");
+  const running = known.get(Atomics.load(shared, Shared.Running));
+  if (running && running.header !== header) {
+    status(running.header, "busy");
+  }
+}
+
+/** Answers what needs no main thread; everything else goes there, in order. */
+function receive(channel: Channel, message: Message): void {
+  const header = JSON.stringify(message.header);
+  const entry: Known = { message, channel, header };
+  switch (message.header.msg_type) {
+    case "kernel_info_request":
+      status(header, "busy");
+      reply(entry, "kernel_info_reply", kernelInfo);
+      idle(header);
+      return;
+    case "interrupt_request":
+      status(header, "busy");
+      interrupt();
+      reply(entry, "interrupt_reply", '{"status":"ok"}');
+      idle(header);
+      return;
+    case "shutdown_request": {
+      status(header, "busy");
+      const content = JSON.stringify({ status: "ok", restart: message.content.restart === true });
+      reply(entry, "shutdown_reply", content);
+      publish(header, "shutdown_reply", content);
+      status(header, "idle");
+      void end();
+      return;
+    }
+  }
+  lastSerial += 1;
+  const { msg_type, msg_id } = message.header;
+  entry.request = { type: "request", serial: lastSerial, msg_type, msg_id, content: message.content };
+  known.set(lastSerial, entry);
+  if (known.size > REMEMBERED) {
+    forgetOldest();
+  }
+  if (msg_type !== "execute_request") {
+    status(header, "busy");
+  }
+  toMain(entry.request);
+}
+
+/** Drops the oldest answered request; one that still waits for its reply stays. */
+function forgetOldest(): void {
+  for (const [serial, entry] of known) {
+    if (entry.request === undefined) {
+      known.delete(serial);
+      return;
+    }
+  }
+}
+
+function parentOf(serial: number): string {
+  return known.get(serial)?.header ?? known.get(lastSerial)?.header ?? "{}";
+}
+
+function onMain(message: ToWorker): void {
+  if (Array.isArray(message)) {
+    outboxes.iopub.write(parentOf(message[0]), message[1], message[2]);
+    return;
+  }
+  switch (message.type) {
+    case "publish":
+      publish(parentOf(message.serial), message.msg_type, message.content, message.content.length, message.metadata);
+      return;
+    case "reply": {
+      const entry = known.get(message.serial);
+      if (entry?.request === undefined) {
+        return;
+      }
+      entry.request = undefined;
+      if (message.msg_type !== "") {
+        reply(entry, message.msg_type, message.content);
+      }
+      idle(entry.header);
+      return;
+    }
+    case "input": {
+      const entry = known.get(message.serial);
+      if (entry) {
+        asking = { serial: message.serial, header: entry.header };
+        const { identities } = entry.message;
+        outboxes.stdin.push({
+          identities,
+          msg_type: "input_request",
+          parent: entry.header,
+          content: message.content,
+        });
+      }
+      return;
+    }
+    case "mark":
+      toMain(message);
+      return;
+    case "exit":
+      void closeAll().then(() => toMain({ type: "exit" }));
+      return;
+  }
+}
+
+/**
+ * Both steps of an interrupt: the cell's signal first, then force, again and again until the main thread has acted. Also
+ * between cells, where a timer's callback may hang; an idle main thread answers at once.
+ */
+function interrupt(): void {
+  interrupts += 1;
+  toMain({ type: "interrupt", number: interrupts });
+  interrupting ??= force(Atomics.load(shared, Shared.Running)).finally(() => {
+    interrupting = undefined;
+  });
+}
+
+async function force(serial: number): Promise<void> {
+  const done = (): boolean =>
+    Atomics.load(shared, Shared.Interrupted) >= interrupts || Atomics.load(shared, Shared.Running) !== serial;
+  let stopped = false;
+  while (!done()) {
+    await sleep(OBEY_MS);
+    if (!done() && (await stopMainThread(shared, serial))) {
+      stopped = true;
+      repeat();
+      toMain({ type: "interrupt", number: interrupts });
+    }
+  }
+  if (stopped) {
+    await sleep(OBEY_MS);
+    repeat();
+    toMain({ type: "kick" });
+  }
+}
+
+/** A stop may have hit the taking in of a message: what the main thread has not confirmed is sent again. */
+function repeat(): void {
+  const received = Atomics.load(shared, Shared.Received);
+  for (const [serial, entry] of known) {
+    if (serial > received && entry.request) {
+      toMain(entry.request);
+    }
+  }
+}
+
+/** Asks the main thread to end, and makes sure that the process does. */
+async function end(): Promise<void> {
+  if (ending) {
+    return;
+  }
+  ending = true;
+  toMain({ type: "exit" });
+  await sleep(OBEY_MS);
+  if (Atomics.load(shared, Shared.Running) !== 0) {
+    interrupt();
+    await interrupting;
+    toMain({ type: "exit" });
+  }
+  await sleep(END_MS);
+  process.kill(process.pid, "SIGKILL");
+}
+
+async function closeAll(): Promise<void> {
+  await Promise.all(Object.values(outboxes).map((outbox) => outbox.drain(1_000)));
+  for (const socket of Object.values(sockets)) {
+    socket.close();
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function readRequests(channel: Channel): Promise<void> {
+  for await (const frames of sockets[channel]) {
+    const message = codec.open(frames);
+    if (message && !ending) {
+      receive(channel, message);
+    }
+  }
+}
+
+async function readInput(): Promise<void> {
+  for await (const frames of sockets.stdin) {
+    const message = codec.open(frames);
+    if (message?.header.msg_type === "input_reply" && asking) {
+      const value = message.content.value;
+      toMain({ type: "input", serial: asking.serial, value: typeof value === "string" ? value : "" });
+      asking = undefined;
+    }
+  }
+}
+
+async function beat(): Promise<void> {
+  for await (const frames of sockets.heartbeat) {
+    await sockets.heartbeat.send(frames);
+  }
+}
+
+function address(channelPort: number): string {
+  const { transport, ip } = connection;
+  return transport === "ipc" ? `ipc://${ip}-${channelPort}` : `tcp://${ip}:${channelPort}`;
+}
+
+/** True while the process that started the kernel lives. */
+function parentLives(): boolean {
+  return process.platform === "win32" ? exists(parent) : process.ppid === parent;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function main(): Promise<void> {
+  port.on("message", onMain);
+  await Promise.all([
+    sockets.heartbeat.bind(address(connection.hb_port)),
+    sockets.iopub.bind(address(connection.iopub_port)),
+    sockets.stdin.bind(address(connection.stdin_port)),
+    sockets.control.bind(address(connection.control_port)),
+    sockets.shell.bind(address(connection.shell_port)),
+  ]);
+  status("{}", "starting");
+  for (const reading of [readRequests("shell"), readRequests("control"), readInput(), beat()]) {
+    reading.catch((error: unknown) => toMain({ type: "failed", message: String(error) }));
+  }
+  if (parent > 1) {
+    setInterval(() => {
+      if (!parentLives()) {
+        void end();
+      }
+    }, PARENT_MS);
+  }
+  toMain({ type: "ready" });
+}
+
+main().catch((error: unknown) => {
+  toMain({ type: "failed", message: `Cannot open the sockets of the connection file: ${String(error)}` });
+});

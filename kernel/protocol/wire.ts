@@ -1,0 +1,192 @@
+/**
+ * The main thread's end of the link to the socket worker: requests come in as events, output and replies go out in order.
+ *
+ * Sending never waits for the event loop, so a loop that never yields still shows what it prints. When more than 64 MB of
+ * output wait in the worker, the writer waits until there is room.
+ */
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { type Connection, type Request, Shared, type ToMain, type ToWorker, type WorkerStart } from "./link";
+
+/** Characters of output that may wait in the worker. */
+const ROOM = 64 * 1024 * 1024;
+/** Longest sleep at a time of a writer that waits for room, in milliseconds: an interrupt must get through. */
+const NAP_MS = 50;
+
+/** What the kernel does with what comes in. Every handler runs on a fresh stack of the event loop. */
+export interface WireHandlers {
+  request(request: Request): void;
+  /** The user wants the running cell to end; to be answered by `acknowledge` once it has. May come repeatedly. */
+  interrupt(): void;
+  /** JavaScript was stopped by force: whatever of the kernel's own may have been hit must go on. */
+  kick(): void;
+  input(serial: number, value: string): void;
+  exit(): void;
+}
+
+/** The kernel's connection to its clients. */
+export class Wire {
+  readonly #shared = new Int32Array(new SharedArrayBuffer(Shared.Size * Int32Array.BYTES_PER_ELEMENT));
+  readonly #worker: Worker;
+  readonly #handlers: WireHandlers;
+  readonly #marks = new Map<number, () => void>();
+  #lastMark = 0;
+  #lastInterrupt = 0;
+  #closed: (() => void) | undefined;
+  /** Settles when the sockets are open; rejects with a sentence when they cannot be. */
+  readonly ready: Promise<void>;
+
+  constructor(connection: Connection, kernelInfo: Record<string, unknown>, handlers: WireHandlers) {
+    this.#handlers = handlers;
+    const workerData: WorkerStart = {
+      connection,
+      shared: this.#shared,
+      kernelInfo: JSON.stringify(kernelInfo),
+      parent: process.ppid,
+    };
+    this.#worker = new Worker(join(__dirname, "sockets.js"), { workerData, stdout: false, stderr: false });
+    this.ready = new Promise((resolve, reject) => {
+      this.#worker.on("message", (message: ToMain) => {
+        if (message.type === "ready") {
+          resolve();
+        } else if (message.type === "failed") {
+          reject(new Error(message.message));
+        } else {
+          this.#receive(message);
+        }
+      });
+      this.#worker.on("error", reject);
+    });
+  }
+
+  /** Appends text to a stream of request `serial`; waits while too much is unsent. */
+  write(serial: number, stream: "stdout" | "stderr", text: string): void {
+    this.#reserve(text.length);
+    this.#send([serial, stream, text]);
+  }
+
+  /** Publishes a message on iopub for request `serial`. Throws when the content is no JSON. */
+  publish(serial: number, msg_type: string, content: unknown, metadata?: Record<string, unknown>): void {
+    const text = toJson(content);
+    this.#reserve(text.length);
+    this.#send({ type: "publish", serial, msg_type, content: text, metadata: metadata && toJson(metadata) });
+  }
+
+  /** Answers request `serial` on the channel it came from, and publishes `idle` for it. Only the first answer counts. */
+  reply(serial: number, msg_type: string, content: Record<string, unknown>): void {
+    this.#send({ type: "reply", serial, msg_type, content: toJson(content) });
+  }
+
+  /** Publishes `idle` for a request that has no reply. */
+  ignore(serial: number): void {
+    this.#send({ type: "reply", serial, msg_type: "", content: "" });
+  }
+
+  /** Asks the client of request `serial` for a line of text. */
+  ask(serial: number, content: { prompt: string; password: boolean }): void {
+    this.#send({ type: "input", serial, content: toJson(content) });
+  }
+
+  /** Settles when every request that had reached the kernel before this call has been handed to `request`. */
+  mark(): Promise<void> {
+    this.#lastMark += 1;
+    const number = this.#lastMark;
+    this.#send({ type: "mark", number });
+    return new Promise((resolve) => {
+      this.#marks.set(number, resolve);
+    });
+  }
+
+  /** Says whose user code runs from now on; 0: none. */
+  setRunning(serial: number): void {
+    Atomics.store(this.#shared, Shared.Running, serial);
+  }
+
+  /** Says that nothing of what the last interrupt meant still runs. */
+  acknowledge(): void {
+    Atomics.store(this.#shared, Shared.Interrupted, this.#lastInterrupt);
+  }
+
+  /** Runs the kernel's own `work`, which no interrupt may tear apart. */
+  guard<T>(work: () => T): T {
+    const before = Atomics.exchange(this.#shared, Shared.Guarded, 1);
+    while (Atomics.load(this.#shared, Shared.Stopping) === 1) {
+      Atomics.wait(this.#shared, Shared.Stopping, 1, NAP_MS);
+    }
+    try {
+      return work();
+    } finally {
+      Atomics.store(this.#shared, Shared.Guarded, before);
+    }
+  }
+
+  /** Sends what waits, closes the sockets and ends the worker. */
+  async close(): Promise<void> {
+    this.#send({ type: "exit" });
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+    });
+    await this.#worker.terminate();
+  }
+
+  #receive(message: Exclude<ToMain, { type: "ready" | "failed" }>): void {
+    // Guarded work is synchronous, so at the bottom of the stack there is none; a stop may have left the mark behind.
+    Atomics.store(this.#shared, Shared.Guarded, 0);
+    switch (message.type) {
+      case "request":
+        // In order and once: after a forced interrupt the worker repeats what it cannot know to have arrived.
+        if (message.serial === Atomics.load(this.#shared, Shared.Received) + 1) {
+          this.#handlers.request(message);
+          Atomics.store(this.#shared, Shared.Received, message.serial);
+        }
+        return;
+      case "interrupt":
+        this.#lastInterrupt = message.number;
+        this.#handlers.interrupt();
+        return;
+      case "kick":
+        this.#handlers.kick();
+        return;
+      case "input":
+        this.#handlers.input(message.serial, message.value);
+        return;
+      case "mark":
+        this.#marks.get(message.number)?.();
+        this.#marks.delete(message.number);
+        return;
+      case "exit":
+        if (this.#closed) {
+          this.#closed();
+        } else {
+          this.#handlers.exit();
+        }
+        return;
+    }
+  }
+
+  #reserve(size: number): void {
+    for (;;) {
+      const pending = Atomics.load(this.#shared, Shared.Pending);
+      if (pending <= ROOM) {
+        break;
+      }
+      Atomics.wait(this.#shared, Shared.Pending, pending, NAP_MS);
+    }
+    Atomics.add(this.#shared, Shared.Pending, size);
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+}
+
+/** JSON of `value` without lone surrogates, which Python clients cannot encode. */
+function toJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!/\\ud[89a-f]/.test(text)) {
+    return text;
+  }
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "string" ? (inner as string & { toWellFormed(): string }).toWellFormed() : inner,
+  );
+}

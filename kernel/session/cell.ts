@@ -1,0 +1,147 @@
+/**
+ * A running cell: whose request it is, its abort signal, and where its output goes. Code finds its cell through an
+ * AsyncLocalStorage, so that a timer set in one cell still prints below that cell while another one runs.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { StringDecoder } from "node:string_decoder";
+import type { MimeBundle } from "../../src/host";
+import type { Wire } from "../protocol/wire";
+
+export type Stream = "stdout" | "stderr";
+
+/** Why the signal of an interrupted cell aborted; what the cell ends with. */
+export class KeyboardInterrupt extends Error {
+  override name = "KeyboardInterrupt";
+
+  constructor() {
+    super("The cell was interrupted.");
+  }
+}
+
+/** Output kept back by a magic such as `%%capture`. */
+export interface Capture {
+  stdout: string;
+  stderr: string;
+  outputs: MimeBundle[];
+}
+
+/** What a display carries besides its data. */
+export interface ShowOptions {
+  display_id?: string;
+  update?: boolean;
+  metadata?: Record<string, unknown>;
+}
+
+const storage = new AsyncLocalStorage<Cell>();
+let last: Cell | undefined;
+
+/** The cell that the running code belongs to; code without one belongs to the last cell. */
+export function currentCell(): Cell | undefined {
+  return storage.getStore() ?? last;
+}
+
+export interface CellOptions {
+  serial: number;
+  /** Number shown beside the cell. */
+  count: number;
+  silent: boolean;
+  allowStdin: boolean;
+}
+
+/** One execute request. */
+export class Cell implements CellOptions {
+  readonly serial: number;
+  readonly count: number;
+  readonly silent: boolean;
+  readonly allowStdin: boolean;
+  /** Displays whose objects have not shown themselves yet; the cell ends after them. */
+  readonly pending = new Set<Promise<unknown>>();
+  /** Ended by the user: its timers never fire again. */
+  interrupted = false;
+  /** No longer the running one. */
+  ended = false;
+  readonly #wire: Wire;
+  readonly #controller = new AbortController();
+  readonly #captures: Capture[] = [];
+  readonly #decoders: Record<Stream, StringDecoder> = {
+    stdout: new StringDecoder("utf8"),
+    stderr: new StringDecoder("utf8"),
+  };
+
+  constructor(wire: Wire, options: CellOptions) {
+    this.#wire = wire;
+    this.serial = options.serial;
+    this.count = options.count;
+    this.silent = options.silent;
+    this.allowStdin = options.allowStdin;
+    last = this;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Runs `work` and all that it starts as part of this cell. */
+  run<T>(work: () => T): T {
+    return storage.run(this, work);
+  }
+
+  /** The user wants the cell to end. */
+  interrupt(): void {
+    this.interrupted = true;
+    this.#controller.abort(new KeyboardInterrupt());
+  }
+
+  /** Appends to a stream; bytes may stop in the middle of a character. */
+  write(stream: Stream, data: string | Uint8Array): void {
+    const text = typeof data === "string" ? data : this.#decoders[stream].write(Buffer.from(data));
+    if (text === "") {
+      return;
+    }
+    const capture = this.#captures.at(-1);
+    if (capture) {
+      capture[stream] += text;
+    } else {
+      this.#wire.write(this.serial, stream, text);
+    }
+  }
+
+  /** Shows data, or shows it in the place of an earlier display. */
+  show(data: MimeBundle, options: ShowOptions = {}): void {
+    const capture = this.#captures.at(-1);
+    if (capture) {
+      capture.outputs.push(data);
+      return;
+    }
+    const transient = options.display_id === undefined ? {} : { display_id: options.display_id };
+    const content = { data, metadata: options.metadata ?? {}, transient };
+    this.#wire.publish(this.serial, options.update ? "update_display_data" : "display_data", content);
+  }
+
+  /** Clears what the cell has shown. */
+  clear(wait: boolean): void {
+    if (this.#captures.length === 0) {
+      this.#wire.publish(this.serial, "clear_output", { wait });
+    }
+  }
+
+  /** Runs `run` and keeps what it prints and shows. */
+  async capture<T>(run: () => Promise<T>): Promise<Capture & { value: T }> {
+    const capture: Capture = { stdout: "", stderr: "", outputs: [] };
+    this.#captures.push(capture);
+    try {
+      const value = await run();
+      await this.settleDisplays();
+      return { ...capture, value };
+    } finally {
+      this.#captures.splice(this.#captures.indexOf(capture), 1);
+    }
+  }
+
+  /** Settles when everything displayed so far has shown itself. */
+  async settleDisplays(): Promise<void> {
+    while (this.pending.size > 0) {
+      await Promise.allSettled(this.pending);
+    }
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * The requests of clients, answered: cells one after another, everything else as it comes.
+ *
+ * A forced interrupt unwinds whatever JavaScript runs and drops what was about to, so nothing here waits for a cell by
+ * awaiting it: a cell reports its end by `settle`, the interrupt reports it too, and the first one counts.
+ */
+import type { Engine } from "../engine/engine";
+import type { Request } from "../protocol/link";
+import type { Wire } from "../protocol/wire";
+import { Cell, KeyboardInterrupt } from "./cell";
+import { toBundle } from "./display";
+import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
+import { History } from "./history";
+import type { Runner } from "./runner";
+import { toCursor, toOffset } from "./text";
+
+/** How a cell ended. */
+interface Outcome {
+  error?: unknown;
+  userExpressions?: Record<string, unknown>;
+}
+
+/** A cell under way. */
+interface Running {
+  request: Request;
+  cell: Cell;
+  setOutput?: (text: string) => void;
+  /** When the user's interrupt came. */
+  interruptedAt?: number;
+  outcome?: Outcome;
+  finished: boolean;
+}
+
+/** Runs a cell's text, magics included. */
+export type RunCell = (cell: Cell, code: string) => Promise<unknown>;
+
+export interface SessionOptions {
+  wire: Wire;
+  engine: Engine;
+  runner: Runner;
+  reporter: ErrorReporter;
+  runCell: RunCell;
+}
+
+/** How long an interrupted cell may take to end by itself, in milliseconds. */
+const GRACE_MS = 60;
+
+/** One kernel session. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #wire: Wire;
+  readonly #queue: Request[] = [];
+  readonly #history = new History();
+  /** The timers that no cell's interrupt reaches. */
+  readonly #setTimeout = setTimeout;
+  readonly #setImmediate = setImmediate;
+  #running: Running | undefined;
+  #count = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#wire = options.wire;
+  }
+
+  /** Takes a request in; answers later. */
+  receive(request: Request): void {
+    if (request.msg_type === "execute_request") {
+      this.#queue.push(request);
+      this.#setImmediate(() => this.#next());
+      return;
+    }
+    this.#answer(request).catch((error: unknown) => {
+      const { ename, evalue, traceback } = this.#options.reporter.report(error);
+      this.#wire.reply(request.serial, replyType(request), { status: "error", ename, evalue, traceback });
+    });
+  }
+
+  /** Ends the running cell. May be called again while it has not ended. */
+  interrupt(): void {
+    const running = this.#running;
+    if (running === undefined || running.outcome !== undefined) {
+      this.#wire.acknowledge();
+      this.kick();
+      return;
+    }
+    const now = performance.now();
+    if (running.interruptedAt === undefined) {
+      running.interruptedAt = now;
+      this.#setTimeout(() => this.#settle(running, { error: new KeyboardInterrupt() }), GRACE_MS);
+      running.cell.interrupt();
+    } else if (now - running.interruptedAt > GRACE_MS) {
+      this.#settle(running, { error: new KeyboardInterrupt() });
+    }
+  }
+
+  /** Goes on with what a forced interrupt may have torn apart. */
+  kick(): void {
+    if (this.#running?.outcome !== undefined) {
+      this.#finish(this.#running);
+    }
+    this.#next();
+  }
+
+  /** Starts the first queued cell when none runs. */
+  #next(): void {
+    if (this.#running !== undefined) {
+      return;
+    }
+    const request = this.#queue.shift();
+    if (request === undefined) {
+      return;
+    }
+    const { content, serial } = request;
+    const silent = content.silent === true;
+    const stored = !silent && content.store_history !== false;
+    this.#count += stored ? 1 : 0;
+    const code = typeof content.code === "string" ? content.code : "";
+    const cell = new Cell(this.#wire, {
+      serial,
+      silent,
+      count: this.#count,
+      allowStdin: content.allow_stdin !== false,
+    });
+    const running: Running = { request, cell, finished: false };
+    this.#running = running;
+    this.#wire.publish(serial, "status", { execution_state: "busy" });
+    if (!silent) {
+      this.#wire.publish(serial, "execute_input", { code, execution_count: this.#count });
+    }
+    if (stored) {
+      running.setOutput = this.#history.add(this.#count, code);
+    }
+    this.#wire.setRunning(serial);
+    cell.run(() => {
+      this.#run(running, code).then(
+        (outcome) => this.#settle(running, outcome),
+        (error: unknown) => this.#settle(running, { error }),
+      );
+    });
+  }
+
+  async #run(running: Running, code: string): Promise<Outcome> {
+    const { cell, request } = running;
+    const value = await this.#options.runCell(cell, code);
+    if (value !== undefined && !cell.silent) {
+      const data = await toBundle(value, cell);
+      this.#wire.publish(cell.serial, "execute_result", { execution_count: cell.count, data, metadata: {} });
+      running.setOutput?.(String(data["text/plain"]));
+    }
+    await cell.settleDisplays();
+    return { userExpressions: await this.#userExpressions(cell, request.content.user_expressions) };
+  }
+
+  async #userExpressions(cell: Cell, expressions: unknown): Promise<Record<string, unknown>> {
+    const answers: Record<string, unknown> = {};
+    for (const [name, expression] of Object.entries((expressions ?? {}) as Record<string, unknown>)) {
+      try {
+        const value = await this.#options.runner.run(cell, String(expression));
+        answers[name] = { status: "ok", data: await toBundle(value, cell), metadata: {} };
+      } catch (error) {
+        answers[name] = { status: "error", ...this.#options.reporter.report(error) };
+      }
+    }
+    return answers;
+  }
+
+  /** The first end of a cell counts: its own, or the interrupt's. */
+  #settle(running: Running, outcome: Outcome): void {
+    if (running.outcome !== undefined) {
+      return;
+    }
+    const interrupted = running.interruptedAt !== undefined && "error" in outcome;
+    running.outcome = interrupted ? { error: new KeyboardInterrupt() } : outcome;
+    if (interrupted || ("error" in outcome && isInterrupt(outcome.error))) {
+      running.cell.interrupted = true;
+    }
+    running.cell.ended = true;
+    this.#wire.setRunning(0);
+    this.#wire.acknowledge();
+    if (!("error" in outcome)) {
+      this.#finish(running);
+      return;
+    }
+    // The mark goes first, so that a request made because of the error is not aborted with those that were there before.
+    void this.#wire.mark().then(() => this.#finish(running));
+    const content = this.#options.reporter.report(running.outcome.error);
+    this.#wire.publish(running.cell.serial, "error", content);
+    running.outcome.error = content;
+  }
+
+  /** Answers the cell and, after an error, aborts the requests that came before it was known. */
+  #finish(running: Running): void {
+    if (running.finished || running.outcome === undefined) {
+      return;
+    }
+    running.finished = true;
+    const { cell, request, outcome } = running;
+    const { serial, count } = cell;
+    if ("error" in outcome) {
+      const content = outcome.error as ErrorContent;
+      this.#wire.reply(serial, "execute_reply", { status: "error", execution_count: count, payload: [], ...content });
+      if (request.content.stop_on_error !== false) {
+        this.#abort(this.#queue.splice(0));
+      }
+    } else {
+      const user_expressions = outcome.userExpressions ?? {};
+      this.#wire.reply(serial, "execute_reply", { status: "ok", execution_count: count, payload: [], user_expressions });
+    }
+    this.#running = undefined;
+    this.#setImmediate(() => this.#next());
+  }
+
+  #abort(requests: Request[]): void {
+    for (const { serial } of requests) {
+      this.#wire.publish(serial, "status", { execution_state: "busy" });
+      this.#wire.reply(serial, "execute_reply", { status: "aborted", execution_count: this.#count });
+    }
+  }
+
+  async #answer(request: Request): Promise<void> {
+    const { content, serial } = request;
+    const { engine } = this.#options;
+    const code = typeof content.code === "string" ? content.code : "";
+    const cursor = typeof content.cursor_pos === "number" ? content.cursor_pos : [...code].length;
+    switch (request.msg_type) {
+      case "complete_request": {
+        const { start, end, matches } = await engine.complete(code, toOffset(code, cursor));
+        const cursors = { cursor_start: toCursor(code, start), cursor_end: toCursor(code, end) };
+        const types = matches.map(({ text, type }) => ({
+          text,
+          type,
+          start: cursors.cursor_start,
+          end: cursors.cursor_end,
+        }));
+        this.#wire.reply(serial, "complete_reply", {
+          status: "ok",
+          matches: matches.map(({ text }) => text),
+          ...cursors,
+          metadata: { _jupyter_types_experimental: types },
+        });
+        return;
+      }
+      case "inspect_request": {
+        const text = await engine.inspect(code, toOffset(code, cursor));
+        const data = text === undefined ? {} : { "text/plain": text };
+        this.#wire.reply(serial, "inspect_reply", { status: "ok", found: text !== undefined, data, metadata: {} });
+        return;
+      }
+      case "is_complete_request":
+        this.#wire.reply(serial, "is_complete_reply", { ...(await engine.isComplete(code)) });
+        return;
+      case "history_request":
+        this.#wire.reply(serial, "history_reply", this.#history.answer(content));
+        return;
+      case "comm_info_request":
+        this.#wire.reply(serial, "comm_info_reply", { status: "ok", comms: {} });
+        return;
+      case "comm_open": // No target is registered here; the protocol answers with a close.
+        this.#wire.publish(serial, "comm_close", { comm_id: content.comm_id, data: {} });
+        this.#wire.ignore(serial);
+        return;
+      default:
+        this.#wire.ignore(serial);
+    }
+  }
+}
+
+function replyType(request: Request): string {
+  return request.msg_type.replace(/_request$/, "_reply");
+}
