@@ -1,0 +1,46 @@
+/** Options objects checked by name: an option that does not exist is an error that names the nearest one. */
+
+/**
+ * @param given The caller's options; undefined is none.
+ * @param known The names that exist.
+ * @param where The function's name as the user wrote it, for the message.
+ * @throws {TypeError} when `given` is no object or has an unknown name.
+ * @example checkOptions({ max_new_token: 5 }, ["max_new_tokens"], "generate"); // … did you mean max_new_tokens?
+ */
+export function checkOptions(given: object | undefined, known: readonly string[], where: string): void {
+  if (given === undefined) return;
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new TypeError(`Expected an object with options as the last argument of ${where} but received ${typeof given}.`);
+  }
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    const hint = near === undefined ? `it knows ${known.join(", ")}` : `did you mean ${near}?`;
+    throw new TypeError(`${where} has no option ${JSON.stringify(name)}; ${hint}`);
+  }
+}
+
+/** The known name that a few typing errors lead to, if any. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein's: how many letters must be put in, taken out or changed. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(change, (previous[j] as number) + 1, (row[j - 1] as number) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] as number;
+}
