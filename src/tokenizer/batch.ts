@@ -1,0 +1,107 @@
+/** Rows of token ids made into one batch: cut, padded, as int64 tensors or plain arrays. */
+import { Tensor } from "../tensor";
+
+export interface TokenizerOptions {
+  /** "pt" (or another framework's name) and nothing: tensors; null: plain arrays. */
+  return_tensors?: string | null;
+  /** transformers.js' name for the same. Default: true. */
+  return_tensor?: boolean;
+  /** Makes all rows as long as the longest (true, "longest") or as `max_length`. Default: false. */
+  padding?: boolean | "longest" | "max_length" | "do_not_pad";
+  padding_side?: "left" | "right";
+  /** Cuts rows at `max_length`, or else at the model's own limit. Default: only where `max_length` is given alone. */
+  truncation?: boolean;
+  max_length?: number;
+  /** BOS and the like, where the model wants them. Default: true. */
+  add_special_tokens?: boolean;
+  /** Default: true. */
+  return_attention_mask?: boolean;
+}
+
+/** Their names, for checking. */
+export const tokenizerOptions: string[] = [
+  "return_tensors",
+  "return_tensor",
+  "padding",
+  "padding_side",
+  "truncation",
+  "max_length",
+  "add_special_tokens",
+  "return_attention_mask",
+];
+
+/** Ids and mask as int64 tensors (rows, length); the mask is 0 over padding. */
+export class BatchEncoding {
+  readonly input_ids: Tensor;
+  declare readonly attention_mask: Tensor;
+
+  constructor(input_ids: Tensor, attention_mask: Tensor | undefined) {
+    this.input_ids = input_ids;
+    // Absent only where the caller asked for it with `return_attention_mask: false`.
+    if (attention_mask) this.attention_mask = attention_mask;
+  }
+}
+
+/** The same as plain arrays, as Python gives them without `return_tensors`: flat for one text. */
+export interface ListEncoding {
+  input_ids: number[] | number[][];
+  attention_mask: number[] | number[][];
+}
+
+/** What a batch must know of its tokenizer. */
+interface Padder {
+  readonly pad_token_id: number | undefined;
+  readonly padding_side: "left" | "right";
+  readonly model_max_length: number;
+}
+
+/**
+ * Cuts and pads rows as the options say.
+ *
+ * @param several false when the caller gave one text: its plain arrays are then flat.
+ * @throws {Error} when rows of unequal length shall become one tensor, or there is nothing to pad with.
+ */
+export function collate(rows: number[][], several: boolean, options: TokenizerOptions, padder: Padder): BatchEncoding | ListEncoding {
+  if (rows.length === 0) throw new Error("Expected at least one text but received an empty array.");
+  const { max_length, padding = false, return_attention_mask = true } = options;
+  if (max_length !== undefined && (!Number.isInteger(max_length) || max_length < 1)) {
+    throw new RangeError(`Expected integer > 0 for max_length but received ${String(max_length)}.`);
+  }
+  // As in transformers, max_length alone asks for truncation.
+  const truncation = options.truncation ?? (max_length !== undefined && padding === false);
+  const limit = truncation ? (max_length ?? padder.model_max_length) : Infinity;
+  const cut = rows.map((row) => (row.length > limit ? row.slice(0, limit) : row));
+  const longest = Math.max(...cut.map((row) => row.length));
+  const toFixed = padding === "max_length" && (max_length ?? padder.model_max_length) !== Infinity;
+  const length = toFixed ? Math.max(longest, max_length ?? padder.model_max_length) : longest;
+  const pad = padding !== false && padding !== "do_not_pad" && cut.some((row) => row.length < length);
+  if (pad && padder.pad_token_id === undefined) {
+    throw new Error("This tokenizer has no padding token; set one, for example tokenizer.pad_token = tokenizer.eos_token.");
+  }
+  const left = (options.padding_side ?? padder.padding_side) === "left";
+  const fill = (row: number[], value: number) => {
+    const padding = new Array<number>(pad ? length - row.length : 0).fill(value);
+    return left ? [...padding, ...row] : [...row, ...padding];
+  };
+  const input_ids = cut.map((row) => fill(row, padder.pad_token_id ?? 0));
+  const masks = cut.map((row) => fill(new Array<number>(row.length).fill(1), 0));
+
+  if (options.return_tensors === null || options.return_tensor === false) {
+    const lists = { input_ids: several ? input_ids : input_ids[0], attention_mask: several ? masks : masks[0] };
+    if (!return_attention_mask) delete lists.attention_mask;
+    return lists as ListEncoding;
+  }
+  const lengths = new Set(input_ids.map((row) => row.length));
+  if (lengths.size > 1) {
+    const found = `The texts have ${[...lengths].join(", ")} tokens`;
+    throw new Error(`${found}; a tensor needs rows of one length: give { padding: true } or, for plain arrays, { return_tensors: null }.`);
+  }
+  return new BatchEncoding(int64(input_ids), return_attention_mask ? int64(masks) : undefined);
+}
+
+function int64(rows: number[][]): Tensor {
+  const columns = rows[0]?.length ?? 0;
+  const data = new BigInt64Array(rows.length * columns);
+  for (const [r, row] of rows.entries()) for (const [c, id] of row.entries()) data[r * columns + c] = BigInt(id);
+  return new Tensor("int64", data, [rows.length, columns]);
+}

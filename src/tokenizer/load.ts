@@ -1,0 +1,125 @@
+/**
+ * Reads a tokenizer from a folder: tokenizer.json with the settings that lie beside it (tokenizer_config.json,
+ * special_tokens_map.json, chat_template.jinja or .json), joined as transformers joins them.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readJson } from "../weights/config";
+import {
+  type AddedTokenJson,
+  bosEosTemplate,
+  type SpecialTokenName,
+  specialTokenNames,
+  type TokenizerJson,
+  type TokenizerSpec,
+} from "./spec";
+
+type Json = Record<string, unknown>;
+
+/** Larger limits are a way of saying "none" (transformers writes 1e30). */
+const largestLimit = 1e9;
+
+/**
+ * @param folder A folder with tokenizer.json.
+ * @throws {Error} when there is none, or a file is damaged.
+ */
+export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec> {
+  const file = join(folder, "tokenizer.json");
+  const json = await readJson(file);
+  if (!json) throw new Error(await nothingThere(folder));
+  checkParts(file, json);
+  const config = (await readJson(join(folder, "tokenizer_config.json"))) ?? {};
+  const map = (await readJson(join(folder, "special_tokens_map.json"))) ?? {};
+
+  const special_tokens: Partial<Record<SpecialTokenName, string>> = {};
+  for (const name of specialTokenNames) {
+    const key = `${name}_token`;
+    const token = key in config ? config[key] : map[key];
+    special_tokens[name] = tokenText(token);
+  }
+  const additional = config.additional_special_tokens ?? config.extra_special_tokens ?? map.additional_special_tokens;
+  const additional_special_tokens = (Array.isArray(additional) ? additional : []).map(tokenText).filter(isString);
+  const tokenizer = { ...(json as unknown as TokenizerJson) };
+  tokenizer.added_tokens = addedTokens(tokenizer, config, [...Object.values(special_tokens), ...additional_special_tokens]);
+  applyBosEos(tokenizer, config, special_tokens);
+  const limit = config.model_max_length;
+  return {
+    name_or_path: folder,
+    json: tokenizer,
+    special_tokens,
+    additional_special_tokens,
+    chat_template: await chatTemplate(folder, config),
+    model_max_length: typeof limit === "number" && limit > 0 && limit < largestLimit ? limit : Infinity,
+    clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true,
+  };
+}
+
+async function nothingThere(folder: string): Promise<string> {
+  const sentencePiece = await stat(join(folder, "tokenizer.model")).catch(() => undefined);
+  if (!sentencePiece) return `${folder} has no tokenizer.json: it holds no tokenizer.`;
+  const how = "AutoTokenizer.from_pretrained(…).save_pretrained(…) of Python's transformers writes it";
+  return `${folder} has a tokenizer.model but no tokenizer.json, which phi3lab needs; ${how}.`;
+}
+
+function checkParts(file: string, json: Json): void {
+  const { model, added_tokens = [] } = json;
+  if (typeof model !== "object" || model === null) throw new Error(`${file} is no tokenizer: it has no "model".`);
+  const valid = (token: unknown) => {
+    const { id, content } = (token ?? {}) as Partial<AddedTokenJson>;
+    return Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 31 && typeof content === "string" && content !== "";
+  };
+  if (!Array.isArray(added_tokens) || !added_tokens.every(valid)) {
+    throw new Error(`${file} is damaged: its added_tokens are not all an id with a text; download it again.`);
+  }
+  for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) json[part] ??= null;
+  json.added_tokens = added_tokens;
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+/** A token is written as its text or as an object with a `content`. */
+function tokenText(token: unknown): string | undefined {
+  const text = typeof token === "object" && token !== null ? (token as Json).content : token;
+  return isString(text) && text !== "" ? text : undefined;
+}
+
+/** tokenizer.json's added tokens, those of tokenizer_config.json, and the named ones marked as special. */
+function addedTokens(tokenizer: TokenizerJson, config: Json, named: (string | undefined)[]): AddedTokenJson[] {
+  const added = new Map(tokenizer.added_tokens.map((token) => [token.content, token]));
+  for (const [id, token] of Object.entries((config.added_tokens_decoder ?? {}) as Record<string, AddedTokenJson>)) {
+    const content = tokenText(token);
+    if (content !== undefined && !added.has(content) && /^\d{1,9}$/.test(id)) {
+      added.set(content, { ...token, content, id: Number(id) });
+    }
+  }
+  const { vocab } = tokenizer.model;
+  for (const content of named) {
+    if (content === undefined) continue;
+    const known = added.get(content);
+    const id = known?.id ?? (vocab && !Array.isArray(vocab) ? vocab[content] : undefined);
+    if (known && !known.special) added.set(content, { ...known, special: true });
+    else if (!known && id !== undefined) added.set(content, { id, content, special: true, normalized: false });
+  }
+  return [...added.values()].sort((a, b) => a.id - b.id);
+}
+
+/** `add_bos_token` and `add_eos_token`, where they are said outright, overrule tokenizer.json's post-processor. */
+function applyBosEos(tokenizer: TokenizerJson, config: Json, special: Partial<Record<SpecialTokenName, string>>): void {
+  const { add_bos_token, add_eos_token } = config;
+  if (typeof add_bos_token !== "boolean" && typeof add_eos_token !== "boolean") return;
+  const token = (wanted: unknown, name: "bos" | "eos") =>
+    wanted === true ? tokenizer.added_tokens.find(({ content }) => content === special[name]) : undefined;
+  tokenizer.post_processor = bosEosTemplate(token(add_bos_token, "bos"), token(add_eos_token, "eos"));
+}
+
+async function chatTemplate(folder: string, config: Json): Promise<string | Record<string, string> | undefined> {
+  const jinja = await readFile(join(folder, "chat_template.jinja"), "utf8").catch(() => undefined);
+  if (jinja !== undefined) return jinja;
+  const template = (await readJson(join(folder, "chat_template.json")))?.chat_template ?? config.chat_template;
+  if (isString(template)) return template;
+  if (!Array.isArray(template)) return undefined;
+  const named = template as { name?: unknown; template?: unknown }[];
+  return Object.fromEntries(named.filter((entry) => isString(entry?.name) && isString(entry.template)).map(({ name, template }) => [name, template]));
+}

@@ -1,0 +1,320 @@
+/**
+ * The tokenizer that cells use: text to token ids and back. The names are transformers.js'; what Python's transformers
+ * offers beyond that (`encode`, `convert_ids_to_tokens`, `pad_token = …`) is there too. The algorithms are those of
+ * @huggingface/tokenizers; decoding is our own (see decode.ts).
+ */
+import { inspect } from "node:util";
+import { checkOptions } from "../options";
+import type { Tensor } from "../tensor";
+import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
+import { Callable } from "./callable";
+import { type Message, renderTemplate } from "./chat";
+import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
+import { type Ids, isBatch, toIds } from "./ids";
+import { Tokenizer } from "./libraries";
+import { repaired } from "./repair";
+import { type SpecialTokenName, specialTokenNames, type TokenizerSpec } from "./spec";
+import { TokenStream } from "./stream";
+
+export interface DecodeOptions {
+  /** Leaves out special tokens such as `<|im_end|>`. Default: false. */
+  skip_special_tokens?: boolean;
+  /** Takes out spaces before punctuation. Default: what the tokenizer's files say, mostly false. */
+  clean_up_tokenization_spaces?: boolean;
+}
+const decodeOptions = ["skip_special_tokens", "clean_up_tokenization_spaces"];
+
+export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special_tokens"> {
+  /** false: the text itself instead of its ids. Default: true. */
+  tokenize?: boolean;
+  /** Ends with the words that open the assistant's answer. Default: false. */
+  add_generation_prompt?: boolean;
+  /** true (default): `{ input_ids, attention_mask }`; false: the ids alone. */
+  return_dict?: boolean;
+  /** Jinja source, or the name of one of the tokenizer's templates. */
+  chat_template?: string;
+  tools?: unknown[];
+  documents?: unknown[];
+}
+const chatOptions = ["tokenize", "add_generation_prompt", "return_dict", "chat_template", "tools", "documents"];
+
+/** Calling a tokenizer encodes. */
+export interface PreTrainedTokenizer {
+  (text: string | string[], options: TokenizerOptions & ({ return_tensors: null } | { return_tensor: false })): ListEncoding;
+  (text: string | string[], options?: TokenizerOptions): BatchEncoding;
+}
+
+/**
+ * A tokenizer, made by `AutoTokenizer.from_pretrained`.
+ *
+ * @example
+ * const { input_ids } = tokenizer("The capital of France is"); // Tensor [1, 5]
+ * tokenizer.decode(input_ids[0]);
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
+export class PreTrainedTokenizer extends Callable {
+  /** The id, folder or file it came from. */
+  readonly name_or_path: string;
+  /** The most tokens that the model takes; Infinity when nobody says. */
+  model_max_length: number;
+  /** Where `padding` puts its tokens. Default: "left", for every model here generates to the right. */
+  padding_side: "left" | "right" = "left";
+  /** Jinja source of the chat template, or several by name. */
+  chat_template: string | Record<string, string> | undefined;
+  readonly #tokenizer: Tokenizer;
+  readonly #decoder: DecoderFactory;
+  readonly #special: Partial<Record<SpecialTokenName, string>>;
+  readonly #additional: string[];
+  readonly #specialIds: Set<number>;
+  readonly #cleanUp: boolean;
+  readonly #vocabSize: number;
+  readonly #size: number;
+
+  /** @throws {Error} when the parts do not make a tokenizer. */
+  constructor(spec: TokenizerSpec) {
+    super();
+    this.name_or_path = spec.name_or_path;
+    this.model_max_length = spec.model_max_length;
+    this.chat_template = spec.chat_template;
+    this.#special = { ...spec.special_tokens };
+    this.#additional = [...spec.additional_special_tokens];
+    this.#cleanUp = spec.clean_up_tokenization_spaces;
+    const json = repaired(spec.json);
+    try {
+      this.#tokenizer = new Tokenizer(json, { clean_up_tokenization_spaces: false });
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`, { cause: error });
+    }
+    this.#decoder = decoderFactory(json.decoder, (tokens) => this.#tokenizer.decoder?.decode(tokens) ?? tokens.join(" "));
+    const vocab = json.model.vocab ?? {};
+    this.#vocabSize = Array.isArray(vocab) ? vocab.length : Object.keys(vocab).length;
+    const added = json.added_tokens.filter(({ id }) => id >= this.#vocabSize);
+    this.#size = this.#vocabSize + added.length;
+    this.#specialIds = new Set(json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
+  }
+
+  /** Encodes one text or several; the same as calling the tokenizer. */
+  protected override _call(...args: unknown[]): unknown {
+    const [text, options = {}] = args as [string | string[], TokenizerOptions | undefined];
+    checkOptions(options, tokenizerOptions, "tokenizer");
+    const several = Array.isArray(text);
+    const rows = (several ? text : [text]).map((one) => this.#ids(one, options.add_special_tokens ?? true));
+    return collate(rows, several, options, this);
+  }
+
+  #ids(text: unknown, add_special_tokens: boolean): number[] {
+    if (typeof text !== "string") {
+      throw new TypeError(`Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`);
+    }
+    return this.#tokenizer.encode(text, { add_special_tokens }).ids;
+  }
+
+  /** The ids of one text as an array. */
+  encode(text: string, options: { add_special_tokens?: boolean } = {}): number[] {
+    checkOptions(options, ["add_special_tokens"], "tokenizer.encode");
+    return this.#ids(text, options.add_special_tokens ?? true);
+  }
+
+  /** The tokens of one text, spelled as the vocabulary spells them. */
+  tokenize(text: string, options: { add_special_tokens?: boolean } = {}): string[] {
+    checkOptions(options, ["add_special_tokens"], "tokenizer.tokenize");
+    return this.convert_ids_to_tokens(this.#ids(text, options.add_special_tokens ?? false)) as string[];
+  }
+
+  /**
+   * The text of one sequence of ids: a number, a bigint, an array, or a tensor of one row. Ids outside the vocabulary
+   * are left out.
+   *
+   * @example tokenizer.decode(logits.slice(0, -1).argmax(-1));
+   */
+  decode(ids: Ids, options: DecodeOptions = {}): string {
+    checkOptions(options, decodeOptions, "tokenizer.decode");
+    const decoder = this.#decoder();
+    let text = "";
+    for (const id of toIds(ids)) text += decoder.push(this.#token(id, options.skip_special_tokens) ?? "");
+    text += decoder.end();
+    return (options.clean_up_tokenization_spaces ?? this.#cleanUp) ? cleanUpSpaces(text) : text;
+  }
+
+  /** The texts of several sequences: an array of what `decode` takes, or a tensor of several rows. */
+  batch_decode(batch: Ids[] | Tensor, options: DecodeOptions = {}): string[] {
+    if (!isBatch(batch)) {
+      throw new TypeError("Expected an array of sequences or a tensor of two dimensions for batch_decode; decode takes one sequence.");
+    }
+    const rows: Ids[] = Array.isArray(batch) ? batch : (batch.tolist() as Ids[]);
+    return rows.map((row) => this.decode(row, options));
+  }
+
+  /** Decodes ids as they come; never half a character. */
+  stream(options: DecodeOptions = {}): TokenStream {
+    checkOptions(options, decodeOptions, "tokenizer.stream");
+    const plain = this.#decoder();
+    const decoder = (options.clean_up_tokenization_spaces ?? this.#cleanUp) ? new CleaningDecoder(plain) : plain;
+    return new TokenStream(decoder, (id) => this.#token(id, options.skip_special_tokens));
+  }
+
+  /** The token to decode for an id; undefined when it is to be left out. */
+  #token(id: number, skip_special_tokens = false): string | undefined {
+    if (skip_special_tokens && this.#specialIds.has(id)) return undefined;
+    return this.#tokenizer.id_to_token(id);
+  }
+
+  /** The token of an id, spelled as the vocabulary spells it, or of each of several; undefined where there is none. */
+  convert_ids_to_tokens(ids: number | bigint): string | undefined;
+  convert_ids_to_tokens(ids: Ids): (string | undefined)[];
+  convert_ids_to_tokens(ids: Ids): string | undefined | (string | undefined)[] {
+    const tokens = toIds(ids).map((id) => this.#tokenizer.id_to_token(id));
+    return typeof ids === "number" || typeof ids === "bigint" ? tokens[0] : tokens;
+  }
+
+  /** The id of a token or of each of several; the unknown token's where there is none, or undefined without one. */
+  convert_tokens_to_ids(tokens: string): number | undefined;
+  convert_tokens_to_ids(tokens: string[]): (number | undefined)[];
+  convert_tokens_to_ids(tokens: string | string[]): number | undefined | (number | undefined)[] {
+    const id = (token: string) => this.#tokenizer.token_to_id(token) ?? this.unk_token_id;
+    return Array.isArray(tokens) ? tokens.map(id) : id(tokens);
+  }
+
+  /**
+   * Puts a conversation (or several) into the form that the model was trained on.
+   *
+   * @example
+   * tokenizer.apply_chat_template([{ role: "user", content: "Hello" }], { add_generation_prompt: true, tokenize: false });
+   * @throws {Error} when the tokenizer has no template, or the template rejects the conversation.
+   */
+  apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions & { tokenize: false }): string;
+  apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions & { return_dict: false }): Tensor;
+  apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
+  apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
+    checkOptions(options, [...chatOptions, ...tokenizerOptions], "tokenizer.apply_chat_template");
+    const { tokenize = true, add_generation_prompt = false, return_dict = true, chat_template, tools, documents } = options;
+    const several = isConversations(conversation);
+    const source = this.#template(chat_template, tools !== undefined);
+    const texts = (several ? conversation : [conversation]).map((messages) => {
+      checkMessages(messages);
+      return renderTemplate(source, { ...this.special_tokens_map, messages, add_generation_prompt, tools: tools ?? null, documents: documents ?? null });
+    });
+    if (!tokenize) return several ? texts : texts[0];
+    const rows = texts.map((text) => this.#ids(text, false));
+    const encoding = collate(rows, several, options, this) as BatchEncoding;
+    return return_dict ? encoding : encoding.input_ids;
+  }
+
+  #template(given: string | undefined, tools: boolean): string {
+    const own = this.chat_template;
+    if (given !== undefined) return (typeof own === "object" ? own[given] : undefined) ?? given;
+    const source = typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
+    if (source === undefined) {
+      throw new Error(`The tokenizer of ${this.name_or_path} has no chat template; give one as chat_template, or plain text to the tokenizer.`);
+    }
+    return source;
+  }
+
+  /** Tokens in the vocabulary, those added on top of it left out. */
+  get vocab_size(): number {
+    return this.#vocabSize;
+  }
+
+  /** Tokens in the vocabulary, the added ones included: Python's `len(tokenizer)`. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Every token with its id. */
+  get_vocab(): Map<string, number> {
+    return this.#tokenizer.get_vocab();
+  }
+
+  /** Ids that `skip_special_tokens` leaves out, in ascending order. */
+  get all_special_ids(): number[] {
+    return [...this.#specialIds].sort((a, b) => a - b);
+  }
+
+  /** The tokens of `all_special_ids`. */
+  get all_special_tokens(): string[] {
+    return this.all_special_ids.map((id) => this.#tokenizer.id_to_token(id) as string);
+  }
+
+  /** The special tokens by name, as transformers prints them. */
+  get special_tokens_map(): Record<string, string | string[]> {
+    const map: Record<string, string | string[]> = {};
+    for (const name of specialTokenNames) {
+      const token = this.#special[name];
+      if (token !== undefined) map[`${name}_token`] = token;
+    }
+    if (this.#additional.length > 0) map.additional_special_tokens = [...this.#additional];
+    return map;
+  }
+
+  /** As Python prints a tokenizer. */
+  override toString(): string {
+    const { name_or_path, vocab_size, model_max_length, padding_side, special_tokens_map } = this;
+    const facts = { name_or_path, vocab_size, model_max_length, padding_side, special_tokens: special_tokens_map };
+    return `PreTrainedTokenizer(${inspect(facts, { breakLength: 100 })})`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  #id(name: SpecialTokenName): number | undefined {
+    const token = this.#special[name];
+    return token === undefined ? undefined : this.#tokenizer.token_to_id(token);
+  }
+
+  #set(name: SpecialTokenName, token: string | undefined): void {
+    const id = token === undefined ? undefined : this.#tokenizer.token_to_id(token);
+    if (token !== undefined && id === undefined) {
+      throw new Error(`Expected a token of the vocabulary for ${name}_token but received ${JSON.stringify(token)}.`);
+    }
+    this.#special[name] = token;
+    if (id !== undefined) this.#specialIds.add(id);
+  }
+
+  get bos_token(): string | undefined {
+    return this.#special.bos;
+  }
+  set bos_token(token: string | undefined) {
+    this.#set("bos", token);
+  }
+  get bos_token_id(): number | undefined {
+    return this.#id("bos");
+  }
+  get eos_token(): string | undefined {
+    return this.#special.eos;
+  }
+  set eos_token(token: string | undefined) {
+    this.#set("eos", token);
+  }
+  get eos_token_id(): number | undefined {
+    return this.#id("eos");
+  }
+  get unk_token(): string | undefined {
+    return this.#special.unk;
+  }
+  get unk_token_id(): number | undefined {
+    return this.#id("unk");
+  }
+  get pad_token(): string | undefined {
+    return this.#special.pad;
+  }
+  set pad_token(token: string | undefined) {
+    this.#set("pad", token);
+  }
+  get pad_token_id(): number | undefined {
+    return this.#id("pad");
+  }
+}
+
+function isConversations(conversation: Message[] | Message[][]): conversation is Message[][] {
+  return Array.isArray(conversation) && Array.isArray(conversation[0]);
+}
+
+function checkMessages(messages: unknown): asserts messages is Message[] {
+  const valid = (message: unknown) => typeof (message as Message | null)?.role === "string";
+  if (!Array.isArray(messages) || !messages.every(valid)) {
+    const found = inspect(messages, { depth: 1, breakLength: Infinity });
+    throw new TypeError(`Expected messages like [{ role: "user", content: "…" }] but received ${found}.`);
+  }
+}
