@@ -15,6 +15,8 @@ if (version[0] < 20 || (version[0] === 20 && version[1] < 19)) {
   process.exit(1);
 }
 
-import("./setup/main.mjs").then(({ main }) => main(process.argv.slice(2))).then((code) => {
-  process.exitCode = code;
-});
+import("./setup/main.mjs")
+  .then(({ main }) => main(process.argv.slice(2)))
+  .then((code) => {
+    process.exitCode = code;
+  });

@@ -1,7 +1,9 @@
 /** Step: the C++ addon, by cmake-js with the CMake and Ninja of `.venv`. */
 import { existsSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { addon, addonBuild, root, venvEnvironment, venvProgram } from "./places.mjs";
+import { SetupProblem } from "./problem.mjs";
 import { run } from "./run.mjs";
 import { fingerprint, readStamp, writeStamp } from "./stamp.mjs";
 import { checkCompiler } from "./tools.mjs";
@@ -24,15 +26,27 @@ const sources = () =>
     { configuration: configuration() },
   );
 
-/** Arguments for cmake-js; Visual Studio's own generator finds its compiler, Ninja would need its command prompt. */
-export function cmakeJsArguments({ cmake, rebuild, ninja = process.platform !== "win32" }) {
-  return [
-    join(root, "node_modules", "cmake-js", "bin", "cmake-js"),
-    rebuild ? "rebuild" : "compile",
-    ...["-d", root, "-O", addonBuild, "-B", "Release"],
-    ...(cmake === undefined ? [] : ["-c", cmake]),
-    ...(ninja ? ["-G", "Ninja"] : []),
-  ];
+/**
+ * Builds the addon anew where its sources changed. Visual Studio's own generator finds its compiler; Ninja would need
+ * Visual Studio's command prompt.
+ */
+export async function buildAddon({ cmake, env = process.env, ninja = process.platform !== "win32", context = {} }) {
+  // CMake's list of compiler calls is for `npm run lint` and for editors.
+  const environment = { ...env, CMAKE_EXPORT_COMPILE_COMMANDS: "ON" };
+  // With npm's nodedir cmake-js would take that folder's headers, not the ones of node-api-headers.
+  for (const name of Object.keys(environment)) {
+    if (name.toLowerCase() === "npm_config_nodedir") delete environment[name];
+  }
+  if (readStamp(configured) !== configuration()) rmSync(addonBuild, { recursive: true, force: true });
+  const before = sources();
+  const args = [createRequire(import.meta.url).resolve("cmake-js/bin/cmake-js"), "compile"];
+  args.push("-d", root, "-O", addonBuild, "-B", "Release");
+  if (cmake !== undefined) args.push("-c", cmake);
+  if (ninja) args.push("-G", "Ninja");
+  await run(process.execPath, args, { ...context, log: "addon", fresh: true, env: environment });
+  if (!existsSync(addon)) throw new SetupProblem(`The build ended well but made no ${addon}.`);
+  writeStamp(configured, configuration());
+  writeStamp(stamp, before);
 }
 
 export const addonStep = {
@@ -40,17 +54,6 @@ export const addonStep = {
   does: "the C++ addon, by cmake-js, into build-addon",
   after: ["packages", "python"],
   done: () => existsSync(addon) && readStamp(stamp) === sources(),
-  check: () => checkCompiler(),
-  async run(context) {
-    const env = venvEnvironment();
-    // With npm's nodedir cmake-js would take that folder's headers, not the ones in package-lock.json.
-    for (const name of Object.keys(env)) if (name.toLowerCase() === "npm_config_nodedir") delete env[name];
-    const before = sources();
-    const again = readStamp(configured) !== configuration();
-    if (again) rmSync(addonBuild, { recursive: true, force: true });
-    const args = cmakeJsArguments({ cmake: venvProgram("cmake"), rebuild: false });
-    await run(process.execPath, args, { ...context, log: "addon", fresh: true, env });
-    writeStamp(configured, configuration());
-    writeStamp(stamp, before);
-  },
+  check: checkCompiler,
+  run: (context) => buildAddon({ cmake: venvProgram("cmake"), env: venvEnvironment(), context }),
 };

@@ -21,7 +21,9 @@ function choose(names) {
     throw new SetupProblem(`There is no step ${unknown}; the steps are ${steps.map((step) => step.name).join(", ")}.`);
   }
   const chosen = new Set(names.length === 0 ? steps.map((step) => step.name) : names);
-  for (const step of [...steps].reverse()) if (chosen.has(step.name)) step.after.forEach((name) => chosen.add(name));
+  for (const step of [...steps].reverse()) {
+    if (chosen.has(step.name)) for (const name of step.after) chosen.add(name);
+  }
   return steps.filter((step) => chosen.has(step.name));
 }
 
@@ -60,14 +62,15 @@ async function perform(step, before, context, failures) {
 }
 
 function report(failures) {
-  const texts = failures.map((error) => (error instanceof SetupProblem ? error.message : String(error?.stack ?? error)));
+  const texts = failures.map((error) =>
+    error instanceof SetupProblem ? error.message : String(error?.stack ?? error),
+  );
   for (const text of new Set(texts)) console.error(`\nset-up: ${text}`);
   return 1;
 }
 
 async function setUp(chosen, force, context) {
   const start = performance.now();
-  // A step that comes after one to be done is looked at again when that is through: `npm ci` may change nothing for it.
   const open = chosen.filter((step) => force || !step.done());
   if (open.length === 0) {
     say(`nothing to do, all ${chosen.length} steps are done (${seconds(start)})`);

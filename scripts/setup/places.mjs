@@ -10,7 +10,7 @@ export const venv = join(root, ".venv");
 export const venvBin = join(venv, process.platform === "win32" ? "Scripts" : "bin");
 export const venvProgram = (name) => join(venvBin, process.platform === "win32" ? `${name}.exe` : name);
 
-/** What set-up itself writes: logs of its steps. */
+/** What set-up writes for itself: the logs of its steps. */
 export const cache = join(root, ".cache", "setup");
 
 /** Where cmake-js builds; the addon is `Release/phi3lab.node` in it. Apart from `build/`, which is node-gyp's. */

@@ -38,7 +38,8 @@ export const problems = {
             windows:
               'Install one with: winget install Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait ' +
               '--add Microsoft.VisualStudio.Workload.VCTools --includeRecommended"',
-            other: "Install g++ 10 or later, or clang++ 12 or later, with your system's package manager, or name one in CXX.",
+            other:
+              "Install g++ 10 or later, or clang++ 12 or later, with your system's package manager, or name one in CXX.",
           },
           name,
         )}`,
@@ -66,7 +67,8 @@ export const problems = {
             fedora: `Install it with: ${sudo}dnf install -y python3-libs python3-pip`,
             macos: "Python from brew has it: brew install python",
             windows: "Python from python.org has it: winget install Python.Python.3.13",
-            other: "Install Python's venv and ensurepip with your system's package manager, or name another Python in PHI3LAB_PYTHON.",
+            other:
+              "Install Python's venv and ensurepip with your system's package manager, or name another Python in PHI3LAB_PYTHON.",
           },
           name,
         )}`,

@@ -21,7 +21,9 @@ const wanted = () => fingerprint([requirements], { venv, python: process.env.PHI
 function made() {
   const record = join(venv, "pyvenv.cfg");
   if (!existsSync(record)) return undefined;
-  return Object.fromEntries([...readFileSync(record, "utf8").matchAll(/^(\w[\w-]*) *= *(.*)$/gm)].map((m) => [m[1], m[2]]));
+  return Object.fromEntries(
+    [...readFileSync(record, "utf8").matchAll(/^(\w[\w-]*) *= *(.*)$/gm)].map((m) => [m[1], m[2]]),
+  );
 }
 
 /** Programs in .venv name its path, and its Python is a link to the machine's: neither survives a move. */

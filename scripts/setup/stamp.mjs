@@ -13,10 +13,14 @@ export function fingerprint(paths, facts = {}) {
   const add = (path) => {
     const stat = statSync(path, { throwIfNoEntry: false });
     const name = relative(root, path).replaceAll("\\", "/");
-    if (stat === undefined) return void hash.update(`\n${name} absent`);
-    if (stat.isDirectory()) return void readdirSync(path).sort().forEach((entry) => add(join(path, entry)));
-    const content = readFileSync(path);
-    hash.update(`\n${name} ${content.length}\n`).update(content);
+    if (stat === undefined) {
+      hash.update(`\n${name} absent`);
+    } else if (stat.isDirectory()) {
+      for (const entry of readdirSync(path).sort()) add(join(path, entry));
+    } else {
+      const content = readFileSync(path);
+      hash.update(`\n${name} ${content.length}\n`).update(content);
+    }
   };
   for (const path of paths) add(path);
   return hash.digest("hex");

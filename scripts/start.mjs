@@ -1,0 +1,22 @@
+/** `npm start`: set-up, then JupyterLab on the chapter's notebook. Arguments after `--` go to JupyterLab. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { foreground, setUp } from "./command.mjs";
+import { root, venvEnvironment, venvProgram } from "./setup/places.mjs";
+
+await setUp();
+const given = process.argv.slice(2);
+const notebook = join("notebooks", "looking_inside_transformers.ipynb");
+const args = [
+  "lab",
+  `--ServerApp.root_dir=${root}`,
+  // Jupyter Server drops what a cell prints past 1,000 messages or 1 MB a second; a cell here may well print more.
+  "--ZMQChannelsWebsocketConnection.iopub_msg_rate_limit=1e6",
+  "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1e9",
+];
+// Jupyter refuses the root user unless told; in a container there is often no other.
+if (process.getuid?.() === 0) args.push("--allow-root");
+if (process.env.PHI3LAB_NO_BROWSER) args.push("--no-browser");
+args.push(...given);
+if (!given.some((arg) => arg.endsWith(".ipynb")) && existsSync(join(root, notebook))) args.push(join(root, notebook));
+process.exitCode = await foreground(venvProgram("jupyter"), args, { env: venvEnvironment() });

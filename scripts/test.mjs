@@ -1,0 +1,50 @@
+/** `npm test [-- PATH …]`: set-up, then mocha over every test (or those named), the quick ones first. */
+import { readdirSync, statSync } from "node:fs";
+import { join, resolve, sep } from "node:path";
+import { foreground, setUp } from "./command.mjs";
+import { root, venvEnvironment } from "./setup/places.mjs";
+
+// Folders of test/ in this order, others between, the browser's last.
+const first = ["src", "native", "cpu", "golden", "cuda", "kernel"];
+const last = ["setup", "jupyterlab"];
+
+function rank(path) {
+  const folder = path.split(sep)[0];
+  if (first.includes(folder)) return first.indexOf(folder);
+  return first.length + 1 + last.indexOf(folder);
+}
+
+/** The test files in a folder, in the order in which they run. */
+function testFiles(folder) {
+  const files = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith(".test.ts"));
+  return files.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)).map((path) => join(folder, path));
+}
+
+/** A path that was given, from where the reader stands; anything else (`--grep`, its text) is for mocha. */
+function expand(arg) {
+  const path = resolve(process.env.INIT_CWD ?? process.cwd(), arg);
+  const stat = arg.startsWith("-") ? undefined : statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return { options: [arg], files: [] };
+  return { options: [], files: stat.isDirectory() ? testFiles(path) : [path] };
+}
+
+await setUp();
+const given = process.argv.slice(2).map(expand);
+const named = given.flatMap(({ files }) => files);
+const args = [
+  ...given.flatMap(({ options }) => options),
+  ...(named.length > 0 ? named : testFiles(join(root, "test"))),
+];
+let closed = false;
+const code = await foreground(process.execPath, [join(root, "node_modules/mocha/bin/mocha.js"), ...args], {
+  env: venvEnvironment(),
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
+  onMessage: (message) => {
+    closed ||= message === "phi3lab-tests-ended";
+  },
+});
+if (!closed) {
+  console.error(`\nmocha ended with ${code} before it had run the tests; what it printed above says why.`);
+  console.log("0 passed, 1 failed");
+}
+process.exitCode = closed ? code : code || 1;
