@@ -41,11 +41,10 @@ export function renderTemplate(source: string, variables: Record<string, unknown
 
 /** Checks, at every node that it evaluates, how long it has run and how large its values have grown. */
 class BoundedInterpreter extends Interpreter {
-  #steps = 0;
   readonly #start = performance.now();
 
   override evaluate(statement: unknown, environment: unknown): JinjaValue {
-    if ((++this.#steps & 255) === 0 && performance.now() - this.#start > longestMs) {
+    if (performance.now() - this.#start > longestMs) {
       throw new Error(`it ran for more than ${longestMs / 1000} seconds`);
     }
     const result = super.evaluate(statement, environment);

@@ -2,11 +2,39 @@
  * Rewrites the parts of tokenizer.json that @huggingface/tokenizers 0.2.0 takes otherwise than the Rust library into
  * parts that mean the same and are taken alike.
  */
-import { gpt2Words, type JsonNode, split, type TokenizerJson } from "./spec";
+import { type AddedTokenJson, gpt2Words, type JsonNode, split, type TokenizerJson } from "./spec";
 
-/** A copy with equivalent parts; the given object stays as it is. */
-export function repaired(json: TokenizerJson): TokenizerJson {
-  return { ...json, pre_tokenizer: json.pre_tokenizer && repairPreTokenizer(json.pre_tokenizer) };
+/** Equivalent parts, and what has to be done to a text before it is encoded with them. */
+export interface Repaired {
+  json: TokenizerJson;
+  /** Takes out the white space that added tokens swallow. */
+  strip: (text: string) => string;
+}
+
+/** The given object stays as it is. */
+export function repaired(json: TokenizerJson): Repaired {
+  const pre_tokenizer = json.pre_tokenizer && repairPreTokenizer(json.pre_tokenizer);
+  const added_tokens = json.added_tokens.map((token) => (token.normalized ? token : { ...token, lstrip: false, rstrip: false }));
+  return { json: { ...json, pre_tokenizer, added_tokens }, strip: stripper(json.added_tokens) };
+}
+
+/** The library's `lstrip` and `rstrip` know JavaScript's white space, Rust's know Unicode's. */
+function stripper(added: AddedTokenJson[]): (text: string) => string {
+  const tokens = new Map(added.filter(({ normalized }) => !normalized).map((token) => [token.content, token]));
+  if (![...tokens.values()].some(({ lstrip, rstrip }) => lstrip || rstrip)) return (text) => text;
+  const longestFirst = [...tokens.keys()].sort((a, b) => b.length - a.length);
+  const alternatives = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|");
+  const pattern = new RegExp(`(${alternatives})`, "u");
+  return (text) => {
+    // Text and tokens in turn: every odd part is a token.
+    const parts = text.split(pattern);
+    for (let i = 1; i < parts.length; i += 2) {
+      const { lstrip, rstrip } = tokens.get(parts[i] as string) ?? {};
+      if (lstrip) parts[i - 1] = (parts[i - 1] as string).replace(/\p{White_Space}+$/u, "");
+      if (rstrip) parts[i + 1] = (parts[i + 1] as string).replace(/^\p{White_Space}+/u, "");
+    }
+    return parts.join("");
+  };
 }
 
 function repairPreTokenizer(node: JsonNode): JsonNode {

@@ -62,6 +62,7 @@ export class PreTrainedTokenizer extends Callable {
   /** Jinja source of the chat template, or several by name. */
   chat_template: string | Record<string, string> | undefined;
   readonly #tokenizer: Tokenizer;
+  readonly #strip: (text: string) => string;
   readonly #decoder: DecoderFactory;
   readonly #special: Partial<Record<SpecialTokenName, string>>;
   readonly #additional: string[];
@@ -79,7 +80,8 @@ export class PreTrainedTokenizer extends Callable {
     this.#special = { ...spec.special_tokens };
     this.#additional = [...spec.additional_special_tokens];
     this.#cleanUp = spec.clean_up_tokenization_spaces;
-    const json = repaired(spec.json);
+    const { json, strip } = repaired(spec.json);
+    this.#strip = strip;
     try {
       this.#tokenizer = new Tokenizer(json, { clean_up_tokenization_spaces: false });
     } catch (error) {
@@ -107,7 +109,7 @@ export class PreTrainedTokenizer extends Callable {
     if (typeof text !== "string") {
       throw new TypeError(`Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`);
     }
-    return this.#tokenizer.encode(text, { add_special_tokens }).ids;
+    return this.#tokenizer.encode(this.#strip(text), { add_special_tokens }).ids;
   }
 
   /** The ids of one text as an array. */
@@ -130,10 +132,8 @@ export class PreTrainedTokenizer extends Callable {
    */
   decode(ids: Ids, options: DecodeOptions = {}): string {
     checkOptions(options, decodeOptions, "tokenizer.decode");
-    const decoder = this.#decoder();
-    let text = "";
-    for (const id of toIds(ids)) text += decoder.push(this.#token(id, options.skip_special_tokens) ?? "");
-    text += decoder.end();
+    const stream = new TokenStream(this.#decoder(), (id) => this.#token(id, options.skip_special_tokens));
+    const text = stream.push(ids) + stream.end();
     return (options.clean_up_tokenization_spaces ?? this.#cleanUp) ? cleanUpSpaces(text) : text;
   }
 
