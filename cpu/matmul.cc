@@ -1,0 +1,171 @@
+// Placing a matrix, the memory it may need, and the choice of path for a product.
+#include "matmul.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+
+#include "matmul_formats.h"
+#include "matmul_paths.h"
+
+#ifdef _WIN32
+#include <malloc.h>
+#else
+#include <sys/mman.h>
+#endif
+
+namespace phi3lab::cpu {
+namespace {
+
+uint8_t* allocate_lines(size_t bytes) {
+  bytes = (bytes + 63) / 64 * 64;
+#ifdef _WIN32
+  void* p = _aligned_malloc(bytes, 64);
+#else
+  void* p = std::aligned_alloc(64, bytes);
+#endif
+  if (!p) throw std::bad_alloc();
+  return static_cast<uint8_t*>(p);
+}
+
+void free_lines(void* p) {
+#ifdef _WIN32
+  _aligned_free(p);
+#else
+  std::free(p);
+#endif
+}
+
+void check_group(const RowGroup& g, int64_t cols) {
+  const std::string type = weight_type_name(g.type);
+  if (g.rows < 0 || (g.rows > 0 && !g.data)) throw std::runtime_error("[matmul] Expected a row group with data");
+  if (cols % block_size(g.type) != 0) {
+    throw std::runtime_error("[matmul] Expected the columns of a " + type + " weight to be a multiple of " +
+                             std::to_string(block_size(g.type)) + " but received " + std::to_string(cols));
+  }
+  if (g.output_row.empty()) return;
+  std::vector<bool> seen(static_cast<size_t>(g.rows));
+  if (static_cast<int64_t>(g.output_row.size()) != g.rows) {
+    throw std::runtime_error("[matmul] Expected an output row for each of " + std::to_string(g.rows) + " rows");
+  }
+  for (int32_t r : g.output_row) {
+    if (r < 0 || r >= g.rows || seen[static_cast<size_t>(r)]) {
+      throw std::runtime_error("[matmul] Expected the output rows to be a permutation");
+    }
+    seen[static_cast<size_t>(r)] = true;
+  }
+}
+
+}  // namespace
+
+const char* weight_type_name(WeightType type) {
+  static const char* const names[] = {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q6_K"};
+  return names[static_cast<int>(type)];
+}
+
+int64_t block_size(WeightType type) {
+  static const int64_t sizes[] = {1, 1, 1, 32, 32, 32, 256};
+  return sizes[static_cast<int>(type)];
+}
+
+size_t row_bytes(WeightType type, int64_t cols) {
+  static const size_t block_bytes[] = {4, 2, 2, sizeof(BlockQ4_0), sizeof(BlockQ4_1), sizeof(BlockQ8_0), sizeof(BlockQ6_K)};
+  return static_cast<size_t>(cols / block_size(type)) * block_bytes[static_cast<int>(type)];
+}
+
+Matrix::Matrix(const Isa& isa, std::vector<RowGroup> groups, int64_t cols, Arena*) : isa_(isa), cols_(cols) {
+  if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
+  for (const RowGroup& g : groups) {
+    check_group(g, cols);
+    const int32_t* output_row = nullptr;
+    if (!g.output_row.empty()) {
+      output_rows_.emplace_back(new int32_t[g.output_row.size()]);
+      std::copy(g.output_row.begin(), g.output_row.end(), output_rows_.back().get());
+      output_row = output_rows_.back().get();
+    }
+    segments_.push_back({g.type, Layout::filed, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
+    rows_ += g.rows;
+    bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols);
+  }
+}
+
+void Matrix::read_row(float* out, int64_t row) const {
+  for (const Segment& s : segments_) {
+    if (row < s.first || row >= s.first + s.rows) continue;
+    int64_t r = row - s.first;
+    if (s.output_row) r = std::find(s.output_row, s.output_row + s.rows, static_cast<int32_t>(r)) - s.output_row;
+    return dequantise(out, s.type, s.data + static_cast<size_t>(r) * row_bytes(s.type, cols_), 0, cols_);
+  }
+  throw std::runtime_error("[matmul] Expected a row below " + std::to_string(rows_) + " but received " + std::to_string(row));
+}
+
+Workspace::Workspace(int threads, int64_t max_cols) : max_cols_((max_cols + 31) / 32 * 32) {
+  const size_t panel = static_cast<size_t>(kPanelRows * kPanelCols) * sizeof(float);
+  // A decode step's activation: the numbers, three planes of digits, and a scale, sums and offsets a block of 32.
+  const size_t activation = static_cast<size_t>(max_cols_) * 10 + 4096;
+  thread_bytes_ = (std::max(panel, activation) + 4095) / 4096 * 4096;
+  shared_ = reinterpret_cast<float*>(allocate_lines(static_cast<size_t>(kSharedTokens * max_cols_) * sizeof(float)));
+  try {
+    own_ = allocate_lines(thread_bytes_ * static_cast<size_t>(threads));
+  } catch (...) {
+    free_lines(shared_);
+    throw;
+  }
+}
+
+Workspace::~Workspace() {
+  free_lines(shared_);
+  free_lines(own_);
+}
+
+Arena::~Arena() {
+  for (const Chunk& c : chunks_) {
+#ifdef _WIN32
+    _aligned_free(c.data);
+#else
+    munmap(c.data, c.size);
+#endif
+  }
+}
+
+uint8_t* Arena::take(size_t bytes) {
+  constexpr size_t kHuge = size_t{2} << 20, kChunk = size_t{64} << 20;
+  bytes = (bytes + 63) / 64 * 64;
+  if (chunks_.empty() || used_ + bytes > chunks_.back().size) {
+    const size_t size = (std::max(bytes, kChunk) + kHuge - 1) / kHuge * kHuge;
+#ifdef _WIN32
+    uint8_t* data = static_cast<uint8_t*>(_aligned_malloc(size, kHuge));
+    if (!data) throw std::bad_alloc();
+#else
+    void* p = mmap(nullptr, size + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) throw std::bad_alloc();
+    // A huge page starts at a multiple of its size: the ends that stick out are given back.
+    uint8_t* raw = static_cast<uint8_t*>(p);
+    uint8_t* data = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(raw) + kHuge - 1) / kHuge * kHuge);
+    if (data > raw) munmap(raw, static_cast<size_t>(data - raw));
+    if (const size_t rest = static_cast<size_t>(raw + kHuge - data)) munmap(data + size, rest);
+#ifdef MADV_HUGEPAGE
+    madvise(data, size, MADV_HUGEPAGE);
+#endif
+#endif
+    chunks_.push_back({data, size});
+    used_ = 0;
+  }
+  uint8_t* out = chunks_.back().data + used_;
+  used_ += bytes;
+  taken_ += bytes;
+  return out;
+}
+
+void matmul(Team& team, int thread, const Workspace& workspace, float* out, const float* in, const Matrix& matrix,
+            int64_t tokens, int64_t out_stride, int64_t in_stride) {
+  const Product p{team, thread, workspace, out, in, matrix, tokens, out_stride, in_stride};
+  if (matrix.cols() > workspace.max_cols()) {
+    throw std::runtime_error("[matmul] Expected at most " + std::to_string(workspace.max_cols()) +
+                             " columns but received " + std::to_string(matrix.cols()));
+  }
+  matmul_portable(p);
+}
+
+}  // namespace phi3lab::cpu

@@ -1,0 +1,138 @@
+// Products of float32 activations with weights in any file format: out (T, rows) = in (T, cols) · weightᵀ.
+//
+// A `Matrix` is a placed weight: row groups by pointer (q, k and v stacked, or gate and up), each in the format of its
+// file. A path that computes fastest from another order keeps its own copy and gives the mapped pages back; the others
+// read the file's bytes as they lie. Sums are as exact as float32 arithmetic on every path and for every format.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "path.h"
+#include "team.h"
+
+namespace phi3lab::cpu {
+
+/** The weight formats, named as safetensors and GGUF name them. */
+enum class WeightType : uint8_t { F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q6_K };
+
+const char* weight_type_name(WeightType type);
+
+/** Weights a block: 1 for the float formats, 32 for Q4_0, Q4_1, Q8_0, 256 for Q6_K; `cols` is a multiple of it. */
+int64_t block_size(WeightType type);
+
+/** Bytes of one row of `cols` weights. */
+size_t row_bytes(WeightType type, int64_t cols);
+
+/** Rows of a weight as they lie in memory or in a mapped file. */
+struct RowGroup {
+  WeightType type = WeightType::F32;
+  const void* data = nullptr;  // rows * row_bytes(type, cols) bytes, aligned or not
+  int64_t rows = 0;
+  /** Row r of `data` is row output_row[r] of the group; empty: row r. A permutation of 0 … rows − 1. */
+  std::vector<int32_t> output_row;
+  /** `data` lies in a read-only mapping of a file, so its pages may be dropped once the rows are repacked. */
+  bool mapped = false;
+};
+
+/** Memory for repacked weights: large chunks, in huge pages where the system has them; freed as a whole. */
+class Arena {
+ public:
+  Arena() = default;
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  /** `bytes` bytes on a 64-byte boundary. Throws std::bad_alloc. */
+  uint8_t* take(size_t bytes);
+  /** Bytes taken. */
+  size_t bytes() const { return taken_; }
+
+ private:
+  struct Chunk {
+    uint8_t* data;
+    size_t size;
+  };
+  std::vector<Chunk> chunks_;
+  size_t used_ = 0;  // of the last chunk
+  size_t taken_ = 0;
+};
+
+/** How a segment's rows lie. */
+enum class Layout : uint8_t {
+  filed,    // one row after another, as in the file
+  blocks16  // 16 rows interleaved: matmul_blocks16.h
+};
+
+/** Neighbouring rows of one format and layout. */
+struct Segment {
+  WeightType type;
+  Layout layout;
+  const uint8_t* data;
+  int64_t rows;
+  int64_t first;  // the first row in the matrix
+  /** Layout::filed: row r of data is row first + output_row[r] of the matrix; null: first + r. */
+  const int32_t* output_row;
+};
+
+/** A placed weight. Its filed segments point into the caller's memory, which must outlive it. */
+class Matrix {
+ public:
+  Matrix() = default;
+  /** Throws a sentence when a group does not fit. Repacks into `arena` where `isa` computes faster from blocks. */
+  Matrix(const Isa& isa, std::vector<RowGroup> groups, int64_t cols, Arena* arena);
+
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  /** Bytes that one product reads. */
+  size_t bytes() const { return bytes_; }
+  const Isa& isa() const { return isa_; }
+  const std::vector<Segment>& segments() const { return segments_; }
+  /** Row `row` as float32: out (cols,). */
+  void read_row(float* out, int64_t row) const;
+
+ private:
+  Isa isa_;
+  int64_t rows_ = 0, cols_ = 0;
+  size_t bytes_ = 0;
+  std::vector<Segment> segments_;
+  std::vector<std::unique_ptr<int32_t[]>> output_rows_;
+};
+
+/** The scratch memory of `matmul` for matrices of up to `max_cols` columns, for any number of tokens. */
+class Workspace {
+ public:
+  Workspace(int threads, int64_t max_cols);
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  int64_t max_cols() const { return max_cols_; }
+  /** Shared by the team: kSharedTokens * max_cols floats. */
+  float* shared() const { return shared_; }
+  /** A thread's own: `thread_bytes()` bytes on a 64-byte boundary. */
+  uint8_t* own(int thread) const { return own_ + static_cast<size_t>(thread) * thread_bytes_; }
+  size_t thread_bytes() const { return thread_bytes_; }
+
+  static constexpr int64_t kSharedTokens = 144;  // a multiple of 24, above which panels are packed instead
+  static constexpr int64_t kPanelRows = 64;      // rows a packed panel holds at most
+  static constexpr int64_t kPanelCols = 2048;    // and columns: 512 KiB of float32, half of a usual second-level cache
+
+ private:
+  int64_t max_cols_;
+  size_t thread_bytes_;
+  float* shared_;
+  uint8_t* own_;
+};
+
+/**
+ * out (tokens, out_stride ≥ rows) = in (tokens, in_stride ≥ cols) · matrixᵀ.
+ *
+ * Every thread of the team calls it, inside a region, with the same arguments; rows are split between the threads. The
+ * caller puts a barrier before it (`in` is complete) and one after it (before `out` is read or the next product starts).
+ */
+void matmul(Team& team, int thread, const Workspace& workspace, float* out, const float* in, const Matrix& matrix,
+            int64_t tokens, int64_t out_stride, int64_t in_stride);
+
+}  // namespace phi3lab::cpu

@@ -1,0 +1,37 @@
+// Which instructions this process computes with: one function chooses, everything else is told.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace phi3lab::cpu {
+
+enum class Path { portable, avx2, avx512, neon };
+
+/** A path and what goes beyond its base: AVX-512's VNNI (vpdpbusd) and BF16 (vdpbf16ps), NEON's dot product. */
+struct Isa {
+  Path path = Path::portable;
+  bool vnni = false;
+  bool bf16 = false;
+  bool dotprod = false;
+};
+
+/** `portable`, `avx2`, `avx512` or `neon`. */
+const char* path_name(Path path);
+
+/** Every path that this build holds and that processor and operating system can run, the slowest first. */
+std::vector<Path> available_paths();
+
+/** The instructions of one path on this processor. Throws when the path is not available. */
+Isa isa_of(Path path);
+
+/**
+ * The path to use: the fastest available one, or the one that `requested` names (null or empty: no wish).
+ * Throws a sentence when there is no such path, or when this machine cannot run it.
+ */
+Isa choose_isa(const char* requested);
+
+/** `choose_isa` of the environment variable `PHI3LAB_CPU`. */
+Isa choose_isa();
+
+}  // namespace phi3lab::cpu
