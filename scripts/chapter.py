@@ -22,6 +22,7 @@ from nbconvert import HTMLExporter
 
 PLOTLY = "application/vnd.plotly.v1+json"
 IN_PLACE = sys.stdout.isatty()
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def title(cell):
@@ -49,6 +50,8 @@ class Reader(NotebookClient):
         self.changing = {}
 
     def print(self, text):
+        if not IN_PLACE:
+            text = COLOUR.sub("", text)
         if text:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -106,9 +109,10 @@ def run(notebook, folder):
         timeout=None,
         startup_timeout=120,
         iopub_timeout=60,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
         on_cell_start=begin,
-        on_cell_complete=finish,
+        on_cell_executed=finish,
     )
     try:
         client.execute()

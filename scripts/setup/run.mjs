@@ -16,9 +16,10 @@ export function stopAll() {
  * Runs a program to its end, its output in `.cache/setup/LOG.log`.
  * @param log the log's name; the first call of a step starts it anew (`fresh`)
  * @param server the server that the program talks to, to name it when it does not answer
+ * @param noise lines that say nothing about a failure
  * @param lock the descriptor of the set-up's lock, which the program inherits
  */
-export async function run(command, args, { log, fresh = false, server, lock, env = process.env, cwd = root }) {
+export async function run(command, args, { log, fresh = false, server, lock, noise, env = process.env }) {
   mkdirSync(cache, { recursive: true });
   const path = join(cache, `${log}.log`);
   const file = openSync(path, fresh ? "w" : "a");
@@ -27,7 +28,7 @@ export async function run(command, args, { log, fresh = false, server, lock, env
     writeSync(file, `$ ${[command, ...args].join(" ")}\n`);
     const stdio = ["ignore", file, file, ...(lock === undefined ? [] : [lock])];
     const end = await new Promise((done) => {
-      const child = spawn(command, args, { cwd, env, stdio, windowsHide: true });
+      const child = spawn(command, args, { cwd: root, env, stdio, windowsHide: true });
       running.add(child);
       child.once("error", (error) => done({ error }));
       child.once("close", (code, signal) => done({ code, signal }));
@@ -36,19 +37,25 @@ export async function run(command, args, { log, fresh = false, server, lock, env
     if (end.code === 0) return;
     const output = readFileSync(path).subarray(start).toString();
     if (end.error?.code === "ENOENT") throw new SetupProblem(`${command} was not found.`);
-    throw recognise(`${end.error?.message ?? ""}\n${output}`, server) ?? failure(command, args, end, output, path);
+    throw (
+      recognise(`${end.error?.message ?? ""}\n${output}`, server) ?? failure(command, args, end, output, path, noise)
+    );
   } finally {
     closeSync(file);
   }
 }
 
-function failure(command, args, { code, signal, error }, output, path) {
+function failure(command, args, { code, signal, error }, output, path, noise) {
   const how = error?.message ?? (signal ? `was ended by ${signal}` : `ended with ${code}`);
-  const tail = output.trimEnd().split("\n").slice(-25);
+  const lines = output
+    .trimEnd()
+    .split(/\r?\n/)
+    .filter((line) => line !== "" && !noise?.test(line));
+  const shown = lines.length <= 30 ? lines : [...lines.slice(0, 15), "…", ...lines.slice(-15)];
   return new SetupProblem(
     [
       `This failed (${how}): ${[command, ...args].join(" ")}`,
-      ...tail.map((line) => `  | ${line}`),
+      ...shown.map((line) => `  | ${line}`),
       `  All it said: ${relative(process.cwd(), path) || path}`,
     ].join("\n"),
   );

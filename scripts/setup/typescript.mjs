@@ -36,6 +36,7 @@ export const typescriptStep = {
       ...context,
       log: "typescript",
       fresh: true,
+      noise: /^TSFILE: /,
     });
     const log = readFileSync(join(cache, "typescript.log"), "utf8");
     prune(dist, new Set([...log.matchAll(/^TSFILE: (.*?)\r?$/gm)].map((match) => resolve(match[1]))));
