@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { TslabEngine } from "./engine/tslab";
+import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
 import { Wire } from "./protocol/wire";
@@ -73,6 +74,7 @@ function start(): void {
     runCell: (cell, code) => magicContext(cell, runner, questions).evaluate(code),
   });
   installGlobals(questions.ask);
+  offerPrepareStop();
 
   const printLate = (title: string) => (error: unknown) => {
     if (!isInterrupt(error)) {

@@ -16,8 +16,6 @@ export interface Notes {
   /** Source map of TypeScript to JavaScript, and of that to CommonJS. */
   typescriptMap?: string;
   commonjsMap?: string;
-  /** A `for await` stands at the top level of the cell. */
-  forAwait: boolean;
 }
 
 /** Where the compiler finds the declarations of the packages that every cell may import. */
@@ -27,20 +25,13 @@ export interface KnownPackages {
 }
 
 type Compiler = typeof TypeScript;
-/** A function of the fork that its declarations leave out. */
-interface ForkExtras {
-  getPreEmitDiagnosticsOfFiles(program: unknown, files: unknown): readonly TypeScript.Diagnostic[];
-}
-
-/** "'for await' loops are only allowed within async functions and at the top levels of modules", and its two siblings. */
-const FOR_AWAIT_CODES = new Set([1103, 1431, 1432]);
 const SOURCE_MAP_COMMENT = /\n?\/\/# sourceMappingURL=\S*\s*$/;
 const GLOBALS_FILE = join(__dirname, "__phi3lab_globals__.d.ts").replaceAll("\\", "/");
 
 /** Puts the wrapper in the compiler's place; what it notes goes into `notes()`. */
 export function installCompiler(packages: KnownPackages, notes: () => Notes): Compiler {
   const path = require.resolve("@tslab/typescript-for-tslab", { paths: [dirname(require.resolve("tslab/package.json"))] });
-  const ts = require(path) as Compiler & ForkExtras;
+  const ts = require(path) as Compiler;
   const replaced: Record<string, unknown> = {
     createWatchCompilerHost: (
       roots: string[],
@@ -65,14 +56,6 @@ export function installCompiler(packages: KnownPackages, notes: () => Notes): Co
       notes().commonjsMap = result.sourceMapText;
       return { ...result, outputText: result.outputText.replace(SOURCE_MAP_COMMENT, "\n") };
     },
-    getPreEmitDiagnosticsOfFiles: (program: unknown, files: unknown) =>
-      ts.getPreEmitDiagnosticsOfFiles(program, files).filter((diagnostic) => {
-        const forAwait = FOR_AWAIT_CODES.has(diagnostic.code) && isAtTopLevel(ts, diagnostic);
-        if (forAwait) {
-          notes().forAwait = true;
-        }
-        return !forAwait;
-      }),
   };
   // The compiler's exports are getters that cannot be redefined, so its place is taken by a copy.
   const descriptors: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(ts);
@@ -156,17 +139,15 @@ function createProgram(ts: Compiler, notes: () => Notes): TypeScript.CreateProgr
   };
 }
 
-/** True when no function stands between the diagnostic's place and the file. */
-function isAtTopLevel(ts: Compiler, diagnostic: TypeScript.Diagnostic): boolean {
-  const find = (node: TypeScript.Node): boolean => {
-    const start = diagnostic.start ?? 0;
-    let inner = true;
-    ts.forEachChild(node, (child) => {
-      if (child.pos <= start && start < child.end) {
-        inner = !ts.isFunctionLike(child) && !ts.isClassStaticBlockDeclaration(child) && find(child);
-      }
-    });
-    return inner;
-  };
-  return diagnostic.file !== undefined && find(diagnostic.file);
+/**
+ * True when the cell awaits outside of functions. tslab's converter takes `await (…)` at the top level for a call, and does
+ * not look for `for await`.
+ */
+export function awaitsAtTopLevel(ts: Compiler, code: string): boolean {
+  const find = (node: TypeScript.Node): boolean =>
+    ts.isAwaitExpression(node) ||
+    (ts.isForOfStatement(node) && node.awaitModifier !== undefined) ||
+    (!ts.isFunctionLike(node) && ts.forEachChild(node, find) === true);
+  // An export makes it a module, where `await` is a keyword.
+  return /\bawait\b/.test(code) && find(ts.createSourceFile("cell.ts", `export {};\n${code}`, ts.ScriptTarget.Latest));
 }

@@ -18,4 +18,22 @@ declare function display(
 declare function clear_output(options?: { wait?: boolean }): void;
 /** Asks the reader of the notebook for a line of text: \`const name = await input("Your name? ")\`. */
 declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
+
+// What Node 20 has and the library files of TypeScript 5.0 lack.
+interface ReadonlyArray<T> {
+  toReversed(): T[];
+  toSorted(compare?: (a: T, b: T) => number): T[];
+  toSpliced(start: number, deleteCount?: number, ...items: T[]): T[];
+  with(index: number, value: T): T[];
+}
+interface Array<T> {
+  toReversed(): T[];
+  toSorted(compare?: (a: T, b: T) => number): T[];
+  toSpliced(start: number, deleteCount?: number, ...items: T[]): T[];
+  with(index: number, value: T): T[];
+}
+interface String {
+  isWellFormed(): boolean;
+  toWellFormed(): string;
+}
 `;

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import type { CompletionInfo, Converter } from "tslab/dist/converter";
 import type { CodeMetadata } from "tslab/dist/metadata";
-import { installCompiler, type Notes, positionMap } from "./compiler";
+import { awaitsAtTopLevel, installCompiler, type Notes, positionMap } from "./compiler";
 import type { Completeness, Completion, Converted, Diagnostic, Engine } from "./engine";
 import { packageRoot, packageTypes } from "./packages";
 
@@ -14,6 +14,7 @@ const LINES_BEFORE = 1;
 
 /** The parts of tslab that the kernel uses. */
 interface Tslab {
+  compiler: ReturnType<typeof installCompiler>;
   createConverter(): Converter;
   isCompleteCode(code: string): { completed: boolean; indent?: string };
   getCodeMetadata(code: string): CodeMetadata;
@@ -25,7 +26,7 @@ export class TslabEngine implements Engine {
   readonly #guard: <T>(work: () => T) => T;
   #tslab: Tslab | undefined;
   #converter: Converter | undefined;
-  #notes: Notes = { forAwait: false };
+  #notes: Notes = {};
   /** Declarations of all that kept cells declared. */
   #declarations = "";
 
@@ -43,7 +44,7 @@ export class TslabEngine implements Engine {
       if (metadata.mode === "browser") {
         throw new Error("Cells for the browser (@browser) are not supported: this kernel runs every cell in Node.js.");
       }
-      this.#notes = { forAwait: false };
+      this.#notes = {};
       const { diagnostics, ...result } = converter.convert(this.#declarations, code);
       if (diagnostics.length > 0) {
         return { diagnostics: diagnostics.map(toDiagnostic) };
@@ -51,7 +52,7 @@ export class TslabEngine implements Engine {
       return {
         diagnostics: [],
         output: result.output,
-        hasToplevelAwait: result.hasToplevelAwait === true || this.#notes.forAwait,
+        hasToplevelAwait: result.hasToplevelAwait === true || awaitsAtTopLevel(tslab.compiler, code),
         lastExpressionVar: result.lastExpressionVar,
         sideOutputs: result.sideOutputs,
         map: positionMap(this.#notes, LINES_BEFORE),
@@ -111,8 +112,8 @@ export class TslabEngine implements Engine {
 function loadTslab(notes: () => Notes): Tslab {
   const dist = join(dirname(require.resolve("tslab/package.json")), "dist");
   const packages = { phi3lab: packageTypes(packageRoot), tslab: join(dist, "public.d.ts").replaceAll("\\", "/") };
-  installCompiler(packages, notes);
   const parts = {
+    compiler: installCompiler(packages, notes),
     ...(require(join(dist, "converter.js")) as object),
     ...(require(join(dist, "metadata.js")) as object),
     ...(require(join(dist, "inspect.js")) as object),

@@ -6,6 +6,7 @@
  * code runs (`Shared.Running`); the two sides agree through `Shared.Stopping`, which this side raises before it looks.
  */
 import { Session } from "node:inspector";
+import { PREPARE_STOP } from "./asyncHooks";
 import { Shared } from "./link";
 
 /** Longest wait for the inspector's answer, in milliseconds. */
@@ -22,6 +23,7 @@ export async function stopMainThread(shared: Int32Array, serial: number): Promis
     session.connectToMainThread();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ANSWER_MS);
+      session.post("Runtime.evaluate", { expression: PREPARE_STOP, silent: true });
       session.post("Runtime.terminateExecution", () => {
         clearTimeout(timer);
         resolve();

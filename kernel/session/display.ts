@@ -17,6 +17,8 @@ export interface DisplayOptions {
   metadata?: Record<string, unknown>;
 }
 
+const handles = new WeakSet<object>();
+
 /**
  * The MIME bundle of a value. An object with a `Symbol.for("Jupyter.display")` method shows itself by it; one whose method
  * fails is shown as text, and the failure is printed.
@@ -40,14 +42,21 @@ export async function toBundle(value: unknown, cell?: Cell): Promise<MimeBundle>
   }
 }
 
+/** True for what `display` returns: it stands for an output that is already there. */
+export function isHandle(value: unknown): boolean {
+  return typeof value === "object" && value !== null && handles.has(value);
+}
+
 /** Shows `value` in the running cell. The global `display`. */
 export function display(value: unknown, options: DisplayOptions = {}): DisplayHandle {
   const display_id = options.display_id ?? randomUUID();
   void show(value, { ...options, display_id }, false);
-  return {
+  const handle: DisplayHandle = {
     display_id,
     update: (next, more = {}) => show(next, { ...more, display_id }, true),
   };
+  handles.add(handle);
+  return handle;
 }
 
 function show(value: unknown, options: DisplayOptions & { display_id: string }, update: boolean): Promise<void> {

@@ -33,7 +33,15 @@ export class CompileError extends Error {
 interface Source {
   label: string;
   lines: string[];
-  map?: PositionMap;
+  map: PositionMap;
+}
+
+interface Frame {
+  text: string;
+  /** The cell that the frame lies in. */
+  source?: Source;
+  line: number;
+  column: number;
 }
 
 const RED = "\x1b[31m";
@@ -42,8 +50,6 @@ const DIM = "\x1b[2m";
 const RESET = "\x1b[0m";
 /** Lines shown before and after the one that failed. */
 const CONTEXT = 2;
-/** tslab runs a cell as a function whose head stands on its first line. */
-const WRAPPER_HEAD = "(async function(exports, require) { ".length;
 const FRAME = /^\s+at /;
 /** A place in a cell: its name, line and column. */
 const PLACE = /(cell\[[^\]]*\](?:#\d+)?):(\d+):(\d+)/;
@@ -55,7 +61,7 @@ export class ErrorReporter {
   readonly #sources = new Map<string, Source>();
 
   /** Remembers a cell's text under the name that V8 shows in stacks; `label` is what the reader sees. */
-  remember(name: string, label: string, code: string, map?: PositionMap): void {
+  remember(name: string, label: string, code: string, map: PositionMap): void {
     this.#sources.set(name, { label, lines: code.split("\n"), map });
   }
 
@@ -85,7 +91,7 @@ export class ErrorReporter {
   #trace(error: Error, title: string, seen: Set<unknown>): string[] {
     seen.add(error);
     const header = `${title}${error.name || "Error"}${error.message === "" ? "" : `: ${error.message}`}`;
-    const frames = framesOf(error).map((frame) => this.#mapFrame(frame));
+    const frames = framesOf(error).flatMap((frame) => this.#mapFrame(frame) ?? []);
     const place = frames.find((frame) => frame.source !== undefined);
     const details = ownDetails(error);
     const parts = [`${BOLD_RED}${header}${RESET}${details}`];
@@ -109,20 +115,19 @@ export class ErrorReporter {
     return parts;
   }
 
-  #mapFrame(frame: string): { text: string; source?: Source; line: number; column: number } {
+  /** The frame with the place in the reader's text; undefined for the wrapper that runs a cell. */
+  #mapFrame(frame: string): Frame | undefined {
     const match = PLACE.exec(frame);
     const source = match?.[1] === undefined ? undefined : this.#sources.get(match[1]);
     if (!match || !source) {
       return { text: frame, line: 0, column: 0 };
     }
-    let line = Number(match[2]) - 1;
-    let column = Number(match[3]) - 1;
-    if (line === 0) {
-      column = Math.max(0, column - WRAPPER_HEAD);
+    const found = source.map(Number(match[2]) - 1, Number(match[3]) - 1);
+    if (found === undefined) {
+      return undefined;
     }
-    ({ line, column } = source.map?.(line, column) ?? { line, column });
-    const text = frame.replace(match[0], `${source.label}:${line + 1}:${column + 1}`);
-    return { text, source, line, column };
+    const text = frame.replace(match[0], `${source.label}:${found.line + 1}:${found.column + 1}`);
+    return { text, source, ...found };
   }
 }
 
@@ -158,7 +163,7 @@ function ownDetails(error: Error): string {
 }
 
 /** The line with its neighbours, numbered, and a caret below the column. */
-function excerpt(source: Source, line: number, column: number, length: number): string {
+function excerpt(source: Pick<Source, "label" | "lines">, line: number, column: number, length: number): string {
   const first = Math.max(0, line - CONTEXT);
   const last = Math.min(source.lines.length - 1, line + CONTEXT);
   const width = String(last + 1).length;

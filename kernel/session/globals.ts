@@ -92,7 +92,7 @@ function bindTimers(): void {
       return callback; // Node says what is wrong with it.
     }
     return function (this: unknown, ...args: unknown[]): unknown {
-      return cell.interrupted ? stop?.() : Reflect.apply(callback as Callback, this, args);
+      return cell.interrupted ? stop?.() : cell.call(() => Reflect.apply(callback as Callback, this, args));
     };
   };
   const { setTimeout: timeout, setInterval: interval, setImmediate: immediate, clearInterval: clear } = timers;

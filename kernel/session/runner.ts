@@ -73,8 +73,9 @@ export class Runner {
     this.#pieces += 1;
     const name = `cell[${cell.count}]#${this.#pieces}`;
     const { map } = converted;
+    const lines = converted.output?.split("\n").length ?? 0;
     this.#reporter.remember(name, label, place.source, (line, column) => {
-      const found = map?.(line, column);
+      const found = line < lines ? map?.(line, column) : undefined;
       return found && { line: Math.max(0, found.line - place.linesBefore), column: found.column };
     });
     const output = converted.output === undefined ? undefined : `${converted.output}\n//# sourceURL=${name}`;

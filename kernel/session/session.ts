@@ -7,8 +7,9 @@
 import type { Engine } from "../engine/engine";
 import type { Request } from "../protocol/link";
 import type { Wire } from "../protocol/wire";
-import { Cell, KeyboardInterrupt } from "./cell";
-import { toBundle } from "./display";
+import { repairAsyncHooks } from "../protocol/asyncHooks";
+import { Cell, KeyboardInterrupt, resetOwner } from "./cell";
+import { isHandle, toBundle } from "./display";
 import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
 import { History } from "./history";
 import type { Runner } from "./runner";
@@ -77,6 +78,8 @@ export class Session {
 
   /** Ends the running cell. May be called again while it has not ended. */
   interrupt(): void {
+    resetOwner();
+    repairAsyncHooks();
     const running = this.#running;
     if (running === undefined || running.outcome !== undefined) {
       this.#wire.acknowledge();
@@ -95,6 +98,8 @@ export class Session {
 
   /** Goes on with what a forced interrupt may have torn apart. */
   kick(): void {
+    resetOwner();
+    repairAsyncHooks();
     if (this.#running?.outcome !== undefined) {
       this.#finish(this.#running);
     }
@@ -131,18 +136,16 @@ export class Session {
       running.setOutput = this.#history.add(this.#count, code);
     }
     this.#wire.setRunning(serial);
-    cell.run(() => {
-      this.#run(running, code).then(
-        (outcome) => this.#settle(running, outcome),
-        (error: unknown) => this.#settle(running, { error }),
-      );
-    });
+    this.#run(running, code).then(
+      (outcome) => this.#settle(running, outcome),
+      (error: unknown) => this.#settle(running, { error }),
+    );
   }
 
   async #run(running: Running, code: string): Promise<Outcome> {
     const { cell, request } = running;
     const value = await this.#options.runCell(cell, code);
-    if (value !== undefined && !cell.silent) {
+    if (value !== undefined && !isHandle(value) && !cell.silent) {
       const data = await toBundle(value, cell);
       this.#wire.publish(cell.serial, "execute_result", { execution_count: cell.count, data, metadata: {} });
       running.setOutput?.(String(data["text/plain"]));
