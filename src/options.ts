@@ -10,7 +10,9 @@
 export function checkOptions(given: object | undefined, known: readonly string[], where: string): void {
   if (given === undefined) return;
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new TypeError(`Expected an object with options as the last argument of ${where} but received ${typeof given}.`);
+    throw new TypeError(
+      `Expected an object with options as the last argument of ${where} but received ${typeof given}.`,
+    );
   }
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;

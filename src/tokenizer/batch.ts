@@ -61,7 +61,12 @@ interface Padder {
  * @param several false when the caller gave one text: its plain arrays are then flat.
  * @throws {Error} when rows of unequal length shall become one tensor, or there is nothing to pad with.
  */
-export function collate(rows: number[][], several: boolean, options: TokenizerOptions, padder: Padder): BatchEncoding | ListEncoding {
+export function collate(
+  rows: number[][],
+  several: boolean,
+  options: TokenizerOptions,
+  padder: Padder,
+): BatchEncoding | ListEncoding {
   if (rows.length === 0) throw new Error("Expected at least one text but received an empty array.");
   const { max_length, padding = false, return_attention_mask = true } = options;
   if (max_length !== undefined && (!Number.isInteger(max_length) || max_length < 1)) {
@@ -76,7 +81,9 @@ export function collate(rows: number[][], several: boolean, options: TokenizerOp
   const length = toFixed ? Math.max(longest, max_length ?? padder.model_max_length) : longest;
   const pad = padding !== false && padding !== "do_not_pad" && cut.some((row) => row.length < length);
   if (pad && padder.pad_token_id === undefined) {
-    throw new Error("This tokenizer has no padding token; set one, for example tokenizer.pad_token = tokenizer.eos_token.");
+    throw new Error(
+      "This tokenizer has no padding token; set one, for example tokenizer.pad_token = tokenizer.eos_token.",
+    );
   }
   const left = (options.padding_side ?? padder.padding_side) === "left";
   const fill = (row: number[], value: number) => {
@@ -94,7 +101,9 @@ export function collate(rows: number[][], several: boolean, options: TokenizerOp
   const lengths = new Set(input_ids.map((row) => row.length));
   if (lengths.size > 1) {
     const found = `The texts have ${[...lengths].join(", ")} tokens`;
-    throw new Error(`${found}; a tensor needs rows of one length: give { padding: true } or, for plain arrays, { return_tensors: null }.`);
+    throw new Error(
+      `${found}; a tensor needs rows of one length: give { padding: true } or, for plain arrays, { return_tensors: null }.`,
+    );
   }
   return new BatchEncoding(int64(input_ids), return_attention_mask ? int64(masks) : undefined);
 }

@@ -66,7 +66,8 @@ export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
   let json: TokenizerJson;
   if (model === "gpt2") json = byteLevel(gguf, vocabulary);
   else if (model === "llama") json = sentencePiece(gguf, vocabulary);
-  else fail(gguf, `has a tokenizer of the kind ${JSON.stringify(model) ?? "unknown"}; phi3lab knows "gpt2" and "llama"`);
+  else
+    fail(gguf, `has a tokenizer of the kind ${JSON.stringify(model) ?? "unknown"}; phi3lab knows "gpt2" and "llama"`);
   const { tokens } = vocabulary;
   const named = (key: string) => tokens[ggufTokenId(gguf, key) ?? -1];
   const context = gguf.metadata.get(`${ggufString(gguf, "general.architecture")}.context_length`);
@@ -120,7 +121,10 @@ function postProcessor(gguf: Gguf, { added, tokens }: Vocabulary, addBosByDefaul
     if (content === undefined) fail(gguf, `names token ${id} as ${key}; its vocabulary has ${tokens.length} tokens`);
     return added.find((candidate) => candidate.id === id) ?? { id, content };
   };
-  return bosEosTemplate(token("add_bos_token", "bos_token_id", addBosByDefault), token("add_eos_token", "eos_token_id", false));
+  return bosEosTemplate(
+    token("add_bos_token", "bos_token_id", addBosByDefault),
+    token("add_eos_token", "eos_token_id", false),
+  );
 }
 
 function ids(tokens: string[]): Record<string, number> {
@@ -159,7 +163,8 @@ function sentencePiece(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
   const { tokens, types, added } = vocabulary;
   const array = gguf.metadata.get("tokenizer.ggml.scores");
   const scores = typeof array === "object" ? array.numbers() : undefined;
-  if (scores?.length !== tokens.length) fail(gguf, "has a tokenizer without a score for each token in tokenizer.ggml.scores");
+  if (scores?.length !== tokens.length)
+    fail(gguf, "has a tokenizer without a score for each token in tokenizer.ggml.scores");
   if (ggufString(gguf, "general.architecture") === "phi3") stripBehindSpecial(added);
   const prefix = gguf.metadata.get("tokenizer.ggml.add_space_prefix") !== false;
   const toMeta = { type: "Replace", pattern: { String: " " }, content: "▁" };

@@ -20,7 +20,10 @@ export function toIds(ids: Ids): number[] {
   if (ids instanceof Tensor) {
     const [length = 1] = ids.dims.slice(-1);
     const rows = ids.dims.slice(0, -1).reduce((product, size) => product * size, 1);
-    if (rows !== 1) throw new TypeError(`Expected one sequence of ids but received a tensor [${ids.dims.join(", ")}]; batch_decode takes several.`);
+    if (rows !== 1)
+      throw new TypeError(
+        `Expected one sequence of ids but received a tensor [${ids.dims.join(", ")}]; batch_decode takes several.`,
+      );
     const numbers = Array.from(ids.data as ArrayLike<number | bigint>, toId);
     return numbers.slice(0, length);
   }
@@ -31,14 +34,18 @@ export function toIds(ids: Ids): number[] {
     if (list.length === 1 && Array.isArray(list[0])) return toIds(list[0] as Ids);
     return Array.from(list, toId);
   }
-  throw new TypeError(`Expected token ids (a number, an array or a tensor) but received ${inspect(ids, { depth: 0 })}.`);
+  throw new TypeError(
+    `Expected token ids (a number, an array or a tensor) but received ${inspect(ids, { depth: 0 })}.`,
+  );
 }
 
 function toId(id: unknown): number {
   const number = typeof id === "bigint" ? Number(id) : id;
   if (typeof number !== "number" || !Number.isSafeInteger(number) || number < 0) {
     const several = Array.isArray(id) ? "; batch_decode takes several sequences" : "";
-    throw new TypeError(`Expected a token id (a whole number from 0 on) but received ${inspect(id, { depth: 0 })}${several}.`);
+    throw new TypeError(
+      `Expected a token id (a whole number from 0 on) but received ${inspect(id, { depth: 0 })}${several}.`,
+    );
   }
   return number;
 }

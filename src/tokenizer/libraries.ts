@@ -2,7 +2,7 @@
  * Loads the libraries under the tokenizer. They carry CommonJS builds, but their types are ECMAScript modules', which a
  * plain import from CommonJS refuses (and jinja's do not resolve at all); this file joins the two.
  */
-type Tokenizers = typeof import("@huggingface/tokenizers", { with: { "resolution-mode": "import" } });
+type Tokenizers = typeof import("@huggingface/tokenizers", { with: { "resolution-mode": "import" }});
 
 export const { Tokenizer } = require("@huggingface/tokenizers") as Pick<Tokenizers, "Tokenizer">;
 export type Tokenizer = InstanceType<Tokenizers["Tokenizer"]>;

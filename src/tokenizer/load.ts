@@ -40,7 +40,10 @@ export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec
   const additional = config.additional_special_tokens ?? config.extra_special_tokens ?? map.additional_special_tokens;
   const additional_special_tokens = (Array.isArray(additional) ? additional : []).map(tokenText).filter(isString);
   const tokenizer = { ...(json as unknown as TokenizerJson) };
-  tokenizer.added_tokens = addedTokens(tokenizer, config, [...Object.values(special_tokens), ...additional_special_tokens]);
+  tokenizer.added_tokens = addedTokens(tokenizer, config, [
+    ...Object.values(special_tokens),
+    ...additional_special_tokens,
+  ]);
   applyBosEos(tokenizer, config, special_tokens);
   const limit = config.model_max_length;
   return {
@@ -66,7 +69,13 @@ function checkParts(file: string, json: Json): void {
   if (typeof model !== "object" || model === null) throw new Error(`${file} is no tokenizer: it has no "model".`);
   const valid = (token: unknown) => {
     const { id, content } = (token ?? {}) as Partial<AddedTokenJson>;
-    return Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 31 && typeof content === "string" && content !== "";
+    return (
+      Number.isSafeInteger(id) &&
+      (id as number) >= 0 &&
+      (id as number) < 2 ** 31 &&
+      typeof content === "string" &&
+      content !== ""
+    );
   };
   if (!Array.isArray(added_tokens) || !added_tokens.every(valid)) {
     throw new Error(`${file} is damaged: its added_tokens are not all an id with a text; download it again.`);
@@ -121,5 +130,9 @@ async function chatTemplate(folder: string, config: Json): Promise<string | Reco
   if (isString(template)) return template;
   if (!Array.isArray(template)) return undefined;
   const named = template as { name?: unknown; template?: unknown }[];
-  return Object.fromEntries(named.filter((entry) => isString(entry?.name) && isString(entry.template)).map(({ name, template }) => [name, template]));
+  return Object.fromEntries(
+    named
+      .filter((entry) => isString(entry?.name) && isString(entry.template))
+      .map(({ name, template }) => [name, template]),
+  );
 }

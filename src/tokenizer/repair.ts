@@ -14,7 +14,9 @@ export interface Repaired {
 /** The given object stays as it is. */
 export function repaired(json: TokenizerJson): Repaired {
   const pre_tokenizer = json.pre_tokenizer && repairPreTokenizer(json.pre_tokenizer);
-  const added_tokens = json.added_tokens.map((token) => (token.normalized ? token : { ...token, lstrip: false, rstrip: false }));
+  const added_tokens = json.added_tokens.map((token) =>
+    token.normalized ? token : { ...token, lstrip: false, rstrip: false },
+  );
   return { json: { ...json, pre_tokenizer, added_tokens }, strip: stripper(json.added_tokens) };
 }
 

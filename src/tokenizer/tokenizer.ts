@@ -40,7 +40,10 @@ const chatOptions = ["tokenize", "add_generation_prompt", "return_dict", "chat_t
 
 /** Calling a tokenizer encodes. */
 export interface PreTrainedTokenizer {
-  (text: string | string[], options: TokenizerOptions & ({ return_tensors: null } | { return_tensor: false })): ListEncoding;
+  (
+    text: string | string[],
+    options: TokenizerOptions & ({ return_tensors: null } | { return_tensor: false }),
+  ): ListEncoding;
   (text: string | string[], options?: TokenizerOptions): BatchEncoding;
 }
 
@@ -86,9 +89,14 @@ export class PreTrainedTokenizer extends Callable {
       this.#tokenizer = new Tokenizer(json, { clean_up_tokenization_spaces: false });
     } catch (error) {
       const { message } = error as Error;
-      throw new Error(`${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`, { cause: error });
+      throw new Error(`${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`, {
+        cause: error,
+      });
     }
-    this.#decoder = decoderFactory(json.decoder, (tokens) => this.#tokenizer.decoder?.decode(tokens) ?? tokens.join(" "));
+    this.#decoder = decoderFactory(
+      json.decoder,
+      (tokens) => this.#tokenizer.decoder?.decode(tokens) ?? tokens.join(" "),
+    );
     const vocab = json.model.vocab ?? {};
     this.#vocabSize = Array.isArray(vocab) ? vocab.length : Object.keys(vocab).length;
     const added = json.added_tokens.filter(({ id }) => id >= this.#vocabSize);
@@ -107,7 +115,9 @@ export class PreTrainedTokenizer extends Callable {
 
   #ids(text: unknown, add_special_tokens: boolean): number[] {
     if (typeof text !== "string") {
-      throw new TypeError(`Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`);
+      throw new TypeError(
+        `Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`,
+      );
     }
     return this.#tokenizer.encode(this.#strip(text), { add_special_tokens }).ids;
   }
@@ -140,7 +150,9 @@ export class PreTrainedTokenizer extends Callable {
   /** The texts of several sequences: an array of what `decode` takes, or a tensor of several rows. */
   batch_decode(batch: Ids[] | Tensor, options: DecodeOptions = {}): string[] {
     if (!isBatch(batch)) {
-      throw new TypeError("Expected an array of sequences or a tensor of two dimensions for batch_decode; decode takes one sequence.");
+      throw new TypeError(
+        "Expected an array of sequences or a tensor of two dimensions for batch_decode; decode takes one sequence.",
+      );
     }
     const rows: Ids[] = Array.isArray(batch) ? batch : (batch.tolist() as Ids[]);
     return rows.map((row) => this.decode(row, options));
@@ -183,17 +195,36 @@ export class PreTrainedTokenizer extends Callable {
    * tokenizer.apply_chat_template([{ role: "user", content: "Hello" }], { add_generation_prompt: true, tokenize: false });
    * @throws {Error} when the tokenizer has no template, or the template rejects the conversation.
    */
-  apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions & { tokenize: false }): string;
-  apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions & { return_dict: false }): Tensor;
+  apply_chat_template(
+    conversation: Message[] | Message[][],
+    options: ChatTemplateOptions & { tokenize: false },
+  ): string;
+  apply_chat_template(
+    conversation: Message[] | Message[][],
+    options: ChatTemplateOptions & { return_dict: false },
+  ): Tensor;
   apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
   apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
     checkOptions(options, [...chatOptions, ...tokenizerOptions], "tokenizer.apply_chat_template");
-    const { tokenize = true, add_generation_prompt = false, return_dict = true, chat_template, tools, documents } = options;
+    const {
+      tokenize = true,
+      add_generation_prompt = false,
+      return_dict = true,
+      chat_template,
+      tools,
+      documents,
+    } = options;
     const several = isConversations(conversation);
     const source = this.#template(chat_template, tools !== undefined);
     const texts = (several ? conversation : [conversation]).map((messages) => {
       checkMessages(messages);
-      return renderTemplate(source, { ...this.special_tokens_map, messages, add_generation_prompt, tools: tools ?? null, documents: documents ?? null });
+      return renderTemplate(source, {
+        ...this.special_tokens_map,
+        messages,
+        add_generation_prompt,
+        tools: tools ?? null,
+        documents: documents ?? null,
+      });
     });
     if (!tokenize) return several ? texts : texts[0];
     const rows = texts.map((text) => this.#ids(text, false));
@@ -206,7 +237,9 @@ export class PreTrainedTokenizer extends Callable {
     if (given !== undefined) return (typeof own === "object" ? own[given] : undefined) ?? given;
     const source = typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
     if (source === undefined) {
-      throw new Error(`The tokenizer of ${this.name_or_path} has no chat template; give one as chat_template, or plain text to the tokenizer.`);
+      throw new Error(
+        `The tokenizer of ${this.name_or_path} has no chat template; give one as chat_template, or plain text to the tokenizer.`,
+      );
     }
     return source;
   }

@@ -15,7 +15,12 @@ interface Expected {
 /**
  * @throws {WeightsError} about the first tensor that is missing or has another shape, and about biases.
  */
-export function checkWeights(source: string, config: ModelConfig, weights: WeightEntry[], format: "transformers" | "gguf"): void {
+export function checkWeights(
+  source: string,
+  config: ModelConfig,
+  weights: WeightEntry[],
+  format: "transformers" | "gguf",
+): void {
   const found = new Map(weights.map((weight) => [weight.name, weight]));
   const fail = (what: string): never => {
     throw new WeightsError(source, `${source} ${what}.`);
@@ -41,7 +46,8 @@ export function checkWeights(source: string, config: ModelConfig, weights: Weigh
     }
   }
   require({ transformers: "model.norm.weight", gguf: "output_norm.weight", shape: [hidden] });
-  if (!config.tie_word_embeddings) require({ transformers: "lm_head.weight", gguf: "output.weight", shape: [vocab, hidden] });
+  if (!config.tie_word_embeddings)
+    require({ transformers: "lm_head.weight", gguf: "output.weight", shape: [vocab, hidden] });
 }
 
 /** For each part of a layer, the groups of tensors that may stand for it, the architecture's own last. */

@@ -80,7 +80,8 @@ class Fields {
 
   object(key: string): Json {
     const value = this.json[key] ?? {};
-    if (typeof value !== "object" || Array.isArray(value)) this.fail(`has ${key} = ${JSON.stringify(value)}; expected an object`);
+    if (typeof value !== "object" || Array.isArray(value))
+      this.fail(`has ${key} = ${JSON.stringify(value)}; expected an object`);
     return value as Json;
   }
 }
@@ -107,7 +108,10 @@ function normalise(fields: Fields, generation: Json): ModelConfig {
     vocab_size: fields.count("vocab_size"),
     max_position_embeddings: fields.count("max_position_embeddings", phi3 ? 4096 : 2048),
     rms_norm_eps: fields.positive("rms_norm_eps", phi3 ? 1e-5 : 1e-6),
-    rope_theta: new Fields(fields.file, { rope_theta: rope.rope_theta ?? json.rope_theta }).positive("rope_theta", 10_000),
+    rope_theta: new Fields(fields.file, { rope_theta: rope.rope_theta ?? json.rope_theta }).positive(
+      "rope_theta",
+      10_000,
+    ),
     sliding_window: phi3 && json.sliding_window != null ? fields.count("sliding_window") : null,
     tie_word_embeddings: json.tie_word_embeddings === true,
     bos_token_id: ids(generation.bos_token_id ?? json.bos_token_id)[0] ?? null,
@@ -129,10 +133,13 @@ function refuseUnsupported(fields: Fields, rope: Json): void {
   const { json } = fields;
   const ropeType = rope.rope_type ?? rope.type ?? "default";
   if (ropeType !== "default") {
-    fields.fail(`asks for rotary embeddings stretched by ${JSON.stringify(ropeType)}; phi3lab computes only plain ones so far`);
+    fields.fail(
+      `asks for rotary embeddings stretched by ${JSON.stringify(ropeType)}; phi3lab computes only plain ones so far`,
+    );
   }
   const partial = rope.partial_rotary_factor ?? json.partial_rotary_factor ?? 1;
-  if (partial !== 1) fields.fail(`asks for partial_rotary_factor = ${JSON.stringify(partial)}; phi3lab computes only 1 so far`);
+  if (partial !== 1)
+    fields.fail(`asks for partial_rotary_factor = ${JSON.stringify(partial)}; phi3lab computes only 1 so far`);
   for (const key of ["attention_bias", "mlp_bias"]) {
     if (json[key] === true) fields.fail(`asks for ${key}; phi3lab's layers have no biases`);
   }
@@ -142,6 +149,8 @@ function refuseUnsupported(fields: Fields, rope: Json): void {
   }
   if (json.quantization_config != null) {
     const method = fields.object("quantization_config").quant_method;
-    fields.fail(`describes weights quantised by ${JSON.stringify(method) ?? "an unknown method"}; take the plain weights or a GGUF file`);
+    fields.fail(
+      `describes weights quantised by ${JSON.stringify(method) ?? "an unknown method"}; take the plain weights or a GGUF file`,
+    );
   }
 }

@@ -49,9 +49,31 @@ const readable = new Map<number, [WeightType, number, number]>([
 /** The others by name, for the error message. */
 const foreign = new Map<number, string>(
   Object.entries({
-    6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 15: "Q8_K", 16: "IQ2_XXS",
-    17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16",
-    26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+    6: "Q5_0",
+    7: "Q5_1",
+    9: "Q8_1",
+    10: "Q2_K",
+    11: "Q3_K",
+    12: "Q4_K",
+    13: "Q5_K",
+    15: "Q8_K",
+    16: "IQ2_XXS",
+    17: "IQ2_XS",
+    18: "IQ3_XXS",
+    19: "IQ1_S",
+    20: "IQ4_NL",
+    21: "IQ3_S",
+    22: "IQ2_S",
+    23: "IQ4_XS",
+    24: "I8",
+    25: "I16",
+    26: "I32",
+    27: "I64",
+    28: "F64",
+    29: "IQ1_M",
+    34: "TQ1_0",
+    35: "TQ2_0",
+    39: "MXFP4",
   }).map(([number, name]) => [Number(number), name]),
 );
 
@@ -93,7 +115,10 @@ export async function readGguf(file: string): Promise<Gguf> {
           throw new WeightsError(file, message);
         }
         if (error.upTo > largestHeader) {
-          throw new WeightsError(file, `${file} claims a header of more than 256 MiB: it is damaged; download it again.`);
+          throw new WeightsError(
+            file,
+            `${file} claims a header of more than 256 MiB: it is damaged; download it again.`,
+          );
         }
         length = Math.min(size, Math.max(error.upTo, 2 * length));
       }
@@ -163,7 +188,9 @@ class HeaderReader {
     if (magic !== "GGUF") this.#fail(`is no GGUF file: it begins with ${JSON.stringify(magic)}, not "GGUF"`);
     const version = this.#uint32();
     if (version === 0x02000000 || version === 0x03000000) {
-      this.#fail("is a big-endian GGUF file; expected a little-endian one (convert it with gguf-py's gguf_convert_endian)");
+      this.#fail(
+        "is a big-endian GGUF file; expected a little-endian one (convert it with gguf-py's gguf_convert_endian)",
+      );
     }
     if (version !== 2 && version !== 3) this.#fail(`is GGUF version ${version}; expected version 2 or 3`);
     const tensorCount = this.#uint64("a number of tensors");
@@ -244,7 +271,8 @@ class HeaderReader {
       const shape = this.#shape(name);
       const number = this.#uint32();
       const offset = this.#uint64(`the tensor ${name} at an offset`);
-      if (offset % alignment !== 0) this.#damaged(`the tensor ${name} begins at ${offset}, no multiple of ${alignment}`);
+      if (offset % alignment !== 0)
+        this.#damaged(`the tensor ${name} begins at ${offset}, no multiple of ${alignment}`);
       const format = readable.get(number);
       if (!format) {
         const known = foreign.get(number);
@@ -263,7 +291,9 @@ class HeaderReader {
     if (unsupported.size > 0) {
       const formats = [...readable.values()].map(([name]) => name).join(", ");
       const found = [...unsupported].join(", ");
-      this.#fail(`holds tensors in the format ${found}; expected only ${formats}: take another quantisation of the model`);
+      this.#fail(
+        `holds tensors in the format ${found}; expected only ${formats}: take another quantisation of the model`,
+      );
     }
     const start = Math.ceil(this.#at / alignment) * alignment;
     for (const tensor of tensors) tensor.offset += start;

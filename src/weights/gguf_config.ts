@@ -30,7 +30,9 @@ export function ggufConfig(gguf: Gguf): ModelConfig {
   const fields: Metadata = new Metadata(gguf);
   const type = ggufString(gguf, "general.architecture");
   if (type !== "phi3" && type !== "llama") {
-    fields.fail(`holds a model of the architecture ${JSON.stringify(type) ?? "unknown"}; phi3lab runs "phi3" and "llama"`);
+    fields.fail(
+      `holds a model of the architecture ${JSON.stringify(type) ?? "unknown"}; phi3lab runs "phi3" and "llama"`,
+    );
   }
   const hidden = fields.count(`${type}.embedding_length`);
   const heads = fields.count(`${type}.attention.head_count`);
@@ -119,7 +121,9 @@ function refuseUnsupported(fields: Metadata, config: ModelConfig): void {
   const key = (name: string) => `${config.model_type}.${name}`;
   const rotated = metadata.get(key("rope.dimension_count")) ?? config.head_dim;
   if (rotated !== config.head_dim) {
-    fields.fail(`rotates ${String(rotated)} of each head's ${config.head_dim} numbers; phi3lab computes only all so far`);
+    fields.fail(
+      `rotates ${String(rotated)} of each head's ${config.head_dim} numbers; phi3lab computes only all so far`,
+    );
   }
   const scaling = metadata.get(key("rope.scaling.type")) ?? "none";
   const linear = metadata.get(key("rope.scale_linear")) ?? 1;
@@ -127,6 +131,7 @@ function refuseUnsupported(fields: Metadata, config: ModelConfig): void {
     fields.fail("asks for stretched rotary embeddings; phi3lab computes only plain ones so far");
   }
   const values = metadata.get(key("attention.value_length")) ?? config.head_dim;
-  if (values !== config.head_dim) fields.fail(`has keys of ${config.head_dim} and values of ${String(values)} numbers a head`);
+  if (values !== config.head_dim)
+    fields.fail(`has keys of ${config.head_dim} and values of ${String(values)} numbers a head`);
   if (metadata.get(key("expert_count"))) fields.fail("holds a mixture of experts; phi3lab runs dense models");
 }

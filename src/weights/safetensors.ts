@@ -17,8 +17,23 @@ export interface SafeTensor {
 
 /** Bytes of one number by safetensors' dtype name. */
 const sizes: Record<string, number> = {
-  F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1,
-  F8_E4M3: 1, F8_E5M2: 1, F8_E8M0: 1, C64: 8,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
+  C64: 8,
 };
 const readable = ["F32", "F16", "BF16"];
 
@@ -44,7 +59,8 @@ export async function readSafetensors(file: string): Promise<SafeTensor[]> {
   try {
     const { size } = await handle.stat();
     const length = Buffer.alloc(8);
-    if (size < 10 || (await handle.read(length, 0, 8, 0)).bytesRead < 8) fail(`is no safetensors file: it has ${size} bytes`);
+    if (size < 10 || (await handle.read(length, 0, 8, 0)).bytesRead < 8)
+      fail(`is no safetensors file: it has ${size} bytes`);
     const headerLength = Number(length.readBigUInt64LE());
     if (headerLength > largestHeader) fail("is no safetensors file, or a damaged one: its header would exceed 100 MB");
     if (8 + headerLength > size) fail(`ends inside its header: it is truncated or damaged; download it again`);
@@ -80,7 +96,9 @@ class HeaderChecker {
       if (name !== "__metadata__") ordered.push({ name, entry: this.#entry(name, value) });
     }
     // A zero-sized tensor shares its offset with its neighbour and comes first.
-    ordered.sort((a, b) => a.entry.data_offsets[0] - b.entry.data_offsets[0] || a.entry.data_offsets[1] - b.entry.data_offsets[1]);
+    ordered.sort(
+      (a, b) => a.entry.data_offsets[0] - b.entry.data_offsets[0] || a.entry.data_offsets[1] - b.entry.data_offsets[1],
+    );
     let end = 0;
     for (const { name, entry } of ordered) {
       const [from, to] = entry.data_offsets;

