@@ -1,0 +1,149 @@
+// The seam between the model and the devices: every verb that a forward pass may say.
+//
+// - A primitive verb is pure virtual. A fused verb's body here is its definition in primitives; a backend overrides it
+//   where fusing pays, begins with `if (listening()) return Backend::the_verb(...)`, and is tested against the definition.
+// - Verbs are asynchronous, run in the order they are said, and allocate nothing: every tensor is the caller's. What they
+//   compute is there after `synchronize` (or `read`, which waits as well). Token ids and position lie in device memory.
+// - Arguments: outputs, inputs, shapes, scalars. T is the number of tokens of the pass.
+// - A backend is used by one thread at a time, except `read`, `write` and `allocate`, which any thread may call.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include "tensor.h"
+
+namespace phi3lab {
+
+/** Thrown by `checkpoint` when the work was asked to stop. */
+struct Aborted : std::runtime_error {
+  Aborted() : std::runtime_error("The work was aborted") {}
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Memory.
+
+  /** Keeps, converts, repacks or moves a weight. The source's mapping outlives the backend; names and shapes stay. */
+  virtual std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) = 0;
+  /** Device memory; zero or undefined. Throws a sentence when there is not enough. */
+  virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;
+  /** Address space for `capacity` positions. */
+  virtual std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) = 0;
+  /** Sizes the backend's own scratch memory for passes of up to `tokens` tokens; called once, before the first pass. */
+  virtual void prepare(int64_t tokens, int64_t max_cols) = 0;
+  /** Bytes of scratch memory that the backend holds for itself. */
+  virtual size_t workspace_bytes() const = 0;
+  /** Copies to host memory what was computed before; waits for it. */
+  virtual void read(void* host, const void* device, size_t bytes) = 0;
+  /** Copies from host memory; the host memory may be reused at once. Not while a pass that reads it is under way. */
+  virtual void write(void* device, const void* host, size_t bytes) = 0;
+
+  // The course of a pass.
+
+  /** Tokens of a prompt that one pass takes best. */
+  virtual int64_t preferred_chunk() const = 0;
+  /** Runs a pass. A backend may record it under `key` and run the record next time: same key, same verbs and pointers. */
+  virtual void replay(int64_t key, const std::function<void()>& pass) { (void)key, pass(); }
+  /** Waits until everything said so far is computed. Throws what went wrong meanwhile. */
+  virtual void synchronize() = 0;
+  /** After each layer of a pass of T tokens: work may be handed to the device; throws Aborted when `stop` is set. */
+  virtual void checkpoint(int64_t tokens) = 0;
+  /** Obeyed by `checkpoint` until set anew; null: nothing stops the work. */
+  void obey(const std::atomic<bool>* stop) { stop_ = stop; }
+
+  /** Hears of every named intermediate. `tensor` holds it in the order of the verbs said: copy it by `copy`. */
+  using Listener = std::function<void(const char* name, int64_t layer, Tensor tensor)>;
+  void listen(Listener listener) { listener_ = std::move(listener); }
+  bool listening() const { return static_cast<bool>(listener_); }
+  /** Does nothing unless someone listens. `layer` is -1 outside the layers. */
+  void tap(const char* name, int64_t layer, Tensor tensor) {
+    if (listener_) listener_(name, layer, tensor);
+  }
+
+  // Primitive verbs.
+
+  /** out (T, hidden) = rows `ids` of table (vocab, hidden). */
+  virtual void embed(Tensor out, const PassInput& input, const Weight& table) = 0;
+  /** out (T, cols) = in / sqrt(mean(in²) + eps) * weight (1, cols), in float32. */
+  virtual void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) = 0;
+  /** out (T, rows) = in (T, cols) · weight (rows, cols)ᵀ. */
+  virtual void matmul(Tensor out, Tensor in, const Weight& weight) = 0;
+  /** Rotates q and k in qkv (T, qkv_cols) by their positions; table (positions, head_dim): cosines, then sines. */
+  virtual void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) = 0;
+  /** Puts k and v of qkv (T, qkv_cols) into the layer's cache from `position` on. */
+  virtual void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) = 0;
+  /** context (T, heads * head_dim) = softmax(scale · q kᵀ, causal, windowed) v over the cache; `weights` when asked. */
+  virtual void attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache, const PassInput& input,
+                      int64_t layer, const AttentionShape& shape) = 0;
+  /** out (T, ffn) = up * silu(gate), with gate_up (T, 2 * ffn): gate, then up. */
+  virtual void swiglu(Tensor out, Tensor gate_up) = 0;
+  /** out = a + b, elementwise; out may be a. */
+  virtual void add(Tensor out, Tensor a, Tensor b) = 0;
+  /** ids[0] = the smallest index of the largest of logits (1, vocab) not in `excluded` (excluded_count,); -1 if any is NaN. */
+  virtual void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) = 0;
+  /** out = in. */
+  virtual void copy(Tensor out, Tensor in) = 0;
+  /** position += count, in device memory. */
+  virtual void advance(int32_t* position, int64_t count) = 0;
+
+  // Fused verbs; `normed`, `projected`, `gate_up` are scratch that an override may leave undefined.
+
+  /** qkv = norm(hidden) · weightᵀ, rotated, its keys and values appended. */
+  virtual void norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+                                    const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
+                                    const AttentionShape& shape, float eps) {
+    rms_norm(normed, hidden, norm, eps);
+    tap("input_layernorm", layer, normed);
+    matmul(qkv, normed, weight);
+    tap("self_attn.qkv_proj", layer, qkv);
+    rope(qkv, input, table, shape);
+    tap("self_attn.rotary", layer, qkv);
+    append(cache, qkv, input, layer, shape);
+  }
+
+  /** hidden += context · weightᵀ. */
+  virtual void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) {
+    matmul(projected, context, weight);
+    tap("self_attn.o_proj", layer, projected);
+    add(hidden, hidden, projected);
+  }
+
+  /** activation = swiglu(norm(hidden) · weightᵀ). */
+  virtual void norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
+                                   const Weight& weight, int64_t layer, float eps) {
+    rms_norm(normed, hidden, norm, eps);
+    tap("post_attention_layernorm", layer, normed);
+    matmul(gate_up, normed, weight);
+    tap("mlp.gate_up_proj", layer, gate_up);
+    swiglu(activation, gate_up);
+    tap("mlp.activation_fn", layer, activation);
+  }
+
+  /** hidden += activation · weightᵀ. */
+  virtual void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) {
+    matmul(projected, activation, weight);
+    tap("mlp.down_proj", layer, projected);
+    add(hidden, hidden, projected);
+  }
+
+  /** logits (1, vocab) = norm(hidden (1, hidden)) · weightᵀ. */
+  virtual void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
+                            float eps) {
+    rms_norm(normed, hidden, norm, eps);
+    matmul(logits, normed, weight);
+  }
+
+ protected:
+  bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
+
+ private:
+  Listener listener_;
+  const std::atomic<bool>* stop_ = nullptr;
+};
+
+}  // namespace phi3lab

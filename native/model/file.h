@@ -1,0 +1,34 @@
+// A weight file mapped read-only; its pages are the page cache's until someone copies them and lets them go.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "../types.h"
+
+namespace phi3lab {
+
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::byte* data() const { return data_; }
+  int64_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+  // Gives back the pages that lie wholly inside this range; they are read again from the file when touched.
+  void release(const std::byte* data, int64_t bytes) const;
+
+ private:
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  int64_t size_ = 0;
+#ifdef _WIN32
+  void* file_ = nullptr;
+  void* mapping_ = nullptr;
+#endif
+};
+
+}  // namespace phi3lab

@@ -1,0 +1,115 @@
+// A model with its worker thread, and what a caller may ask of it; knows nothing of JavaScript.
+// `forward`, `lm_head` and `generate_greedy` run on the worker; the rest may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model/phi3.h"
+#include "worker.h"
+
+namespace phi3lab {
+
+// Set once, read between layers.
+struct AbortState {
+  std::atomic<bool> aborted{false};
+};
+
+// A float32 array on the device; `buffer` is empty once it was disposed.
+struct DeviceTensor {
+  std::shared_ptr<Buffer> buffer;
+  std::vector<int64_t> dims;
+  int64_t size() const {
+    int64_t n = 1;
+    for (int64_t dim : dims) n *= dim;
+    return n;
+  }
+};
+using TensorRef = std::shared_ptr<DeviceTensor>;
+
+struct CacheBox {
+  std::unique_ptr<Cache> cache;
+};
+using CacheRef = std::shared_ptr<CacheBox>;
+
+struct OpenRequest {
+  std::string device;
+  Config config;
+  std::vector<std::string> files;
+  std::vector<Entry> entries;
+  int threads = 0;
+};
+
+struct ForwardResult {
+  TensorRef last_hidden_state;  // (T, hidden)
+  std::unordered_map<std::string, TensorRef> taps;
+};
+
+struct GreedyRequest {
+  std::vector<int32_t> ids;
+  int64_t max_new_tokens = 0;
+  int64_t min_new_tokens = 0;
+  std::vector<int32_t> eos;
+  bool use_cache = true;
+  int64_t chunk = 0;
+  std::function<void(int32_t id, int64_t index)> on_token;
+};
+
+struct GreedyResult {
+  std::vector<int32_t> tokens;
+  double prompt_ms = 0;
+  std::vector<double> token_ms;
+  bool aborted = false;
+};
+
+struct Memory {
+  int64_t weights, cache, workspace;
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session() = default;
+  ~Session() { shutdown(); }
+
+  Worker& worker() { return worker_; }
+
+  void open(const OpenRequest& request, const AbortState& abort, const Progress& progress);
+  CacheRef make_cache();
+  ForwardResult forward(const std::vector<int32_t>& ids, const CacheRef& cache,
+                        const std::unordered_set<std::string>& taps, const AbortState& abort);
+  TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortState& abort);
+  GreedyResult generate_greedy(const GreedyRequest& request, const AbortState& abort);
+
+  TensorRef upload(const float* data, std::vector<int64_t> dims);
+  void read(float* out, const DeviceTensor& tensor, int64_t start, int64_t count);
+  Memory memory();
+  const Config& config() const { return config_; }
+  const std::string& device() const { return device_; }
+
+  // Frees the model, every cache and every tensor; on the worker.
+  void dispose();
+  // Stops the work under way and ends the thread.
+  void shutdown();
+
+ private:
+  Poll poll(const AbortState& abort);
+  TensorRef tensor(std::vector<int64_t> dims);
+  void check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const;
+  Phi3& model();
+
+  std::mutex mutex_;  // over the lists, which JavaScript's thread reads too
+  std::vector<std::weak_ptr<DeviceTensor>> tensors_;
+  std::vector<std::weak_ptr<CacheBox>> caches_;
+  Config config_;
+  std::string device_;
+  std::unique_ptr<Phi3> model_;
+  std::atomic<bool> stopping_{false};
+  Worker worker_;  // last: its thread uses all of the above
+};
+
+}  // namespace phi3lab

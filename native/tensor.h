@@ -1,0 +1,109 @@
+// What the two sides of the seam pass to each other: float32 tensors in the device's memory, weights as they lie in
+// their files, and the shapes of attention. Plain data; neither a model nor a device is named here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace phi3lab {
+
+/** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
+enum class WeightType : uint8_t { F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q6_K };
+
+/** Numbers a block, and bytes a block, of a weight type. */
+struct WeightFormat {
+  const char* name;
+  int64_t block_size;
+  int64_t block_bytes;
+};
+
+inline const WeightFormat& format_of(WeightType type) {
+  static const WeightFormat formats[] = {{"F32", 1, 4},    {"F16", 1, 2},    {"BF16", 1, 2},    {"Q4_0", 32, 18},
+                                         {"Q4_1", 32, 20}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
+  return formats[static_cast<int>(type)];
+}
+
+/** Float32 numbers in the device's memory, row-major, rows `cols` apart. A view: somebody else owns the memory. */
+struct Tensor {
+  float* data = nullptr;
+  int64_t rows = 0, cols = 0;
+
+  /** `count` rows from row `first` on. */
+  Tensor slice(int64_t first, int64_t count) const { return {data + first * cols, count, cols}; }
+};
+
+/** Attention's weights for a tap: (heads, query rows, positions); head h, row t begins at data + h * head_stride + t * row_stride. */
+struct AttentionWeights {
+  float* data = nullptr;  // null: nobody listens
+  int64_t head_stride = 0, row_stride = 0;
+};
+
+/** Memory of the device, freed with the object. */
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  void* data = nullptr;
+  size_t bytes = 0;
+};
+
+/** Rows of a weight as they lie in a mapped file. */
+struct RowGroup {
+  WeightType type = WeightType::F32;
+  const void* data = nullptr;  // rows * cols numbers, not necessarily aligned
+  int64_t rows = 0;
+  /** Row r of `data` is row output_row[r] of the group; empty: row r. A permutation. */
+  std::vector<int32_t> output_row;
+};
+
+/** A weight before it is placed: row groups stacked by pointer (q, k, v; gate, up), each with its own format. */
+struct WeightSource {
+  std::string name;  // for error messages
+  std::vector<RowGroup> groups;
+  int64_t cols = 0;
+};
+
+/** What a weight is for, so that a backend can choose how to keep it. */
+enum class WeightKind { norm, embedding, projection, head };
+
+/** A placed weight: (rows, cols) by the model's count, whatever order and format the backend keeps. */
+class Weight {
+ public:
+  virtual ~Weight() = default;
+  int64_t rows = 0, cols = 0;
+  size_t bytes = 0;  // that the backend holds, a mapped file's pages included
+};
+
+/** The heads of a layer and how they look back. A row of qkv is (heads + 2 * kv_heads) * head_dim: q, k, v. */
+struct AttentionShape {
+  int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  int64_t window = 0;  // keys that a query sees, counting its own; 0: all before it
+  float scale = 1;     // of q · k
+
+  int64_t qkv_cols() const { return (heads + 2 * kv_heads) * head_dim; }
+  int64_t context_cols() const { return heads * head_dim; }
+};
+
+/** Keys and values of one sequence, all layers. Address space for `capacity` positions, memory for `committed`. */
+class Cache {
+ public:
+  virtual ~Cache() = default;
+  /** Makes positions [0, positions) usable, in blocks; between passes only. No pointer changes. */
+  virtual void commit(int64_t positions) = 0;
+  /** Gives back the memory of blocks wholly behind `positions`. */
+  virtual void decommit(int64_t positions) = 0;
+  /** Bytes committed. */
+  virtual size_t bytes() const = 0;
+  int64_t capacity = 0;
+};
+
+/** What a pass reads besides weights; it lies in the device's memory, so that a recorded pass can run again. */
+struct PassInput {
+  int32_t* ids = nullptr;       // (tokens,)
+  int32_t* position = nullptr;  // (1,): the position of the first token
+  int64_t tokens = 0;
+};
+
+}  // namespace phi3lab
