@@ -150,13 +150,13 @@ class NotebookSurface implements Surface {
 }
 
 function html(bar: ProgressBar): string {
-  const escape = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
   const cell = `style="font-family: var(--jp-code-font-family, monospace); white-space: pre"`;
   const value = bar.fraction.toFixed(4);
   const percent = Math.floor(bar.fraction * 100);
   return (
-    `<div style="display: flex; gap: 8px; align-items: center"><span ${cell}>${escape(bar.label)}: ${percent}%</span>` +
-    `<progress value="${value}" max="1" style="flex: 0 1 240px"></progress><span ${cell}>${escape(bar.numbers)}</span></div>`
+    `<div style="display: flex; gap: 8px; align-items: center"><span ${cell}>${escaped(bar.label)}: ${percent}%</span>` +
+    `<progress value="${value}" max="1" style="flex: 0 1 240px"></progress><span ${cell}>${escaped(bar.numbers)}</span></div>`
   );
 }
 

@@ -19,6 +19,8 @@ export interface ClientOptions {
   endpoint: string;
   token?: string;
   signal?: AbortSignal;
+  /** How often a request is tried in all. Default: 5. */
+  tries?: number;
 }
 
 /** A failure that the next try may not meet. */
@@ -34,7 +36,7 @@ class Passing extends Error {
 
 const headersWithin = 30_000;
 const bodySilentFor = 30_000;
-const tries = 5;
+const defaultTries = 5;
 const firstPause = 500;
 const longestPause = 60_000;
 
@@ -150,6 +152,7 @@ export class HubClient {
 
   /** Tries again after passing failures; `progressed` starts the count anew. */
   async #persistently<T>(work: (progressed: () => void) => Promise<T>): Promise<T> {
+    const { tries = defaultTries } = this.#options;
     let failures = 0;
     for (;;) {
       try {

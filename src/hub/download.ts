@@ -45,7 +45,8 @@ export async function downloadFile(
 ): Promise<string> {
   const blob = cache.blob(file.etag);
   if (!(await exists(blob))) {
-    const onWait = () => console.error(`Another process is fetching ${client.id}/${file.path}; waiting for it.`);
+    const onWait = () =>
+      console.error(`${client.id}/${file.path} is being fetched by another notebook or call; waiting for it.`);
     const lock = join(cache.locks, `${file.etag}.phi3lab.lock`);
     await withLock(lock, () => fetchBlob(client, commit, file, blob, options), { signal: options.signal, onWait });
   }

@@ -10,12 +10,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const touchEvery = 10_000;
 const silentAfter = 120_000;
-const lookEvery = 300;
+const lookEvery = 200;
+const sayAfter = 3_000;
 
 /**
  * Runs `work` while holding the lock.
  *
- * @param onWait Called once when another process holds it.
+ * @param options `onWait` is called once, when another holds it for longer than a moment.
  */
 export async function withLock<T>(
   path: string,
@@ -23,14 +24,17 @@ export async function withLock<T>(
   options: { signal?: AbortSignal; onWait?: () => void } = {},
 ): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
+  const start = Date.now();
   let waited = false;
   while (!(await tryLock(path))) {
     if (await isStale(path)) {
       await takeAway(path);
       continue;
     }
-    if (!waited) options.onWait?.();
-    waited = true;
+    if (!waited && Date.now() - start > sayAfter) {
+      options.onWait?.();
+      waited = true;
+    }
     await sleep(lookEvery, undefined, { signal: options.signal });
   }
   const touching = setInterval(() => {

@@ -121,7 +121,7 @@ async function resolveLocal(
 /** A model of the hub, with what the user asked of it. */
 class HubModel {
   readonly #cache: ModelCache;
-  readonly #client: HubClient;
+  readonly #secret: string | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #parts: readonly Part[];
   readonly #revision: string;
@@ -147,8 +147,7 @@ class HubModel {
     const signals = [options.signal, host()?.signal].filter((signal): signal is AbortSignal => signal !== undefined);
     this.#signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
     this.#cache = new ModelCache(expandHome(options.cache_dir ?? hubCache()), id);
-    const secret = typeof token === "string" ? token : token ? savedToken() : undefined;
-    this.#client = new HubClient(id, this.#revision, { endpoint: endpoint(), token: secret, signal: this.#signal });
+    this.#secret = typeof token === "string" ? token : token ? savedToken() : undefined;
   }
 
   async resolve(): Promise<ResolvedModel> {
@@ -163,7 +162,10 @@ class HubModel {
       );
     }
     try {
-      return await this.#fetch();
+      // With the model at hand a lost network shall cost no waiting.
+      const tries = cached?.usable ? 1 : undefined;
+      const access = { endpoint: endpoint(), token: this.#secret, signal: this.#signal, tries };
+      return await this.#fetch(new HubClient(this.id, this.#revision, access));
     } catch (error) {
       if (this.#signal?.aborted) {
         throw new HubError(`The download of ${this.id} was interrupted; the next call goes on where it stopped.`, {
@@ -223,15 +225,15 @@ class HubModel {
     );
   }
 
-  async #fetch(): Promise<ResolvedModel> {
-    const commit = await this.#client.commit();
-    const listed = await this.#client.files(commit, this.#folder);
+  async #fetch(client: HubClient): Promise<ResolvedModel> {
+    const commit = await client.commit();
+    const listed = await client.files(commit, this.#folder);
     const prefix = this.#path("").length;
     const here = new Map(listed.map((file) => [file.path.slice(prefix), file]));
     await this.#cache.setCommit(this.#revision, commit);
-    const get = (name: string) => this.#get(commit, here.get(name) as HubFile);
+    const get = (name: string) => this.#get(client, commit, here.get(name) as HubFile);
     if (this.options.gguf_file !== undefined) {
-      await this.#fetchGguf(commit, this.options.gguf_file, here);
+      await this.#fetchGguf(client, commit, this.options.gguf_file, here);
       return this.#model(commit);
     }
     if (this.#parts.includes("tokenizer")) await this.#fetchTokenizer(commit, here, get);
@@ -239,17 +241,17 @@ class HubModel {
     return this.#model(commit);
   }
 
-  #get(commit: string, file: HubFile): Promise<string> {
+  #get(client: HubClient, commit: string, file: HubFile): Promise<string> {
     const options: DownloadOptions = { signal: this.#signal, progress_callback: this.options.progress_callback };
-    return downloadFile(this.#client, this.#cache, commit, file, options);
+    return downloadFile(client, this.#cache, commit, file, options);
   }
 
-  async #fetchGguf(commit: string, name: string, here: Map<string, HubFile>): Promise<void> {
+  async #fetchGguf(client: HubClient, commit: string, name: string, here: Map<string, HubFile>): Promise<void> {
     const slash = name.lastIndexOf("/");
-    const inside = slash < 0 ? [] : await this.#client.files(commit, this.#path(name.slice(0, slash)));
+    const inside = slash < 0 ? [] : await client.files(commit, this.#path(name.slice(0, slash)));
     const file = here.get(name) ?? inside.find(({ path }) => path === this.#path(name));
     if (!file) throw new HubError(`${this.id} has no ${name}.${ggufHint(here)}`);
-    await this.#get(commit, file);
+    await this.#get(client, commit, file);
   }
 
   async #fetchTokenizer(
