@@ -66,29 +66,22 @@ export class ProgressBar {
     this.#surface.close(this);
   }
 
-  /** Between 0 and 1. */
-  get fraction(): number {
-    return this.total > 0 ? Math.min(1, this.#done / this.total) : 1;
-  }
-
-  /** `967/967 [00:00<00:00, 5.21kB/s]` */
-  get numbers(): string {
+  /** Where it stands now. */
+  get state(): ProgressState {
     const seconds = (performance.now() - this.#start) / 1000;
-    const rate = (this.#done - this.#initial) / Math.max(seconds, 1e-6);
-    const left = rate > 0 ? clock((this.total - this.#done) / rate) : "?";
-    const bytes = this.#unit === "B";
-    const count = (n: number) => (bytes ? short(n) : String(n));
-    let speed: string;
-    if (rate === 0) speed = `?${this.#unit}/s`;
-    else if (rate < 1 && !bytes) speed = `${(1 / rate).toFixed(2).padStart(5)}s/it`;
-    else speed = `${bytes ? short(rate) : rate.toFixed(2).padStart(5)}${this.#unit}/s`;
-    return `${count(this.#done)}/${count(this.total)} [${clock(seconds)}<${left}, ${speed}]`;
+    return {
+      label: this.label,
+      done: this.#done,
+      total: this.total,
+      initial: this.#initial,
+      unit: this.#unit,
+      seconds,
+    };
   }
 
-  /** The whole line, with ten cells of blocks. */
+  /** The whole line. */
   toString(): string {
-    const percent = String(Math.floor(this.fraction * 100)).padStart(3);
-    return `${this.label}: ${percent}%|${blocks(this.fraction)}| ${this.numbers}`;
+    return formatProgress(this.state);
   }
 
   #draw(): void {
@@ -138,7 +131,7 @@ class NotebookSurface implements Surface {
 
   draw(bar: ProgressBar): void {
     this.#host.display(
-      { "text/html": html(bar), "text/plain": String(bar) },
+      { "text/html": html(bar.state), "text/plain": String(bar) },
       { display_id: this.#id, update: this.#shown },
     );
     this.#shown = true;
@@ -149,14 +142,13 @@ class NotebookSurface implements Surface {
   }
 }
 
-function html(bar: ProgressBar): string {
+function html(state: ProgressState): string {
   const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
   const cell = `style="font-family: var(--jp-code-font-family, monospace); white-space: pre"`;
-  const value = bar.fraction.toFixed(4);
-  const percent = Math.floor(bar.fraction * 100);
   return (
-    `<div style="display: flex; gap: 8px; align-items: center"><span ${cell}>${escaped(bar.label)}: ${percent}%</span>` +
-    `<progress value="${value}" max="1" style="flex: 0 1 240px"></progress><span ${cell}>${escaped(bar.numbers)}</span></div>`
+    `<div style="display: flex; gap: 8px; align-items: center"><span ${cell}>${escaped(state.label)}: ${percent(state)}%</span>` +
+    `<progress value="${fraction(state).toFixed(4)}" max="1" style="flex: 0 1 240px"></progress>` +
+    `<span ${cell}>${escaped(numbers(state))}</span></div>`
   );
 }
 
@@ -231,9 +223,46 @@ function terminal(out: ProgressOutput): TerminalSurface {
   return surface;
 }
 
+/** One moment of a bar. */
+export interface ProgressState {
+  label: string;
+  done: number;
+  total: number;
+  /** Done before the start. */
+  initial: number;
+  unit: "B" | "it";
+  /** Since the start. */
+  seconds: number;
+}
+
+/** The line that tqdm would print for this moment, with a bar of ten cells. */
+export function formatProgress(state: ProgressState): string {
+  return `${state.label}: ${percent(state).padStart(3)}%|${blocks(fraction(state))}| ${numbers(state)}`;
+}
+
+function fraction({ done, total }: ProgressState): number {
+  return total > 0 ? Math.min(1, done / total) : 1;
+}
+
+function percent(state: ProgressState): string {
+  return (100 * fraction(state)).toFixed(0);
+}
+
+/** `967/967 [00:00<00:00, 5.21kB/s]` */
+function numbers({ done, total, initial, unit, seconds }: ProgressState): string {
+  const rate = seconds > 0 ? (done - initial) / seconds : 0;
+  const bytes = unit === "B";
+  const count = (n: number) => (bytes ? short(n) : String(n));
+  const measure = (n: number) => (bytes ? short(n) : n.toFixed(2).padStart(5));
+  let speed = `?${unit}/s`;
+  if (rate > 0) speed = rate < 1 ? `${measure(1 / rate)}s/${unit}` : `${measure(rate)}${unit}/s`;
+  const left = rate > 0 ? clock((total - done) / rate) : "?";
+  return `${count(done)}/${count(total)} [${clock(seconds)}<${left}, ${speed}]`;
+}
+
 /** Ten cells, each of eight steps. */
-function blocks(fraction: number): string {
-  const eighths = Math.floor(fraction * 80);
+function blocks(filled: number): string {
+  const eighths = Math.floor(filled * 80);
   const rest = eighths % 8 === 0 ? "" : (" ▏▎▍▌▋▊▉"[eighths % 8] as string);
   return `${"█".repeat(Math.floor(eighths / 8))}${rest}`.padEnd(10);
 }
@@ -243,7 +272,6 @@ function short(value: number): string {
   let rest = value;
   for (const letter of ["", "k", "M", "G", "T"]) {
     if (rest < 999.5) {
-      if (letter === "" && Number.isInteger(rest)) return String(rest);
       return `${rest.toFixed(rest < 9.995 ? 2 : rest < 99.95 ? 1 : 0)}${letter}`;
     }
     rest /= 1000;
