@@ -6,7 +6,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "matmul_formats.h"
+#include "matmul_blocks16.h"
 #include "matmul_paths.h"
 
 #ifdef _WIN32
@@ -74,19 +74,58 @@ size_t row_bytes(WeightType type, int64_t cols) {
   return static_cast<size_t>(cols / block_size(type)) * block_bytes[static_cast<int>(type)];
 }
 
-Matrix::Matrix(const Isa& isa, std::vector<RowGroup> groups, int64_t cols, Arena*) : isa_(isa), cols_(cols) {
+void Matrix::place_blocks16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena) {
+  const WeightType type = groups[first].type;
+  const int64_t blocks = cols_ / 32;
+  const auto bytes = [&](const RowGroup& g) {
+    return static_cast<size_t>((g.rows + kGroupRows - 1) / kGroupRows * blocks) * block16(type);
+  };
+  size_t total = 0;
+  for (size_t i = first; i < last; i++) total += bytes(groups[i]);
+  uint8_t* data = arena->take(total);
+  Segment segment{type, Layout::blocks16, data, 0, rows_, nullptr};
+  for (size_t i = first; i < last; i++) {
+    repack_blocks16(data, groups[i], cols_);
+    data += bytes(groups[i]);
+    segment.rows += groups[i].rows;
+  }
+  segments_.push_back(segment);
+  rows_ += segment.rows;
+  bytes_ += total;
+}
+
+void Matrix::place_filed(const RowGroup& g) {
+  const int32_t* output_row = nullptr;
+  if (!g.output_row.empty()) {
+    output_rows_.emplace_back(new int32_t[g.output_row.size()]);
+    std::copy(g.output_row.begin(), g.output_row.end(), output_rows_.back().get());
+    output_row = output_rows_.back().get();
+  }
+  segments_.push_back({g.type, Layout::filed, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
+  rows_ += g.rows;
+  bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols_);
+}
+
+Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena) : isa_(isa), cols_(cols) {
   if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
-  for (const RowGroup& g : groups) {
-    check_group(g, cols);
-    const int32_t* output_row = nullptr;
-    if (!g.output_row.empty()) {
-      output_rows_.emplace_back(new int32_t[g.output_row.size()]);
-      std::copy(g.output_row.begin(), g.output_row.end(), output_rows_.back().get());
-      output_row = output_rows_.back().get();
+  std::vector<bool> blocks(groups.size());
+  for (size_t i = 0; i < groups.size(); i++) {
+    check_group(groups[i], cols);
+    blocks[i] = isa.path == Path::avx512 && arena && has_blocks16(groups[i].type) && finite_scales(groups[i], cols);
+  }
+  for (size_t i = 0; i < groups.size();) {
+    size_t next = i + 1;
+    if (!blocks[i]) {
+      place_filed(groups[i]);
+    } else {
+      // Groups of one format become one stream, unless the seam would fall within 16 rows.
+      while (next < groups.size() && blocks[next] && groups[next].type == groups[i].type &&
+             groups[next - 1].rows % kGroupRows == 0) {
+        next++;
+      }
+      place_blocks16(groups, i, next, arena);
     }
-    segments_.push_back({g.type, Layout::filed, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
-    rows_ += g.rows;
-    bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols);
+    i = next;
   }
 }
 
@@ -94,6 +133,7 @@ void Matrix::read_row(float* out, int64_t row) const {
   for (const Segment& s : segments_) {
     if (row < s.first || row >= s.first + s.rows) continue;
     int64_t r = row - s.first;
+    if (s.layout == Layout::blocks16) return read_blocks16_row(out, s, r, cols_);
     if (s.output_row) r = std::find(s.output_row, s.output_row + s.rows, static_cast<int32_t>(r)) - s.output_row;
     return dequantise(out, s.type, s.data + static_cast<size_t>(r) * row_bytes(s.type, cols_), 0, cols_);
   }
@@ -160,12 +200,32 @@ uint8_t* Arena::take(size_t bytes) {
 
 void matmul(Team& team, int thread, const Workspace& workspace, float* out, const float* in, const Matrix& matrix,
             int64_t tokens, int64_t out_stride, int64_t in_stride) {
-  const Product p{team, thread, workspace, out, in, matrix, tokens, out_stride, in_stride};
   if (matrix.cols() > workspace.max_cols()) {
     throw std::runtime_error("[matmul] Expected at most " + std::to_string(workspace.max_cols()) +
                              " columns but received " + std::to_string(matrix.cols()));
   }
-  matmul_portable(p);
+  const std::vector<Segment>& segments = matrix.segments();
+  const Product p{out,
+                  in,
+                  segments.data(),
+                  static_cast<int>(segments.size()),
+                  matrix.cols(),
+                  tokens,
+                  out_stride,
+                  in_stride,
+                  matrix.isa(),
+                  &team,
+                  thread,
+                  team.size(),
+                  workspace.shared(),
+                  workspace.own(thread)};
+  switch (matrix.isa().path) {
+#ifdef PHI3LAB_X64_PATHS
+    case Path::avx2: return matmul_avx2(p);
+    case Path::avx512: return matmul_avx512(p);
+#endif
+    default: return matmul_portable(p);
+  }
 }
 
 }  // namespace phi3lab::cpu

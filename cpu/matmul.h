@@ -81,8 +81,11 @@ struct Segment {
 class Matrix {
  public:
   Matrix() = default;
-  /** Throws a sentence when a group does not fit. Repacks into `arena` where `isa` computes faster from blocks. */
-  Matrix(const Isa& isa, std::vector<RowGroup> groups, int64_t cols, Arena* arena);
+  /**
+   * Throws a sentence when a group does not fit. Repacks into `arena`, which must outlive it, where `isa` computes faster
+   * from blocks; without an arena the rows are used as they lie.
+   */
+  Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena);
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
@@ -94,6 +97,9 @@ class Matrix {
   void read_row(float* out, int64_t row) const;
 
  private:
+  void place_filed(const RowGroup& group);
+  void place_blocks16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena);
+
   Isa isa_;
   int64_t rows_ = 0, cols_ = 0;
   size_t bytes_ = 0;

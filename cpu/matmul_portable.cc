@@ -19,16 +19,16 @@ float dot(const float* a, const float* b, int64_t n) {
 }  // namespace
 
 void matmul_portable(const Product& p) {
-  const int64_t cols = p.matrix.cols();
-  float* weights = reinterpret_cast<float*>(p.workspace.own(p.thread));  // (cols,)
-  for (const Segment& s : p.matrix.segments()) {
-    const size_t stride = row_bytes(s.type, cols);
+  float* weights = reinterpret_cast<float*>(p.own);  // (cols,)
+  for (int i = 0; i < p.segment_count; i++) {
+    const Segment& s = p.segments[i];
+    const size_t stride = row_bytes(s.type, p.cols);
     int64_t first, last;
-    split(s.rows, kFiledUnit, p.thread, p.team.size(), &first, &last);
+    split(s.rows, kFiledUnit, p.thread, p.threads, &first, &last);
     for (int64_t r = first; r < last; r++) {
-      dequantise(weights, s.type, s.data + r * stride, 0, cols);
+      dequantise(weights, s.type, s.data + r * stride, 0, p.cols);
       float* out = p.out + output_row(s, r);
-      for (int64_t t = 0; t < p.tokens; t++) out[t * p.out_stride] = dot(weights, p.in + t * p.in_stride, cols);
+      for (int64_t t = 0; t < p.tokens; t++) out[t * p.out_stride] = dot(weights, p.in + t * p.in_stride, p.cols);
     }
   }
 }

@@ -62,7 +62,7 @@ class Team {
 };
 
 /** The share [first, last) of `total` items that falls to one of `threads` threads, in whole multiples of `unit`. */
-inline void split(int64_t total, int64_t unit, int thread, int threads, int64_t* first, int64_t* last) {
+static inline void split(int64_t total, int64_t unit, int thread, int threads, int64_t* first, int64_t* last) {
   const int64_t units = (total + unit - 1) / unit;
   *first = units * thread / threads * unit;
   *last = units * (thread + 1) / threads * unit;

@@ -1,0 +1,71 @@
+// AVX2 with FMA and F16C as matmul_rows.h and matmul_panels.h speak it. Only for files compiled for these.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace phi3lab::cpu {
+
+struct Avx2 {
+  using Vector = __m256;
+  static constexpr int width = 8;
+  static constexpr int tile_tokens = 6;  // times two vectors of rows: 12 of 16 registers hold sums
+
+  static inline Vector zero() { return _mm256_setzero_ps(); }
+  static inline Vector set1(float x) { return _mm256_set1_ps(x); }
+  static inline Vector load(const float* p) { return _mm256_loadu_ps(p); }
+  static inline void store(float* p, Vector v) { _mm256_storeu_ps(p, v); }
+  static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+  static inline Vector mul(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
+  static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+  static inline float sum(Vector v) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+  }
+  static inline float half(const void* p) {
+    uint16_t h;
+    std::memcpy(&h, p, 2);
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
+  }
+
+  /** 8 float16, bfloat16 or int8 numbers. */
+  static inline Vector load_f16(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static inline Vector load_bf16(const void* p) {
+    const __m128i halves = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  }
+  static inline Vector load_int8(const void* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+  }
+  /** The low and the high nibbles of 8 bytes. */
+  static inline void load_nibbles(Vector* low, Vector* high, const void* p) {
+    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+    *low = _mm256_cvtepi32_ps(_mm256_and_si256(bytes, _mm256_set1_epi32(15)));
+    *high = _mm256_cvtepi32_ps(_mm256_srli_epi32(bytes, 4));
+  }
+
+  /** v (8, 8) to its transpose. */
+  static inline void transpose(__m256 v[8]) {
+    __m256 t[8];
+    for (int i = 0; i < 8; i += 2) {
+      t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+      t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+      for (int j = 0; j < 2; j++) {
+        v[i + 2 * j] = _mm256_shuffle_ps(t[i + j], t[i + 2 + j], 0x44);
+        v[i + 2 * j + 1] = _mm256_shuffle_ps(t[i + j], t[i + 2 + j], 0xee);
+      }
+    }
+    for (int i = 0; i < 4; i++) {
+      t[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);
+      t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
+    }
+    for (int i = 0; i < 8; i++) v[i] = t[i];
+  }
+};
+
+}  // namespace phi3lab::cpu

@@ -1,0 +1,106 @@
+// The team of threads: every thread runs, barriers order writes, failures come back, idle threads use no CPU.
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "team.h"
+
+using namespace phi3lab::cpu;
+
+namespace {
+
+int failures = 0;
+
+void report(const std::string& name, bool ok) {
+  failures += !ok;
+  std::printf("%s %s\n", ok ? "ok" : "not ok", name.c_str());
+}
+
+/** Each thread adds its neighbour's last number; a missing or early barrier makes the sums differ. */
+void run_barriers(int threads) {
+  Team team(threads);
+  std::vector<long> now(static_cast<size_t>(threads), 1), next(now);
+  constexpr int kRounds = 200;
+  team.run([&](int thread, int n) {
+    for (int round = 0; round < kRounds; round++) {
+      next[static_cast<size_t>(thread)] = (now[static_cast<size_t>(thread)] * 3 + now[static_cast<size_t>((thread + 1) % n)]) % 1000003;
+      team.barrier(thread);
+      now[static_cast<size_t>(thread)] = next[static_cast<size_t>(thread)];
+      team.barrier(thread);
+    }
+  });
+  long expected = 1;
+  for (int round = 0; round < kRounds; round++) expected = expected * 4 % 1000003;
+  bool ok = true;
+  for (long v : now) ok = ok && v == expected;
+  report("barriers order the writes of " + std::to_string(threads) + " threads", ok);
+}
+
+void run_regions(int threads) {
+  Team team(threads);
+  std::vector<int> counts(static_cast<size_t>(threads), 0);
+  for (int i = 0; i < 500; i++) {
+    if (i % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the threads park
+    team.run([&](int thread, int) { counts[static_cast<size_t>(thread)]++; });
+  }
+  bool ok = true;
+  for (int c : counts) ok = ok && c == 500;
+  report("each of " + std::to_string(threads) + " threads runs every region once", ok);
+}
+
+void run_failure(int threads, int failing) {
+  Team team(threads);
+  std::string message;
+  try {
+    team.run([&](int thread, int) {
+      team.barrier(thread);
+      if (thread == failing) throw std::runtime_error("thread " + std::to_string(thread));
+      team.barrier(thread);
+    });
+  } catch (const std::exception& e) {
+    message = e.what();
+  }
+  int after = 0;
+  team.run([&](int thread, int) {
+    team.barrier(thread);
+    if (thread == 0) after = 1;
+  });
+  report("a failure of thread " + std::to_string(failing) + " of " + std::to_string(threads) + " comes back and the next region runs",
+         message == "thread " + std::to_string(failing) && after == 1);
+}
+
+void run_idle() {
+  Team team(2);
+  team.run([](int, int) {});
+  const std::clock_t before = std::clock();  // of the whole process
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const double used = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  report("an idle team uses less than 1% of a core", used < 0.005);
+}
+
+}  // namespace
+
+int main() {
+  for (int threads : {1, 2, 3, 5}) {
+    run_barriers(threads);
+    run_regions(threads);
+    if (threads > 1) {
+      run_failure(threads, 0);
+      run_failure(threads, threads - 1);
+    }
+  }
+  run_idle();
+  bool refused = false;
+  try {
+    Team team(0);
+  } catch (const std::runtime_error&) {
+    refused = true;
+  }
+  report("a team of no threads is refused", refused);
+  std::printf("done\n");
+  return failures ? 1 : 0;
+}
