@@ -39,6 +39,7 @@ export async function buildAddon({ cmake, env = process.env, ninja = process.pla
   }
   if (readStamp(configured) !== configuration()) rmSync(addonBuild, { recursive: true, force: true });
   const before = sources();
+  rmSync(stamp, { force: true });
   const args = [createRequire(import.meta.url).resolve("cmake-js/bin/cmake-js"), "compile"];
   args.push("-d", root, "-O", addonBuild, "-B", "Release");
   if (cmake !== undefined) args.push("-c", cmake);

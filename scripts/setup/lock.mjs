@@ -23,6 +23,8 @@ function address() {
 function listen(path) {
   return new Promise((done, fail) => {
     const server = createServer((socket) => {
+      // One who waits must not keep this process from ending.
+      socket.unref();
       socket.on("error", () => {});
       socket.write(`${process.pid}`);
     });
@@ -55,7 +57,7 @@ function holderEnds(path, onWait) {
 
 /**
  * Waits for the lock; `onWait(pid)` is told whom it waits for (undefined: a program left over from a killed set-up).
- * Gives the descriptor that children inherit to hold the lock too (undefined on Windows).
+ * `descriptor` is for children to inherit, so that they hold the lock too (undefined on Windows).
  */
 export async function acquireLock(onWait) {
   const path = address();
@@ -63,7 +65,7 @@ export async function acquireLock(onWait) {
     const server = await listen(path);
     if (server !== undefined) {
       const descriptor = process.platform === "win32" ? undefined : server._handle?.fd;
-      return descriptor !== undefined && descriptor > 2 ? descriptor : undefined;
+      return { descriptor, release: () => server.close() };
     }
     const held = await holderEnds(path, (pid) => {
       if (!told) onWait(pid);

@@ -3,8 +3,7 @@ import { addonStep } from "./addon.mjs";
 import { kernelspecStep } from "./kernelspec.mjs";
 import { acquireLock } from "./lock.mjs";
 import { packagesStep } from "./packages.mjs";
-import { root } from "./places.mjs";
-import { SetupProblem, diskNeeded, freeBytes, problems, recognise } from "./problem.mjs";
+import { SetupProblem, freeBytes, problems, recognise } from "./problem.mjs";
 import { modelStep, pythonStep } from "./python.mjs";
 import { stopAll } from "./run.mjs";
 import { typescriptStep } from "./typescript.mjs";
@@ -37,16 +36,18 @@ function missing(todo) {
       found.push(error);
     }
   }
-  // A step alone needs a share of the whole; where little is missing, little may be enough.
-  const bulky = todo.filter((step) => step.bulky).length;
-  if (bulky > 0 && freeBytes(root) < (diskNeeded * bulky) / 2) found.push(problems.disk());
+  const bytes = todo.reduce((sum, step) => sum + (step.bytes?.() ?? 0), 0);
+  if (bytes > 0 && freeBytes() < bytes) found.push(problems.disk(bytes));
   return found;
 }
 
-/** Runs one step when those it comes after are through; false when it failed or was left out. */
+/** The known problem behind an error, or the error itself. */
+const explain = (error) => (error instanceof SetupProblem ? error : (recognise(String(error?.message)) ?? error));
+
+/** Runs one step when those it comes after are through, if it is not done then; false when it failed or was left out. */
 async function perform(step, before, context, failures) {
-  if ((await Promise.all(before)).includes(false)) return false;
-  if (context.stopped()) return false;
+  if ((await Promise.all(before)).includes(false) || context.stopped()) return false;
+  if (!context.force && step.done()) return true;
   const start = performance.now();
   say(`${step.name}: ${step.does} …`);
   try {
@@ -56,7 +57,7 @@ async function perform(step, before, context, failures) {
   } catch (error) {
     if (context.stopped()) return false;
     say(`${step.name}: failed after ${seconds(start)}`);
-    failures.push(error instanceof SetupProblem ? error : (recognise(String(error?.message)) ?? error));
+    failures.push(explain(error));
     return false;
   }
 }
@@ -69,9 +70,9 @@ function report(failures) {
   return 1;
 }
 
-async function setUp(chosen, force, context) {
+async function setUp(chosen, context) {
   const start = performance.now();
-  const open = chosen.filter((step) => force || !step.done());
+  const open = chosen.filter((step) => context.force || !step.done());
   if (open.length === 0) {
     say(`nothing to do, all ${chosen.length} steps are done (${seconds(start)})`);
     return 0;
@@ -81,8 +82,8 @@ async function setUp(chosen, force, context) {
   const failures = [];
   const results = new Map();
   for (const step of chosen) {
-    const before = step.after.map((name) => results.get(name) ?? true);
-    results.set(step.name, open.includes(step) ? perform(step, before, context, failures) : Promise.resolve(true));
+    const before = step.after.map((name) => results.get(name));
+    results.set(step.name, perform(step, before, context, failures));
   }
   await Promise.all(results.values());
   if (context.stopped()) return 130;
@@ -91,24 +92,32 @@ async function setUp(chosen, force, context) {
   return 0;
 }
 
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+
 /** The command; gives the exit code. */
 export async function main(args) {
-  const force = args.includes("--force");
+  let lock;
   let stopped = false;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => {
-      if (!stopped) say("stopped; the same command goes on from here");
-      stopped = true;
-      stopAll();
-    });
-  }
+  const stop = () => {
+    if (!stopped) say("stopped; the same command goes on from here");
+    stopped = true;
+    stopAll();
+    // Nothing is under way yet.
+    if (lock === undefined) process.exit(130);
+  };
+  for (const signal of signals) process.on(signal, stop);
   try {
     const chosen = choose(args.filter((arg) => arg !== "--force"));
-    const lock = await acquireLock((pid) =>
+    lock = await acquireLock((pid) =>
       say(`waiting for ${pid ? `another set-up (process ${pid})` : "what a stopped set-up left running"} …`),
     );
-    return await setUp(chosen, force, { lock, stopped: () => stopped });
+    const force = args.includes("--force");
+    return await setUp(chosen, { force, lock: lock.descriptor, stopped: () => stopped });
   } catch (error) {
-    return report([error instanceof SetupProblem ? error : (recognise(String(error?.message)) ?? error)]);
+    return report([explain(error)]);
+  } finally {
+    // The program that goes on after set-up neither holds the lock nor takes its signals.
+    lock?.release();
+    for (const signal of signals) process.off(signal, stop);
   }
 }

@@ -30,7 +30,8 @@ export const packagesStep = {
   name: "packages",
   does: "the npm packages of package-lock.json, by npm ci, into node_modules",
   after: [],
-  bulky: true,
+  // Room while they are unpacked included.
+  bytes: () => (existsSync(join(root, "node_modules")) ? 0 : 4e8),
   done: complete,
   check: () => void findNpm(),
   async run(context) {

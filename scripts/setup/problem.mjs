@@ -88,31 +88,28 @@ export const problems = {
         "  Check the connection; behind a proxy set HTTPS_PROXY; for a mirror set npm_config_registry and PIP_INDEX_URL.\n" +
         "  Then run the same command again: what is finished stays finished.",
     ),
-  disk: (place = root) =>
+  disk: (bytes) =>
     new SetupProblem(
-      `The disk is full (${freeText(place)} free at ${place}); set-up needs about ${gigabytes(diskNeeded)} in all.\n` +
-        `  Make room, then run the same command again: what is finished stays finished.\n` +
+      `The disk is full: ${freeText()} free at ${root}${bytes ? `, and ${gigabytes(bytes)} are needed` : ""}.\n` +
+        "  Make room, then run the same command again: what is finished stays finished.\n" +
         `  ${hint({
           windows: "What is free: Get-PSDrive -PSProvider FileSystem",
-          other: `What is free: df -h "${place}"   Caches that may go: npm cache clean --force; pip cache purge`,
+          other: `What is free: df -h "${root}"   Caches that may go: npm cache clean --force; pip cache purge`,
         })}`,
     ),
 };
 
-/** Bytes of a whole set-up, with room for the packages while they are unpacked. */
-export const diskNeeded = 1.2e9;
-
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
 
-/** Bytes that this user may still write at a place. */
-export function freeBytes(place) {
-  const { bavail, bsize } = statfsSync(place);
+/** Bytes that this user may still write in the checkout. */
+export function freeBytes() {
+  const { bavail, bsize } = statfsSync(root);
   return bavail * bsize;
 }
 
-function freeText(place) {
+function freeText() {
   try {
-    return gigabytes(freeBytes(place));
+    return gigabytes(freeBytes());
   } catch {
     return "an unknown amount";
   }

@@ -62,7 +62,7 @@ export const pythonStep = {
   name: "python",
   does: "the Python packages of requirements.txt, by pip, into .venv",
   after: [],
-  bulky: true,
+  bytes: () => (existsSync(venv) ? 0 : 8e8),
   done: () => usable() && readStamp(stamp) === wanted() && existsSync(venvProgram("jupyter")),
   check: () => void (usable() || findPython()),
   async run(context) {

@@ -50,7 +50,7 @@ function failure(command, args, { code, signal, error }, output, path, noise) {
   const lines = output
     .trimEnd()
     .split(/\r?\n/)
-    .filter((line) => line !== "" && !noise?.test(line));
+    .filter((line) => line !== "" && !line.startsWith("$ ") && !noise?.test(line));
   const shown = lines.length <= 30 ? lines : [...lines.slice(0, 15), "…", ...lines.slice(-15)];
   return new SetupProblem(
     [

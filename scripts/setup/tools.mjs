@@ -75,7 +75,9 @@ export function checkCompiler() {
       input: sample,
     });
     if (status === 0) return;
-    if (error === undefined) reason ??= `${candidate} cannot compile C++20: ${stderr.trim().split("\n")[0]}`;
+    // A compiler that refuses at once may not even read its input: that is an error too (EPIPE), but no absence.
+    if (error?.code !== "ENOENT")
+      reason ??= `${candidate} cannot compile C++20: ${stderr.trim().split("\n")[0] || error?.message}`;
     else if (named) reason ??= `CXX=${named} does not run`;
   }
   throw problems.compiler(reason);

@@ -31,6 +31,8 @@ export const typescriptStep = {
   check: () => {},
   async run(context) {
     const before = wanted();
+    // tsc writes what it can even when there are errors, so from here on dist is not what the stamp says.
+    rmSync(stamp, { force: true });
     const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
     await run(process.execPath, [compiler, "-p", root, "--listEmittedFiles"], {
       ...context,
