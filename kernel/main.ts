@@ -57,7 +57,7 @@ function start(): void {
   };
   const wire: Wire = new Wire(readConnection(process.argv[2]), kernelInfo, {
     request: (request) => session.receive(request),
-    interrupt: () => session.interrupt(),
+    interrupt: (serial) => session.interrupt(serial),
     kick: () => session.kick(),
     input: (serial, value) => questions.answer(serial, value),
     exit: () => close(0),

@@ -59,7 +59,7 @@ export interface Request {
 export type ToMain =
   | Request
   | { type: "ready" }
-  | { type: "interrupt"; number: number }
+  | { type: "interrupt"; number: number; serial: number }
   | { type: "kick" }
   | { type: "mark"; number: number }
   | { type: "input"; serial: number; value: string }

@@ -52,6 +52,8 @@ const outboxes = {
 const known = new Map<number, Known>();
 let lastSerial = 0;
 let interrupts = 0;
+/** The request whose code the last interrupt was meant for; 0: what runs between cells. */
+let target = 0;
 let interrupting: Promise<void> | undefined;
 /** The request whose cell waits for a line of text. */
 let asking: { serial: number; header: string } | undefined;
@@ -186,28 +188,29 @@ function onMain(message: ToWorker): void {
  */
 function interrupt(): void {
   interrupts += 1;
-  toMain({ type: "interrupt", number: interrupts });
-  interrupting ??= force(Atomics.load(shared, Shared.Running)).finally(() => {
+  target = Atomics.load(shared, Shared.Running);
+  toMain({ type: "interrupt", number: interrupts, serial: target });
+  interrupting ??= force().finally(() => {
     interrupting = undefined;
   });
 }
 
-async function force(serial: number): Promise<void> {
-  const done = (): boolean =>
-    Atomics.load(shared, Shared.Interrupted) >= interrupts || Atomics.load(shared, Shared.Running) !== serial;
+async function force(): Promise<void> {
+  const done = (): boolean => Atomics.load(shared, Shared.Interrupted) >= interrupts;
   let stopped = false;
   while (!done()) {
     await sleep(OBEY_MS);
-    if (!done() && (await stopMainThread(shared, serial))) {
+    if (!done() && (await stopMainThread(shared, target))) {
       stopped = true;
       repeat();
-      toMain({ type: "interrupt", number: interrupts });
+      toMain({ type: "interrupt", number: interrupts, serial: target });
     }
   }
   if (stopped) {
-    await sleep(OBEY_MS);
-    repeat();
-    toMain({ type: "kick" });
+    setTimeout(() => {
+      repeat();
+      toMain({ type: "kick" });
+    }, OBEY_MS);
   }
 }
 

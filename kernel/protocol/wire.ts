@@ -16,8 +16,8 @@ const NAP_MS = 50;
 /** What the kernel does with what comes in. Every handler runs on a fresh stack of the event loop. */
 export interface WireHandlers {
   request(request: Request): void;
-  /** The user wants the running cell to end; to be answered by `acknowledge` once it has. May come repeatedly. */
-  interrupt(): void;
+  /** The user wants the cell of request `serial` (0: none) to end; to be answered by `acknowledge` once it has. May come repeatedly. */
+  interrupt(serial: number): void;
   /** JavaScript was stopped by force: whatever of the kernel's own may have been hit must go on. */
   kick(): void;
   input(serial: number, value: string): void;
@@ -142,7 +142,7 @@ export class Wire {
         return;
       case "interrupt":
         this.#lastInterrupt = message.number;
-        this.#handlers.interrupt();
+        this.#handlers.interrupt(message.serial);
         return;
       case "kick":
         this.#handlers.kick();

@@ -76,12 +76,13 @@ export class Session {
     });
   }
 
-  /** Ends the running cell. May be called again while it has not ended. */
-  interrupt(): void {
+  /** Ends the running cell, if it is that of request `serial`. May be called again while it has not ended. */
+  interrupt(serial?: number): void {
     resetOwner();
     repairAsyncHooks();
     const running = this.#running;
-    if (running === undefined || running.outcome !== undefined) {
+    const meant = serial === undefined || serial === running?.cell.serial;
+    if (running === undefined || running.outcome !== undefined || !meant) {
       this.#wire.acknowledge();
       this.kick();
       return;

@@ -1,0 +1,115 @@
+/** Interrupts: the signal first, force where nothing listens, and the session goes on. */
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TestKernel } from "./client";
+
+describe("An interrupt", function () {
+  this.timeout(120_000);
+  let kernel: TestKernel;
+
+  before(async () => {
+    kernel = await TestKernel.start();
+  });
+  after(() => kernel.stop());
+
+  /** Runs `code` until it has printed "in", interrupts it and gives its reply. */
+  async function interrupt(code: string, wait = 0): Promise<Record<string, unknown>> {
+    const id = await kernel.submit(code);
+    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
+    await sleep(wait);
+    const asked = await kernel.send("control", "interrupt_request", {});
+    assert.equal((await kernel.reply(asked)).status, "ok");
+    const reply = await kernel.reply(id, 10_000);
+    await kernel.idle(id);
+    return reply;
+  }
+
+  async function assertAlive(): Promise<void> {
+    const { result, reply } = await kernel.execute("6 * 7", { stop_on_error: true });
+    assert.equal(reply.status, "ok");
+    assert.equal(result, "42");
+  }
+
+  const loops: Record<string, string> = {
+    "an endless loop": 'console.log("in"); while (true) {}',
+    "an endless loop after an await": 'await 1; console.log("in"); while (true) {}',
+    "an endless loop in a timer that the cell awaits":
+      'await new Promise(() => setTimeout(() => { console.log("in"); while (true) {} }, 1));',
+    "an endless chain of microtasks": 'console.log("in"); for (;;) { await null; }',
+    "an endless chain of ticks": 'console.log("in"); const go = () => process.nextTick(go); go(); await new Promise(() => {});',
+    "a promise that nobody settles": 'console.log("in"); await new Promise(() => {});',
+    "a loop that swallows every error": 'console.log("in"); for (;;) { try { for (;;) {} } catch {} }',
+    "a regular expression that never ends": 'console.log("in"); /^(a+)+$/.test("a".repeat(40) + "b");',
+    "a cell that prints without end": 'for (;;) { console.log("in"); }',
+  };
+  for (const [name, code] of Object.entries(loops)) {
+    it(`ends ${name}, and the next cell runs`, async () => {
+      const reply = await interrupt(code);
+      assert.equal(reply.status, "error");
+      assert.equal(reply.ename, "KeyboardInterrupt");
+      await assertAlive();
+    });
+  }
+
+  it("ends a loop 50 times in a row", async () => {
+    for (let i = 0; i < 50; i++) {
+      const code = i % 2 === 0 ? loops["an endless loop after an await"] : loops["an endless chain of microtasks"];
+      const reply = await interrupt(code as string, i % 5);
+      assert.equal(reply.ename, "KeyboardInterrupt");
+    }
+    await assertAlive();
+  });
+
+  it("ends a loop that sleeps between its rounds for good", async () => {
+    await kernel.execute("let rounds = 0;");
+    await interrupt('console.log("in"); for (;;) { rounds += 1; await new Promise((r) => setTimeout(r, 5)); }');
+    const first = await kernel.execute("rounds");
+    await sleep(100);
+    const second = await kernel.execute("rounds");
+    assert.equal(first.result, second.result);
+  });
+
+  it("lets the cell's own code see the signal and end in its own way", async () => {
+    const id = await kernel.submit(
+      'import timers from "timers/promises"; console.log("in"); const { signal } = (globalThis as any)[Symbol.for("phi3lab.host")];' +
+        'await new Promise<void>((done) => signal.addEventListener("abort", () => { console.log("tidy"); done(); })); "partial"',
+    );
+    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
+    await kernel.send("control", "interrupt_request", {});
+    const { stdout, result } = await kernel.finished(id);
+    assert.match(stdout, /tidy/);
+    assert.equal(result, "'partial'");
+  });
+
+  it("between cells changes nothing", async () => {
+    await kernel.request("control", "interrupt_request");
+    await assertAlive();
+  });
+
+  it("ends a loop in a timer that outlived its cell", async () => {
+    const { reply } = await kernel.execute("setTimeout(() => { for (;;) {} }, 50); 1");
+    assert.equal(reply.status, "ok");
+    await sleep(300);
+    const id = await kernel.submit("6 * 7");
+    await sleep(300);
+    assert.equal(kernel.of(id).length, 0);
+    await kernel.send("control", "interrupt_request", {});
+    assert.equal((await kernel.finished(id)).result, "42");
+  });
+
+  it("aborts the cells that were queued behind", async () => {
+    const id = await kernel.submit('console.log("in"); for (;;) {}');
+    const queued = await kernel.submit('console.log("never")');
+    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
+    await kernel.send("control", "interrupt_request", {});
+    assert.equal((await kernel.reply(id)).status, "error");
+    const { reply, stdout } = await kernel.finished(queued);
+    assert.equal(reply.status, "aborted");
+    assert.equal(stdout, "");
+  });
+
+  it("keeps the variables of the cell that it ended", async () => {
+    await interrupt('const kept = 5; console.log("in"); for (;;) {}');
+    assert.equal((await kernel.execute("kept")).result, "5");
+  });
+});
