@@ -162,7 +162,7 @@ class HeaderChecker {
     }
     const offset = this.dataStart + entry.data_offsets[0];
     if (offset % (sizes[dtype] as number) !== 0) {
-      const message = `${this.file} has the ${dtype} tensor ${name} at the odd byte ${offset}; save it again with safetensors 0.3 or later.`;
+      const message = `${this.file} has the ${dtype} tensor ${name} at byte ${offset}, no multiple of ${sizes[dtype]}; save it again with safetensors 0.3 or later.`;
       throw new WeightsError(this.file, message);
     }
     return { name, type: dtype as WeightType, shape, offset };

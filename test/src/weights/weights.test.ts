@@ -1,0 +1,433 @@
+/** Models on disk are opened as transformers and gguf-py read them, and damaged ones are answered by sentences. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { defaultModel } from "../../../src/hub";
+import { openWeights, WeightsError } from "../../../src/weights";
+import {
+  gguf,
+  type GgufField,
+  type GgufParts,
+  python,
+  safetensors,
+  safetensorsHeader,
+  temporaryFolder,
+  tinyConfig,
+  tinyFields,
+  tinyGguf,
+  tinyShapes,
+  writeModel,
+} from "./files";
+
+const shapes = tinyShapes();
+const dataLength = 4 * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+
+/** The error is one sentence of ours, names the file and says what is wrong. */
+async function rejects(path: string, ...patterns: (RegExp | string)[]): Promise<void> {
+  await assert.rejects(openWeights(path), (error: Error) => {
+    assert.ok(error instanceof WeightsError, `expected a WeightsError, got ${error.stack}`);
+    for (const pattern of patterns) {
+      if (typeof pattern === "string") assert.ok(error.message.includes(pattern), `${error.message} ⊉ ${pattern}`);
+      else assert.match(error.message, pattern);
+    }
+    assert.match(error.message, /\.$/);
+    return true;
+  });
+}
+
+function needsPython(context: Mocha.Context): void {
+  if (existsSync(python)) return;
+  console.log("      skipped: needs Python with torch, transformers and gguf; name it in PHI3LAB_REFERENCE_PYTHON");
+  context.skip();
+}
+
+describe("openWeights", function () {
+  this.timeout(60_000);
+  let folder: string;
+  beforeEach(() => {
+    folder = temporaryFolder();
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  describe("of a folder", () => {
+    it("finds every tensor of one file where it lies", async () => {
+      writeModel(folder, tinyConfig, safetensors(safetensorsHeader(shapes), dataLength));
+      const { config, files, weights } = await openWeights(folder);
+      assert.deepEqual(files, [join(folder, "model.safetensors")]);
+      assert.deepEqual(Object.fromEntries(weights.map(({ name, shape }) => [name, shape])), shapes);
+      assert.equal(config.head_dim, 4);
+      assert.deepEqual(config.eos_token_id, [3]);
+      const last = weights.find(({ name }) => name === "lm_head.weight");
+      assert.equal((last?.offset ?? 0) + 320, readFileSync(join(folder, "model.safetensors")).length);
+    });
+
+    it("reads what transformers saved: the same configuration, and the same numbers at the offsets it names", async function () {
+      needsPython(this);
+      const code = `
+import json, sys, torch
+from transformers import Phi3Config, Phi3ForCausalLM, LlamaConfig, LlamaForCausalLM
+torch.manual_seed(0)
+out = {}
+common = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, vocab_size=40, pad_token_id=0)
+for name, C, M, more in [("phi3", Phi3Config, Phi3ForCausalLM, dict(sliding_window=7, eos_token_id=[1, 2])), ("llama", LlamaConfig, LlamaForCausalLM, dict(tie_word_embeddings=True, head_dim=8, rms_norm_eps=1e-6)), ("shards", Phi3Config, Phi3ForCausalLM, {})]:
+    c = C(**common, **more)
+    m = M(c).to(torch.bfloat16 if name == "shards" else torch.float32)
+    m.save_pretrained(sys.argv[1] + "/" + name, max_shard_size="4KB" if name == "shards" else "1GB")
+    r = c.rope_parameters
+    h = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+    out[name] = dict(config=dict(model_type=c.model_type, head_dim=h, num_key_value_heads=c.num_key_value_heads, rms_norm_eps=c.rms_norm_eps, rope_theta=r["rope_theta"], sliding_window=getattr(c, "sliding_window", None), tie_word_embeddings=c.tie_word_embeddings, max_position_embeddings=c.max_position_embeddings, vocab_size=c.vocab_size),
+      sums={k: [list(v.shape), v.float().flatten()[0].item(), v.float().flatten()[-1].item()] for k, v in m.state_dict().items()})
+print(json.dumps(out))`;
+      const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
+      const reference = JSON.parse(execFileSync(python, ["-c", code, folder], options));
+      for (const [name, { config, sums }] of Object.entries<Reference>(reference)) {
+        const opened = await openWeights(join(folder, name));
+        for (const [key, value] of Object.entries(config)) {
+          assert.deepEqual(opened.config[key as keyof typeof opened.config], value, `${name}: ${key}`);
+        }
+        if (name === "phi3") assert.deepEqual(opened.config.eos_token_id, [1, 2]);
+        if (name === "shards") assert.ok(opened.files.length > 1);
+        const bytes = opened.files.map((file) => readFileSync(file));
+        for (const { name: tensor, shape, type, file, offset } of opened.weights) {
+          const count = shape.reduce((a, b) => a * b, 1);
+          const number = (i: number) => {
+            const buffer = bytes[file] as Buffer;
+            if (type === "F32") return buffer.readFloatLE(offset + 4 * i);
+            const wide = Buffer.alloc(4);
+            wide.writeUInt16LE(buffer.readUInt16LE(offset + 2 * i), 2);
+            return wide.readFloatLE(0);
+          };
+          assert.deepEqual([shape, number(0), number(count - 1)], sums[tensor], `${name}: ${tensor}`);
+        }
+        const tied = config.tie_word_embeddings ? 1 : 0;
+        assert.equal(opened.weights.length, Object.keys(sums).length - tied);
+      }
+    });
+
+    it("merges generation_config.json's ends of text into config.json's", async () => {
+      writeModel(folder, tinyConfig, safetensors(safetensorsHeader(shapes), dataLength));
+      writeFileSync(join(folder, "generation_config.json"), '{"eos_token_id": [3, 7, 9]}');
+      assert.deepEqual((await openWeights(folder)).config.eos_token_id, [3, 7, 9]);
+    });
+
+    it("refuses with a sentence what the forward pass does not compute", async () => {
+      const file = safetensors(safetensorsHeader(shapes), dataLength);
+      const cases: [object, RegExp][] = [
+        [{ model_type: "gpt2" }, /type "gpt2"; phi3lab runs "phi3" and "llama"/],
+        [{ model_type: undefined }, /type unknown/],
+        [{ rope_scaling: { type: "longrope", long_factor: [1] } }, /stretched by "longrope"/],
+        [{ rope_parameters: { rope_type: "llama3" } }, /stretched by "llama3"/],
+        [{ partial_rotary_factor: 0.75 }, /partial_rotary_factor = 0\.75/],
+        [{ rope_parameters: { partial_rotary_factor: 0.5 } }, /partial_rotary_factor = 0\.5/],
+        [{ attention_bias: true }, /attention_bias/],
+        [{ hidden_act: "gelu" }, /activation "gelu"/],
+        [{ quantization_config: { quant_method: "gptq" } }, /quantised by "gptq"/],
+        [{ hidden_size: "8" }, /hidden_size = "8"; expected a whole number/],
+        [{ num_hidden_layers: 0 }, /num_hidden_layers = 0/],
+        [{ num_attention_heads: 3 }, /head_dim|multiple/],
+        [{ num_key_value_heads: 3 }, /2 heads and 3 key-value heads/],
+        [{ rms_norm_eps: -1 }, /rms_norm_eps = -1/],
+        [{ vocab_size: 11 }, /embed_tokens\.weight as \[10, 8\]; its configuration asks for \[11, 8\]/],
+        [{ num_hidden_layers: 3 }, /lacks the tensor model\.layers\.2\./],
+      ];
+      for (const [change, pattern] of cases) {
+        writeModel(folder, { ...tinyConfig, ...change }, file);
+        await rejects(folder, pattern, folder);
+      }
+    });
+
+    it("says of weights from another model that they do not belong here", async () => {
+      const bert = { "embeddings.word_embeddings.weight": [10, 8] };
+      writeModel(folder, tinyConfig, safetensors(safetensorsHeader(bert), 320));
+      await rejects(folder, /lacks the tensor model\.embed_tokens\.weight/, /do not belong/);
+      writeModel(
+        folder,
+        tinyConfig,
+        safetensors(safetensorsHeader({ ...shapes, "lm_head.bias": [10] }), dataLength + 40),
+      );
+      await rejects(folder, /the bias lm_head\.bias/);
+    });
+
+    it("catches every lie of a safetensors header", async () => {
+      const header = safetensorsHeader(shapes);
+      const norm = { dtype: "F32", shape: [8], data_offsets: [dataLength, dataLength + 32] };
+      const lies: [string, Buffer, RegExp][] = [
+        ["empty", Buffer.alloc(0), /has 0 bytes/],
+        ["cut in the header", safetensors(header, dataLength).subarray(0, 60), /ends inside its header/],
+        ["cut in the data", safetensors(header, dataLength - 1), /truncated or damaged/],
+        ["more than it says", safetensors(header, dataLength + 1), /1 bytes follow/],
+        [
+          "a text file",
+          Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:abc\n"),
+          /no safetensors file/,
+        ],
+        ["no JSON", safetensors("{nonsense", 0), /not JSON/],
+        ["a list", safetensors("[]", 0), /no JSON object/],
+        ["not UTF-8", Buffer.concat([safetensors("", 0).fill(3, 0, 1), Buffer.from([0x22, 0xff, 0x22])]), /UTF-8/],
+        ["unknown dtype", safetensors({ a: { ...norm, dtype: "F12" } }, 32), /unknown dtype "F12"/],
+        ["dtype of an object's own", safetensors({ a: { ...norm, dtype: "constructor" } }, 32), /unknown dtype/],
+        ["a dtype nobody computes", safetensors(safetensorsHeader({ a: [4] }, "I64", 8), 32), /as I64; expected F32/],
+        ["negative shape", safetensors({ a: { ...norm, shape: [-8] } }, 32), /shape \[-8\]/],
+        ["fractions", safetensors({ a: { ...norm, shape: [0.5] } }, 32), /shape \[0\.5\]/],
+        ["endless shape", safetensors({ a: { ...norm, shape: [2 ** 40, 2 ** 40] } }, 32), /takes 32 bytes/],
+        ["three offsets", safetensors({ a: { ...norm, data_offsets: [0, 1, 2] } }, 32), /offsets \[0,1,2\]/],
+        ["backwards", safetensors({ a: { ...norm, data_offsets: [32, 0] } }, 32), /takes -32 bytes/],
+        ["null", safetensors({ a: null }, 0), /nothing of use/],
+        [
+          "overlap",
+          safetensors({ ...header, z: { ...norm, data_offsets: [0, 32] } }, dataLength),
+          /where \d+ is expected/,
+        ],
+        [
+          "hole",
+          safetensors({ ...header, z: { ...norm, data_offsets: [dataLength + 4, dataLength + 36] } }, dataLength + 36),
+          /where \d+ is expected/,
+        ],
+        ["beyond the end", safetensors({ ...header, z: norm }, dataLength), /would end at byte/],
+        [
+          "twice",
+          safetensors(`{"a":${JSON.stringify(norm)}, "\\u0061" :${JSON.stringify(norm)}}`, 32),
+          /has "\\u0061" twice/,
+        ],
+        [
+          "odd address",
+          safetensors(JSON.stringify(header).padEnd(8 * 300 + 1), dataLength),
+          /at byte \d+, no multiple of 4/,
+        ],
+      ];
+      for (const [what, file, pattern] of lies) {
+        writeModel(folder, tinyConfig, file);
+        await rejects(folder, pattern, join(folder, "model.safetensors")).catch((error: Error) => {
+          error.message = `${what}: ${error.message}`;
+          throw error;
+        });
+      }
+      const length = Buffer.alloc(16);
+      length.writeBigUInt64LE(2n ** 63n);
+      writeModel(folder, tinyConfig, length);
+      await rejects(folder, /exceed 100 MB/);
+    });
+
+    it("opens shards by their index, and names the shard that is missing or foreign", async () => {
+      const names = Object.keys(shapes);
+      const halves = [names.slice(0, 6), names.slice(6)].map((half) =>
+        Object.fromEntries(half.map((name) => [name, shapes[name] as number[]])),
+      );
+      const files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+      const size = (half: Record<string, number[]>) =>
+        4 * Object.values(half).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+      const write = () => {
+        for (const [i, half] of halves.entries())
+          writeFileSync(join(folder, files[i] as string), safetensors(safetensorsHeader(half), size(half)));
+      };
+      const weight_map = Object.fromEntries(
+        halves.flatMap((half, i) => Object.keys(half).map((name) => [name, files[i]])),
+      );
+      const index = join(folder, "model.safetensors.index.json");
+      writeFileSync(join(folder, "config.json"), JSON.stringify(tinyConfig));
+      writeFileSync(index, JSON.stringify({ weight_map }));
+      write();
+      const steps: number[][] = [];
+      const opened = await openWeights(folder, { onFile: (done, total) => steps.push([done, total]) });
+      assert.deepEqual(
+        opened.files,
+        files.map((file) => join(folder, file)),
+      );
+      assert.equal(opened.weights.length, names.length);
+      assert.deepEqual(steps, [
+        [1, 2],
+        [2, 2],
+      ]);
+
+      rmSync(join(folder, files[1] as string));
+      await rejects(folder, /lacks model-00002-of-00002\.safetensors/, /download/);
+      writeFileSync(join(folder, files[1] as string), safetensors(safetensorsHeader({ other: [8] }), 32));
+      await rejects(folder, /holds the tensor other/, /different models/);
+      write();
+      const wrong = (map: unknown, pattern: RegExp) => {
+        writeFileSync(index, JSON.stringify({ weight_map: map }));
+        return rejects(folder, pattern, "index.json");
+      };
+      await wrong({ ...weight_map, more: files[0] }, /lacks the tensor more/);
+      await wrong({ a: "../../etc/passwd" }, /"a" lies in "\.\.\/\.\./);
+      await wrong({ a: "/etc/passwd" }, /"a" lies in/);
+      await wrong({ a: 5 }, /"a" lies in 5/);
+      await wrong([], /no weight_map/);
+      await wrong({}, /empty/);
+      writeFileSync(index, '{"weight_map"');
+      await rejects(folder, /no JSON object/);
+    });
+
+    it("says of a place without a model what it expected there", async () => {
+      await rejects(join(folder, "nowhere"), /no model at/, "nowhere");
+      await rejects(folder, /no config\.json/);
+      writeFileSync(join(folder, "config.json"), JSON.stringify(tinyConfig));
+      await rejects(folder, /neither model\.safetensors nor/);
+      writeFileSync(join(folder, "config.json"), '{"model_type": "ph');
+      await rejects(folder, /no JSON object/, /truncated/);
+      mkdirSync(join(folder, "x.gguf"));
+      await rejects(join(folder, "x.gguf"), /no config\.json/);
+    });
+  });
+
+  describe("of a .gguf file", () => {
+    const write = (parts: GgufParts | Buffer): string => {
+      const file = join(folder, "tiny.gguf");
+      writeFileSync(file, Buffer.isBuffer(parts) ? parts : gguf(parts));
+      return file;
+    };
+    const withFields = (...fields: GgufField[]): GgufParts => {
+      const keys = new Set(fields.map(([key]) => key));
+      return { ...tinyGguf(), fields: [...tinyFields.filter(([key]) => !keys.has(key)), ...fields] };
+    };
+
+    it("reads versions 2 and 3", async () => {
+      for (const version of [2, 3]) {
+        const { config, weights } = await openWeights(write({ ...tinyGguf(), version }));
+        assert.equal(weights.length, 11);
+        assert.deepEqual(weights.find(({ name }) => name === "blk.0.ffn_down.weight")?.shape, [8, 12]);
+        assert.deepEqual(
+          [config.rms_norm_eps, config.rope_theta, config.tie_word_embeddings, config.vocab_size],
+          [1e-5, 10_000, true, 10],
+        );
+      }
+    });
+
+    it("reads SmolLM2's file as gguf-py does", async function () {
+      needsPython(this);
+      const file = await defaultModel({ print: () => undefined });
+      if (!file.endsWith(".gguf")) this.skip();
+      const code = `import json, sys
+from gguf import GGUFReader
+r = GGUFReader(sys.argv[1])
+print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape)], int(t.data_offset)] for t in r.tensors]))`;
+      const expected = JSON.parse(execFileSync(python, ["-c", code, file], { encoding: "utf8", maxBuffer: 1e8 }));
+      const { weights, config } = await openWeights(file);
+      assert.deepEqual(
+        weights.map(({ name, type, shape, offset }) => [name, type, shape, offset]),
+        expected,
+      );
+      const { hidden_size, num_hidden_layers, num_key_value_heads, head_dim, rope_theta, eos_token_id, bos_token_id } =
+        config;
+      const facts = [
+        hidden_size,
+        num_hidden_layers,
+        num_key_value_heads,
+        head_dim,
+        rope_theta,
+        eos_token_id,
+        bos_token_id,
+      ];
+      assert.deepEqual(facts, [576, 30, 3, 64, 100_000, [2], 1]);
+    });
+
+    it("reads a Phi-3: stacked weights, sliding window, the end of a chat's turn", async () => {
+      const fields = tinyFields.map(([key, ...rest]): GgufField => [key.replace("llama.", "phi3."), ...rest]);
+      fields[0] = ["general.architecture", 8, "phi3"];
+      fields.push(["phi3.attention.sliding_window", 4, 7], ["phi3.rope.scaling.original_context_length", 4, 64]);
+      fields.push(["tokenizer.ggml.tokens", 9, [8, ["a", "b", "c", "<|end|>", "<|assistant|>"]]]);
+      const parts = tinyGguf();
+      parts.tensors = parts.tensors.filter(({ name }) => !/attn_[qk]\.|ffn_gate/.test(name));
+      let offset = 0;
+      for (const tensor of parts.tensors) {
+        if (tensor.name.includes("attn_v")) Object.assign(tensor, { name: "blk.0.attn_qkv.weight", shape: [8, 16] });
+        if (tensor.name.includes("ffn_up")) tensor.shape = [8, 24];
+        tensor.offset = offset;
+        offset += Math.ceil((4 * tensor.shape.reduce((a, b) => a * b, 1)) / 32) * 32;
+      }
+      const { config } = await openWeights(write({ ...parts, fields, dataLength: offset }));
+      assert.equal(config.sliding_window, 7);
+      assert.deepEqual(config.eos_token_id, [2, 4, 3]);
+    });
+
+    it("refuses with a sentence what the forward pass does not compute", async () => {
+      const cases: [GgufParts, RegExp][] = [
+        [withFields(["general.architecture", 8, "gemma"]), /architecture "gemma"; phi3lab runs "phi3" and "llama"/],
+        [withFields(["general.architecture", 4, 5]), /architecture unknown/],
+        [withFields(["llama.rope.dimension_count", 4, 2]), /rotates 2 of each head's 4/],
+        [withFields(["llama.rope.scaling.type", 8, "yarn"]), /stretched rotary/],
+        [withFields(["llama.expert_count", 4, 8]), /mixture of experts/],
+        [withFields(["llama.attention.head_count_kv", 9, [4, [1, 2]]]), /head_count_kv = \[1, 2\]/],
+        [withFields(["llama.attention.head_count", 4, 0]), /head_count = 0/],
+        [withFields(["llama.context_length", 8, "long"]), /context_length = long/],
+        [withFields(["llama.block_count", 4, 2]), /lacks the tensor blk\.1\.attn_norm/],
+        [withFields(["split.count", 2, 3]), /one of 3 parts/],
+      ];
+      for (const [parts, pattern] of cases) await rejects(write(parts), pattern, "tiny.gguf");
+    });
+
+    it("catches every lie of a GGUF header", async () => {
+      const good = tinyGguf();
+      const change = (i: number, part: Partial<GgufParts["tensors"][number]>): GgufParts => ({
+        ...good,
+        tensors: good.tensors.map((tensor, at) => (at === i ? { ...tensor, ...part } : tensor)),
+      });
+      const bytes = gguf(good);
+      const patched = (at: number, value: bigint) => {
+        const copy = Buffer.from(bytes);
+        copy.writeBigUInt64LE(value, at);
+        return copy;
+      };
+      const lies: [GgufParts | Buffer, RegExp][] = [
+        [Buffer.alloc(0), /only 0 bytes/],
+        [{ ...good, magic: "PK\x03\x04" }, /begins with "PK/],
+        [{ ...good, version: 1 }, /version 1; expected version 2 or 3/],
+        [{ ...good, version: 0x03000000 }, /big-endian/],
+        [bytes.subarray(0, 100), /inside its header|in a file of/],
+        [bytes.subarray(0, bytes.length - 40), /truncated or damaged/],
+        [patched(8, 2n ** 62n), /number of tensors of/],
+        [patched(16, 2n ** 40n), /metadata entries of/],
+        [patched(24, 2n ** 63n), /metadata key with a length of/],
+        [{ ...good, fields: [...tinyFields, ["x", 13, 0]] }, /unknown type 13/],
+        [{ ...good, fields: [...tinyFields, ["llama.block_count", 4, 1]] }, /"llama\.block_count" occurs twice/],
+        [{ ...good, fields: [...tinyFields, ["x", 9, [9, []]]] }, /nested type 9/],
+        [withFields(["general.alignment", 4, 0]), /alignment is 0/],
+        [withFields(["general.alignment", 4, 48]), /alignment is 48/],
+        [change(1, { name: "token_embd.weight" }), /"token_embd\.weight" occurs twice/],
+        [change(1, { shape: [] }), /0 dimensions/],
+        [change(1, { shape: [1, 1, 1, 1, 1] }), /5 dimensions/],
+        [change(1, { shape: [0] }), /shape \[0\]/],
+        [change(0, { shape: [1000, 1000] }), /would end at byte/],
+        [change(1, { type: 12 }), /format Q4_K; expected only F32/],
+        [change(1, { type: 99 }), /unknown format 99/],
+        [change(1, { type: 8 }), /no multiple of Q8_0's 32/],
+        [change(1, { offset: 33 }), /no multiple of 32/],
+        [change(1, { offset: 0 }), /overlap/],
+        [change(10, { offset: good.dataLength }), /truncated or damaged/],
+      ];
+      for (const [file, pattern] of lies) await rejects(write(file), pattern, "tiny.gguf");
+    });
+
+    it("survives 3,000 random damages: a model within the file's bounds, or a sentence", async () => {
+      const bytes = gguf(withFields(["tokenizer.ggml.tokens", 9, [8, ["a", "b", "c"]]], ["x", 10, 7]));
+      const header = bytes.length - tinyGguf().dataLength;
+      let seed = 7;
+      const random = (n: number) => {
+        seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+        return Math.floor((seed / 2 ** 32) * n);
+      };
+      let refused = 0;
+      for (let i = 0; i < 3000; i++) {
+        const copy = Buffer.from(bytes.subarray(0, i % 10 === 0 ? random(bytes.length) : bytes.length));
+        for (let j = 0; j <= random(3) && copy.length > 0; j++)
+          copy[random(Math.min(header, copy.length))] = random(256);
+        const file = write(copy);
+        try {
+          const { weights } = await openWeights(file);
+          const last = weights.map(({ offset, shape }) => offset + 2 * shape.reduce((a, b) => a * b, 1) * 0.5);
+          assert.ok(last.every((end) => end <= copy.length));
+        } catch (error) {
+          assert.ok(error instanceof WeightsError, (error as Error).stack);
+          refused++;
+        }
+      }
+      assert.ok(refused > 1000, `only ${refused} refused`);
+    });
+  });
+});
+
+interface Reference {
+  config: Record<string, unknown>;
+  sums: Record<string, [number[], number, number]>;
+}
