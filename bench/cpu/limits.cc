@@ -1,0 +1,61 @@
+// This machine's limits with the threads that the CPU backend would use, in one line of JSON:
+// {"threads", "path", "read": GB/s of reading 96 MiB over and over, "multiply_add": GFLOP/s in float32}.
+// Usage: limits [threads] [seconds for each, default 0.5]. Medians and bests over rounds of some milliseconds.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <vector>
+
+#include "limits_loops.h"
+#include "matmul.h"
+
+using namespace phi3lab::cpu;
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct Rates {
+  double median, best;
+};
+
+/** work done a second, over rounds of the same work on every thread. */
+Rates measure(Team& team, double seconds, double work, const std::function<void(int)>& round) {
+  std::vector<double> rates;
+  const double end = now() + seconds;
+  while (now() < end || rates.size() < 5) {
+    const double start = now();
+    team.run([&](int thread, int) { round(thread); });
+    rates.push_back(work / (now() - start));
+  }
+  std::sort(rates.begin(), rates.end());
+  return {rates[rates.size() / 2], rates.back()};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int threads = thread_count(argc > 1 ? std::atoi(argv[1]) : 0);
+  const double seconds = argc > 2 ? std::atof(argv[2]) : 0.5;
+  const Isa isa = choose_isa();
+  Team team(threads);
+  Arena arena;  // large pages, as the weights have them
+  constexpr size_t kBytes = size_t{96} << 20;  // the size of the small model's file
+  uint8_t* data = arena.take(kBytes);
+  for (size_t i = 0; i < kBytes; i += 64) data[i] = static_cast<uint8_t>(i >> 6);
+  const size_t share = kBytes / static_cast<size_t>(threads) / 256 * 256;
+  std::vector<uint64_t> sink(static_cast<size_t>(threads) * 16);
+  const Loops loops = loops_of(isa.path);
+  const Rates read = measure(team, seconds, static_cast<double>(share * static_cast<size_t>(threads)) / 1e9, [&](int t) {
+    sink[static_cast<size_t>(t) * 16] += loops.read(data + share * static_cast<size_t>(t), share);
+  });
+  constexpr long kTurns = 100000;
+  const Rates flops = measure(team, seconds, loops.flops_a_turn * kTurns * threads / 1e9, [&](int t) {
+    sink[static_cast<size_t>(t) * 16] += loops.multiply_add(kTurns);
+  });
+  std::printf("{\"threads\": %d, \"path\": \"%s\", \"read\": {\"median\": %.2f, \"best\": %.2f}, \"multiply_add\": {\"median\": %.1f, \"best\": %.1f}}\n",
+              threads, path_name(isa.path), read.median, read.best, flops.median, flops.best);
+  return sink[0] == 0x5eed ? 1 : 0;  // the loops' results are needed for something
+}

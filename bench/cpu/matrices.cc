@@ -1,0 +1,98 @@
+// The matrix products of SmolLM2-135M alone, on random weights: tokens a second that its matrices would allow.
+// Usage: matrices [Q4_1|Q4_0|Q8_0|BF16|F32] [threads] [rounds] [tokens …]; the head is Q8_0 for the 4-bit formats.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "matmul.h"
+
+using namespace phi3lab::cpu;
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct Shape {
+  int64_t rows, cols;
+};
+constexpr Shape kLayer[] = {{960, 576}, {576, 576}, {3072, 576}, {576, 1536}};
+constexpr Shape kHead = {49152, 576};
+constexpr int kLayers = 30;
+
+std::vector<uint8_t> random_rows(WeightType type, const Shape& shape, uint64_t* seed) {
+  std::vector<uint8_t> bytes(static_cast<size_t>(shape.rows) * row_bytes(type, shape.cols));
+  for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+    *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
+    std::memcpy(&bytes[i], seed, 8);
+  }
+  const size_t step = block_size(type) == 1 ? 0 : row_bytes(type, block_size(type));
+  const uint16_t scale = 0x1c00;  // 2⁻⁸
+  for (size_t i = 0; step && i < bytes.size(); i += step) {
+    std::memcpy(&bytes[i], &scale, 2);
+    if (type == WeightType::Q4_1) std::memcpy(&bytes[i + 2], &scale, 2);
+  }
+  const size_t width = type == WeightType::F32 ? 4 : 2;
+  for (size_t i = width - 1; !step && i < bytes.size(); i += width) bytes[i] = 0x3c + (bytes[i] & 0x80);  // about ±0.02
+  return bytes;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  WeightType type = WeightType::Q4_1;
+  for (WeightType t : {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
+    if (argc > 1 && std::string(argv[1]) == weight_type_name(t)) type = t;
+  }
+  const WeightType head = type == WeightType::Q4_1 || type == WeightType::Q4_0 ? WeightType::Q8_0 : type;
+  const int threads = thread_count(argc > 2 ? std::atoi(argv[2]) : 0), rounds = argc > 3 ? std::atoi(argv[3]) : 30;
+  const Isa isa = choose_isa();
+  Arena arena;
+  std::vector<Matrix> matrices;
+  std::vector<std::vector<uint8_t>> filed;
+  uint64_t seed = 88172645463325252ull;
+  size_t bytes = 0;
+  double placing = 0;
+  for (int i = 0; i <= 4 * kLayers; i++) {
+    const Shape shape = i == 4 * kLayers ? kHead : kLayer[i % 4];
+    RowGroup g;
+    g.type = i == 4 * kLayers ? head : type;
+    filed.push_back(random_rows(g.type, shape, &seed));
+    g.data = filed.back().data();
+    g.rows = shape.rows;
+    const double start = now();
+    matrices.emplace_back(isa, std::vector<RowGroup>{g}, shape.cols, &arena);
+    placing += now() - start;
+    bytes += matrices.back().bytes();
+    if (matrices.back().segments()[0].layout != Layout::filed) filed.back() = {};
+  }
+  Team team(threads);
+  const Workspace workspace(threads, 1536);
+  std::vector<int64_t> lengths;
+  for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));
+  if (lengths.empty()) lengths = {1};
+  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", path_name(isa.path), weight_type_name(type), threads, bytes / 1e6, placing * 1e3);
+  for (int64_t tokens : lengths) {
+    std::vector<float> a(static_cast<size_t>(tokens * 3072), 0.5f), b(std::max<size_t>(a.size(), 49152), 0.5f);
+    for (size_t i = 0; i < a.size(); i++) a[i] = static_cast<float>(i * 7919 % 1000) / 500.0f - 1.0f;
+    std::vector<double> seconds;
+    for (int round = 0; round < rounds; round++) {
+      const double start = now();
+      team.run([&](int thread, int) {
+        for (size_t i = 0; i < matrices.size(); i++) {
+          const bool last = i + 1 == matrices.size();  // the head, for one token
+          matmul(team, thread, workspace, b.data(), a.data(), matrices[i], last ? 1 : tokens, matrices[i].rows(), matrices[i].cols());
+          team.barrier(thread);
+        }
+      });
+      seconds.push_back(now() - start);
+    }
+    std::sort(seconds.begin(), seconds.end());
+    const double median = seconds[seconds.size() / 2];
+    std::printf("tokens %lld: median %.3f ms (best %.3f), %.0f (%.0f) tok/s, %.1f GB/s, %.0f GFLOP/s\n", static_cast<long long>(tokens), median * 1e3,
+                seconds[0] * 1e3, tokens / median, tokens / seconds[0], bytes / median / 1e9, 2.0 * 106168320 * tokens / median / 1e9);
+  }
+}
