@@ -43,7 +43,11 @@ function readConnection(path: string | undefined): Connection {
   if (path === undefined) {
     throw new Error("Expected the path of a connection file: node dist/kernel/main.js CONNECTION_FILE");
   }
-  return JSON.parse(readFileSync(path, "utf8")) as Connection;
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Connection;
+  } catch (error) {
+    throw new Error(`Cannot read the connection file ${path}: ${(error as Error).message}`);
+  }
 }
 
 function start(): void {
@@ -96,4 +100,9 @@ function start(): void {
   );
 }
 
-start();
+try {
+  start();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}

@@ -40,6 +40,9 @@ describe("An interrupt", function () {
     "a promise that nobody settles": 'console.log("in"); await new Promise(() => {});',
     "a loop that swallows every error": 'console.log("in"); for (;;) { try { for (;;) {} } catch {} }',
     "a regular expression that never ends": 'console.log("in"); /^(a+)+$/.test("a".repeat(40) + "b");',
+    "a loop under async hooks":
+      'import { AsyncLocalStorage } from "async_hooks"; const als = new AsyncLocalStorage<number>();' +
+      'await als.run(1, async () => { console.log("in"); for (;;) { await null; } });',
     "a cell that prints without end": 'for (;;) { console.log("in"); }',
   };
   for (const [name, code] of Object.entries(loops)) {
