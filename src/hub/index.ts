@@ -2,5 +2,6 @@
 export { defaultModel } from "./default_model";
 export type { ProgressInfo } from "./download";
 export { HubError } from "./error";
-export { type ResolvedModel, type ResolveOptions, resolveModel, resolveOptions } from "./resolve";
+export { type ResolvedModel, type ResolveOptions, resolveOptions } from "./local";
+export { resolveModel } from "./resolve";
 export { hubCache } from "./settings";

@@ -2,58 +2,16 @@
  * From what a user names (an id of the hub, a folder, a .gguf file) to files on this disk. An id is looked up in the
  * shared cache first; what it lacks is fetched into it. Only the files that this library reads are fetched.
  */
-import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { host } from "../host";
 import { progressBar } from "../progress";
 import { readIndex } from "../weights";
 import { ModelCache } from "./cache";
 import { HubClient, type HubFile } from "./client";
-import { type DownloadOptions, downloadFile, type ProgressInfo } from "./download";
+import { type DownloadOptions, downloadFile } from "./download";
 import { HubError } from "./error";
+import { type ResolvedModel, type ResolveOptions, resolveLocal } from "./local";
 import { endpoint, expandHome, hubCache, offline, savedToken } from "./settings";
-
-export interface ResolveOptions {
-  /** A branch, a tag or a commit. Default: "main". */
-  revision?: string;
-  /** The folder inside the repository (or the local folder) where the model lies. */
-  subfolder?: string;
-  /** The .gguf file to take from a repository or folder. */
-  gguf_file?: string;
-  /** Default: the cache that all Hugging Face tools share (HF_HUB_CACHE, HF_HOME). */
-  cache_dir?: string;
-  /** true: nothing is fetched. Default: false, or what HF_HUB_OFFLINE says. */
-  local_files_only?: boolean;
-  /** The user's token; false: none. Default: HF_TOKEN, or the one that `hf auth login` saved. */
-  token?: string | boolean;
-  /** Called instead of drawing bars. */
-  progress_callback?: (info: ProgressInfo) => void;
-  /** Stops a download, beside the notebook's interrupt; the next call goes on where it stopped. */
-  signal?: AbortSignal;
-}
-
-/** Their names, for checking. */
-export const resolveOptions: string[] = [
-  "revision",
-  "subfolder",
-  "gguf_file",
-  "cache_dir",
-  "local_files_only",
-  "token",
-  "progress_callback",
-  "signal",
-];
-
-export interface ResolvedModel {
-  /** The folder with the files, or with the .gguf file. */
-  folder: string;
-  /** The .gguf file, where the model is one. */
-  gguf?: string;
-  /** `gguf`, or else `folder`: what `openWeights` takes. */
-  path: string;
-  /** Of a model from the hub. */
-  commit?: string;
-}
 
 /** Which half of a model's files is wanted. */
 type Part = "tokenizer" | "weights";
@@ -88,34 +46,6 @@ export async function resolveModel(
     throw new HubError(`${JSON.stringify(model)} is neither a folder, nor a .gguf file, nor an id like "owner/name".`);
   }
   return new HubModel(model, options).resolve();
-}
-
-async function resolveLocal(
-  path: string,
-  { subfolder, gguf_file }: ResolveOptions,
-): Promise<ResolvedModel | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return { folder: dirname(path), gguf: path, path };
-  if (!found?.isDirectory()) return undefined;
-  const folder = subfolder === undefined ? path : join(path, subfolder);
-  const names = await readdir(folder).catch(() => {
-    throw new HubError(`${path} has no folder ${JSON.stringify(subfolder)}.`);
-  });
-  const ggufs = names.filter((name) => name.endsWith(".gguf"));
-  let name = gguf_file;
-  if (name === undefined && !names.some((file) => file === "config.json" || file === "tokenizer.json")) {
-    if (ggufs.length > 1)
-      throw new HubError(`${folder} holds ${ggufs.length} GGUF files; choose one as gguf_file: ${ggufs.join(", ")}.`);
-    [name] = ggufs;
-    if (name === undefined)
-      throw new HubError(`${folder} holds no model: neither config.json nor tokenizer.json nor a .gguf file.`);
-  }
-  if (name === undefined) return { folder, path: folder };
-  const gguf = join(folder, name);
-  if (!(await stat(gguf).catch(() => undefined))) {
-    throw new HubError(`${folder} has no ${name}${ggufs.length > 0 ? `; it has ${ggufs.join(", ")}` : ""}.`);
-  }
-  return { folder: dirname(gguf), gguf, path: gguf };
 }
 
 /** A model of the hub, with what the user asked of it. */

@@ -4,8 +4,9 @@
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#tokenizer
  */
 import { WeightsError } from "../weights/error";
-import { type Gguf, readGguf } from "../weights/gguf";
+import { readGguf } from "../weights/gguf";
 import { ggufString, ggufTokenId } from "../weights/gguf_config";
+import type { Gguf } from "../weights/gguf_types";
 import {
   type AddedTokenJson,
   bosEosTemplate,

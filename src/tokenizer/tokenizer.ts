@@ -7,13 +7,13 @@ import { inspect } from "node:util";
 import { checkOptions } from "../options";
 import type { Tensor } from "../tensor";
 import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
-import { Callable } from "./callable";
 import { type Message, renderTemplate } from "./chat";
 import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
 import { Tokenizer } from "./libraries";
 import { repaired } from "./repair";
-import { type SpecialTokenName, specialTokenNames, type TokenizerSpec } from "./spec";
+import type { TokenizerSpec } from "./spec";
+import { SpecialTokens } from "./special";
 import { TokenStream } from "./stream";
 
 export interface DecodeOptions {
@@ -55,7 +55,7 @@ export interface PreTrainedTokenizer {
  * tokenizer.decode(input_ids[0]);
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
-export class PreTrainedTokenizer extends Callable {
+export class PreTrainedTokenizer extends SpecialTokens {
   /** The id, folder or file it came from. */
   readonly name_or_path: string;
   /** The most tokens that the model takes; Infinity when nobody says. */
@@ -67,21 +67,16 @@ export class PreTrainedTokenizer extends Callable {
   readonly #tokenizer: Tokenizer;
   readonly #strip: (text: string) => string;
   readonly #decoder: DecoderFactory;
-  readonly #special: Partial<Record<SpecialTokenName, string>>;
-  readonly #additional: string[];
-  readonly #specialIds: Set<number>;
   readonly #cleanUp: boolean;
   readonly #vocabSize: number;
   readonly #size: number;
 
   /** @throws {Error} when the parts do not make a tokenizer. */
   constructor(spec: TokenizerSpec) {
-    super();
+    super(spec);
     this.name_or_path = spec.name_or_path;
     this.model_max_length = spec.model_max_length;
     this.chat_template = spec.chat_template;
-    this.#special = { ...spec.special_tokens };
-    this.#additional = [...spec.additional_special_tokens];
     this.#cleanUp = spec.clean_up_tokenization_spaces;
     const { json, strip } = repaired(spec.json);
     this.#strip = strip;
@@ -101,7 +96,6 @@ export class PreTrainedTokenizer extends Callable {
     this.#vocabSize = Array.isArray(vocab) ? vocab.length : Object.keys(vocab).length;
     const added = json.added_tokens.filter(({ id }) => id >= this.#vocabSize);
     this.#size = this.#vocabSize + added.length;
-    this.#specialIds = new Set(json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
   }
 
   /** Encodes one text or several; the same as calling the tokenizer. */
@@ -111,6 +105,14 @@ export class PreTrainedTokenizer extends Callable {
     const several = Array.isArray(text);
     const rows = (several ? text : [text]).map((one) => this.#ids(one, options.add_special_tokens ?? true));
     return collate(rows, several, options, this);
+  }
+
+  protected override _idOf(token: string): number | undefined {
+    return this.#tokenizer.token_to_id(token);
+  }
+
+  protected override _tokenOf(id: number): string | undefined {
+    return this.#tokenizer.id_to_token(id);
   }
 
   #ids(text: unknown, add_special_tokens: boolean): number[] {
@@ -168,7 +170,7 @@ export class PreTrainedTokenizer extends Callable {
 
   /** The token to decode for an id; undefined when it is to be left out. */
   #token(id: number, skip_special_tokens = false): string | undefined {
-    if (skip_special_tokens && this.#specialIds.has(id)) return undefined;
+    if (skip_special_tokens && this._isSpecial(id)) return undefined;
     return this.#tokenizer.id_to_token(id);
   }
 
@@ -259,27 +261,6 @@ export class PreTrainedTokenizer extends Callable {
     return this.#tokenizer.get_vocab();
   }
 
-  /** Ids that `skip_special_tokens` leaves out, in ascending order. */
-  get all_special_ids(): number[] {
-    return [...this.#specialIds].sort((a, b) => a - b);
-  }
-
-  /** The tokens of `all_special_ids`. */
-  get all_special_tokens(): string[] {
-    return this.all_special_ids.map((id) => this.#tokenizer.id_to_token(id) as string);
-  }
-
-  /** The special tokens by name, as transformers prints them. */
-  get special_tokens_map(): Record<string, string | string[]> {
-    const map: Record<string, string | string[]> = {};
-    for (const name of specialTokenNames) {
-      const token = this.#special[name];
-      if (token !== undefined) map[`${name}_token`] = token;
-    }
-    if (this.#additional.length > 0) map.additional_special_tokens = [...this.#additional];
-    return map;
-  }
-
   /** As Python prints a tokenizer. */
   override toString(): string {
     const { name_or_path, vocab_size, model_max_length, padding_side, special_tokens_map } = this;
@@ -289,54 +270,6 @@ export class PreTrainedTokenizer extends Callable {
 
   [inspect.custom](): string {
     return this.toString();
-  }
-
-  #id(name: SpecialTokenName): number | undefined {
-    const token = this.#special[name];
-    return token === undefined ? undefined : this.#tokenizer.token_to_id(token);
-  }
-
-  #set(name: SpecialTokenName, token: string | undefined): void {
-    const id = token === undefined ? undefined : this.#tokenizer.token_to_id(token);
-    if (token !== undefined && id === undefined) {
-      throw new Error(`Expected a token of the vocabulary for ${name}_token but received ${JSON.stringify(token)}.`);
-    }
-    this.#special[name] = token;
-    if (id !== undefined) this.#specialIds.add(id);
-  }
-
-  get bos_token(): string | undefined {
-    return this.#special.bos;
-  }
-  set bos_token(token: string | undefined) {
-    this.#set("bos", token);
-  }
-  get bos_token_id(): number | undefined {
-    return this.#id("bos");
-  }
-  get eos_token(): string | undefined {
-    return this.#special.eos;
-  }
-  set eos_token(token: string | undefined) {
-    this.#set("eos", token);
-  }
-  get eos_token_id(): number | undefined {
-    return this.#id("eos");
-  }
-  get unk_token(): string | undefined {
-    return this.#special.unk;
-  }
-  get unk_token_id(): number | undefined {
-    return this.#id("unk");
-  }
-  get pad_token(): string | undefined {
-    return this.#special.pad;
-  }
-  set pad_token(token: string | undefined) {
-    this.#set("pad", token);
-  }
-  get pad_token_id(): number | undefined {
-    return this.#id("pad");
   }
 }
 

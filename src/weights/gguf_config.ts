@@ -6,7 +6,7 @@
 import type { ModelConfig } from "../native";
 import { checkHeads } from "./config";
 import { WeightsError } from "./error";
-import type { Gguf, GgufValue } from "./gguf";
+import type { Gguf, GgufValue } from "./gguf_types";
 
 /** The string under a metadata key; undefined when it is absent or something else. */
 export function ggufString(gguf: Gguf, key: string): string | undefined {

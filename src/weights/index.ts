@@ -37,6 +37,7 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
   if (path.endsWith(".safetensors")) {
     throw new WeightsError(path, `${path} is one file of a model; give the folder that also holds its config.json.`);
   }
+  if (!found.isFile()) throw new WeightsError(path, `${path} is neither a folder nor a file.`);
   return openGguf(path, options);
 }
 

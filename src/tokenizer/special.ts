@@ -1,0 +1,96 @@
+/** The special tokens of a tokenizer, by name and by id, under transformers' names. */
+import { Callable } from "./callable";
+import { type SpecialTokenName, specialTokenNames, type TokenizerSpec } from "./spec";
+
+/** The part of a tokenizer that knows its special tokens. */
+export abstract class SpecialTokens extends Callable {
+  readonly #special: Partial<Record<SpecialTokenName, string>>;
+  readonly #additional: string[];
+  readonly #specialIds: Set<number>;
+
+  constructor(spec: TokenizerSpec) {
+    super();
+    this.#special = { ...spec.special_tokens };
+    this.#additional = [...spec.additional_special_tokens];
+    this.#specialIds = new Set(spec.json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
+  }
+
+  /** The id of a token of the vocabulary. */
+  protected abstract _idOf(token: string): number | undefined;
+  /** The token of an id of the vocabulary. */
+  protected abstract _tokenOf(id: number): string | undefined;
+
+  /** Whether `skip_special_tokens` leaves an id out. */
+  protected _isSpecial(id: number): boolean {
+    return this.#specialIds.has(id);
+  }
+
+  /** Ids that `skip_special_tokens` leaves out, in ascending order. */
+  get all_special_ids(): number[] {
+    return [...this.#specialIds].sort((a, b) => a - b);
+  }
+
+  /** The tokens of `all_special_ids`. */
+  get all_special_tokens(): string[] {
+    return this.all_special_ids.map((id) => this._tokenOf(id) as string);
+  }
+
+  /** The special tokens by name, as transformers prints them. */
+  get special_tokens_map(): Record<string, string | string[]> {
+    const map: Record<string, string | string[]> = {};
+    for (const name of specialTokenNames) {
+      const token = this.#special[name];
+      if (token !== undefined) map[`${name}_token`] = token;
+    }
+    if (this.#additional.length > 0) map.additional_special_tokens = [...this.#additional];
+    return map;
+  }
+
+  #id(name: SpecialTokenName): number | undefined {
+    const token = this.#special[name];
+    return token === undefined ? undefined : this._idOf(token);
+  }
+
+  #set(name: SpecialTokenName, token: string | undefined): void {
+    const id = token === undefined ? undefined : this._idOf(token);
+    if (token !== undefined && id === undefined) {
+      throw new Error(`Expected a token of the vocabulary for ${name}_token but received ${JSON.stringify(token)}.`);
+    }
+    this.#special[name] = token;
+    if (id !== undefined) this.#specialIds.add(id);
+  }
+
+  get bos_token(): string | undefined {
+    return this.#special.bos;
+  }
+  set bos_token(token: string | undefined) {
+    this.#set("bos", token);
+  }
+  get bos_token_id(): number | undefined {
+    return this.#id("bos");
+  }
+  get eos_token(): string | undefined {
+    return this.#special.eos;
+  }
+  set eos_token(token: string | undefined) {
+    this.#set("eos", token);
+  }
+  get eos_token_id(): number | undefined {
+    return this.#id("eos");
+  }
+  get unk_token(): string | undefined {
+    return this.#special.unk;
+  }
+  get unk_token_id(): number | undefined {
+    return this.#id("unk");
+  }
+  get pad_token(): string | undefined {
+    return this.#special.pad;
+  }
+  set pad_token(token: string | undefined) {
+    this.#set("pad", token);
+  }
+  get pad_token_id(): number | undefined {
+    return this.#id("pad");
+  }
+}

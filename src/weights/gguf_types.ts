@@ -1,0 +1,84 @@
+/** What a GGUF header consists of, and the numbers by which it names types. */
+import type { WeightType } from "../native";
+
+/** A metadata array, decoded only when asked for: vocabularies are large and not everyone wants them. */
+export interface GgufArray {
+  readonly length: number;
+  /** The elements, or undefined when they are not strings. */
+  strings(): string[] | undefined;
+  /** The elements, or undefined when they are not numbers (booleans count as 0 and 1). */
+  numbers(): number[] | undefined;
+}
+
+/** A whole number that JavaScript's number cannot hold exactly stays a bigint. */
+export type GgufValue = number | bigint | boolean | string | GgufArray;
+
+export interface GgufTensor {
+  name: string;
+  /** Outermost first: the reverse of the file's order. */
+  shape: number[];
+  type: WeightType;
+  /** Bytes from the file's start. */
+  offset: number;
+  nbytes: number;
+}
+
+export interface Gguf {
+  file: string;
+  metadata: Map<string, GgufValue>;
+  tensors: GgufTensor[];
+}
+
+/** ggml's type numbers that the forward pass knows: name, elements a block, bytes a block. */
+export const readable = new Map<number, [WeightType, number, number]>([
+  [0, ["F32", 1, 4]],
+  [1, ["F16", 1, 2]],
+  [2, ["Q4_0", 32, 18]],
+  [3, ["Q4_1", 32, 20]],
+  [8, ["Q8_0", 32, 34]],
+  [14, ["Q6_K", 256, 210]],
+  [30, ["BF16", 1, 2]],
+]);
+
+/** The others by name, for the error message. */
+export const foreign = new Map(
+  (
+    "6:Q5_0 7:Q5_1 9:Q8_1 10:Q2_K 11:Q3_K 12:Q4_K 13:Q5_K 15:Q8_K 16:IQ2_XXS 17:IQ2_XS 18:IQ3_XXS 19:IQ1_S 20:IQ4_NL " +
+    "21:IQ3_S 22:IQ2_S 23:IQ4_XS 24:I8 25:I16 26:I32 27:I64 28:F64 29:IQ1_M 34:TQ1_0 35:TQ2_0 39:MXFP4"
+  )
+    .split(" ")
+    .map((pair) => pair.split(":"))
+    .map(([number, name]) => [Number(number), name as string]),
+);
+
+/** Bytes of one metadata value by its type number; 0 where the size varies (string, array). */
+export const valueSizes = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
+export const STRING = 8;
+export const ARRAY = 9;
+
+/** One metadata value of fixed size. */
+export function scalar(bytes: Buffer, type: number, at: number): number | bigint {
+  switch (type) {
+    case 0:
+    case 7:
+      return bytes.readUInt8(at);
+    case 1:
+      return bytes.readInt8(at);
+    case 2:
+      return bytes.readUInt16LE(at);
+    case 3:
+      return bytes.readInt16LE(at);
+    case 4:
+      return bytes.readUInt32LE(at);
+    case 5:
+      return bytes.readInt32LE(at);
+    case 6:
+      return bytes.readFloatLE(at);
+    case 12:
+      return bytes.readDoubleLE(at);
+    default: {
+      const value = type === 10 ? bytes.readBigUInt64LE(at) : bytes.readBigInt64LE(at);
+      return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    }
+  }
+}
