@@ -11,11 +11,12 @@ import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
 import { Wire } from "./protocol/wire";
+import { Assistant } from "./session/assistant";
 import { currentCell } from "./session/cell";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals, installTslabDisplay } from "./session/globals";
 import { Questions } from "./session/input";
-import { magicContext } from "./session/magics";
+import { magicContext, magics, runCell } from "./session/magics";
 import { Runner } from "./session/runner";
 import { Session } from "./session/session";
 
@@ -72,10 +73,10 @@ function start(): void {
   const questions = new Questions(wire);
   const session: Session = new Session({
     wire,
-    engine,
+    assistant: new Assistant(engine, magics),
     runner,
     reporter,
-    runCell: (cell, code) => magicContext(cell, runner, questions).evaluate(code),
+    runCell: (cell, code) => runCell(magicContext(cell, runner, questions), code),
   });
   installGlobals(questions.ask);
   offerPrepareStop();

@@ -46,9 +46,16 @@ export class Modules {
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code;
         if (code === "ERR_REQUIRE_ESM" || code === "ERR_REQUIRE_ASYNC_MODULE" || code === "ERR_PACKAGE_PATH_NOT_EXPORTED") {
-          this.#imported.set(id, await this.#import(id));
+          this.#imported.set(id, asRequired(await this.#import(id)));
         }
       }
     }
   }
+}
+
+/** An ES module's namespace with the mark by which compiled imports find its default export, as `require` gives it. */
+function asRequired(namespace: unknown): unknown {
+  return new Proxy(namespace as object, {
+    get: (target, key) => (key === "__esModule" ? true : Reflect.get(target, key)),
+  });
 }

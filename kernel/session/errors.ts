@@ -96,7 +96,8 @@ export class ErrorReporter {
     const details = ownDetails(error);
     const parts = [`${BOLD_RED}${header}${RESET}${details}`];
     if (place?.source) {
-      parts.push(excerpt(place.source, place.line, place.column, 1));
+      const { source, line, column } = place;
+      parts.push(`${source.label}, line ${line + 1}:\n${numbered(source.lines, line, column, 1)}`);
     }
     if (frames.length > 0) {
       parts.push(`${DIM}${frames.map((frame) => frame.text).join("\n")}${RESET}`);
@@ -163,13 +164,13 @@ function ownDetails(error: Error): string {
 }
 
 /** The line with its neighbours, numbered, and a caret below the column. */
-function excerpt(source: Pick<Source, "label" | "lines">, line: number, column: number, length: number): string {
+function numbered(lines: string[], line: number, column: number, length: number): string {
   const first = Math.max(0, line - CONTEXT);
-  const last = Math.min(source.lines.length - 1, line + CONTEXT);
+  const last = Math.min(lines.length - 1, line + CONTEXT);
   const width = String(last + 1).length;
-  const shown = [`${source.label}, line ${line + 1}:`];
+  const shown: string[] = [];
   for (let i = first; i <= last; i++) {
-    const text = source.lines[i] ?? "";
+    const text = lines[i] ?? "";
     shown.push(`${i === line ? `${RED}>${RESET}` : " "} ${String(i + 1).padStart(width)} | ${text}`);
     if (i === line) {
       const blank = text.slice(0, column).replace(/[^\t]/g, " ");
@@ -187,6 +188,5 @@ function complaint(error: CompileError, diagnostic: Diagnostic): string {
   if (file !== undefined) {
     return header;
   }
-  const source = { label: error.label, lines: error.source.split("\n") };
-  return `${header}\n${excerpt(source, line, column, length)}`;
+  return `${header}\n${numbered(error.source.split("\n"), line, column, length)}`;
 }

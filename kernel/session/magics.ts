@@ -1,5 +1,5 @@
 /** The kernel's side of the magics: what a magic may do, for the running cell. */
-import type { MagicContext } from "../magics/magic";
+import type { Magic, MagicContext } from "../magics/magic";
 import type { Cell } from "./cell";
 import type { Questions } from "./input";
 import type { Runner } from "./runner";
@@ -17,3 +17,18 @@ export function magicContext(cell: Cell, runner: Runner, questions: Questions): 
     input: questions.ask,
   };
 }
+
+interface Table {
+  magics: readonly Magic[];
+  runCell(context: MagicContext, source: string): Promise<unknown>;
+}
+
+function loadTable(): Table {
+  try {
+    return require("../magics/table") as Table;
+  } catch {
+    return { magics: [], runCell: (context, source) => context.evaluate(source) };
+  }
+}
+
+export const { magics, runCell } = loadTable();

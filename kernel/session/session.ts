@@ -4,16 +4,15 @@
  * A forced interrupt unwinds whatever JavaScript runs and drops what was about to, so nothing here waits for a cell by
  * awaiting it: a cell reports its end by `settle`, the interrupt reports it too, and the first one counts.
  */
-import type { Engine } from "../engine/engine";
 import type { Request } from "../protocol/link";
 import type { Wire } from "../protocol/wire";
 import { repairAsyncHooks } from "../protocol/asyncHooks";
+import type { Assistant } from "./assistant";
 import { Cell, KeyboardInterrupt, resetOwner } from "./cell";
 import { isHandle, toBundle } from "./display";
 import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
 import { History } from "./history";
 import type { Runner } from "./runner";
-import { toCursor, toOffset } from "./text";
 
 /** How a cell ended. */
 interface Outcome {
@@ -37,7 +36,7 @@ export type RunCell = (cell: Cell, code: string) => Promise<unknown>;
 
 export interface SessionOptions {
   wire: Wire;
-  engine: Engine;
+  assistant: Assistant;
   runner: Runner;
   reporter: ErrorReporter;
   runCell: RunCell;
@@ -223,35 +222,18 @@ export class Session {
 
   async #answer(request: Request): Promise<void> {
     const { content, serial } = request;
-    const { engine } = this.#options;
+    const { assistant } = this.#options;
     const code = typeof content.code === "string" ? content.code : "";
-    const cursor = typeof content.cursor_pos === "number" ? content.cursor_pos : [...code].length;
+    const cursor = typeof content.cursor_pos === "number" ? content.cursor_pos : code.length;
     switch (request.msg_type) {
-      case "complete_request": {
-        const { start, end, matches } = await engine.complete(code, toOffset(code, cursor));
-        const cursors = { cursor_start: toCursor(code, start), cursor_end: toCursor(code, end) };
-        const types = matches.map(({ text, type }) => ({
-          text,
-          type,
-          start: cursors.cursor_start,
-          end: cursors.cursor_end,
-        }));
-        this.#wire.reply(serial, "complete_reply", {
-          status: "ok",
-          matches: matches.map(({ text }) => text),
-          ...cursors,
-          metadata: { _jupyter_types_experimental: types },
-        });
+      case "complete_request":
+        this.#wire.reply(serial, "complete_reply", await assistant.complete(code, cursor));
         return;
-      }
-      case "inspect_request": {
-        const text = await engine.inspect(code, toOffset(code, cursor));
-        const data = text === undefined ? {} : { "text/plain": text };
-        this.#wire.reply(serial, "inspect_reply", { status: "ok", found: text !== undefined, data, metadata: {} });
+      case "inspect_request":
+        this.#wire.reply(serial, "inspect_reply", await assistant.inspect(code, cursor));
         return;
-      }
       case "is_complete_request":
-        this.#wire.reply(serial, "is_complete_reply", { ...(await engine.isComplete(code)) });
+        this.#wire.reply(serial, "is_complete_reply", await assistant.isComplete(code));
         return;
       case "history_request":
         this.#wire.reply(serial, "history_reply", this.#history.answer(content));
