@@ -7,15 +7,18 @@ Exit codes: 0 when every cell ran, 1 when one failed, 130 when interrupted; the 
 """
 
 import argparse
+import asyncio
 import json
 import os
 import re
+import signal
 import sys
 import time
 import uuid
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -48,6 +51,23 @@ class Reader(NotebookClient):
         self.at_line_start = True
         # Outputs that change in place (progress bars): shown so far, by name; only the last state is printed to a file.
         self.changing = {}
+        self.interrupts = 0
+
+    def take_signals(self):
+        """Ctrl-C interrupts the cell, a second one ends the kernel. nbclient's own handlers would end it at once, and
+        the cell's outputs with it."""
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, self.interrupt)
+        except NotImplementedError:
+            pass  # Windows raises KeyboardInterrupt instead
+
+    def interrupt(self):
+        self.interrupts += 1
+        if self.interrupts == 1:
+            self.ending = asyncio.ensure_future(self.km.interrupt_kernel())
+        else:
+            self.ending = asyncio.ensure_future(self.km.shutdown_kernel(now=True))
 
     def print(self, text):
         if not IN_PLACE:
@@ -95,6 +115,7 @@ def run(notebook, folder):
     def begin(cell, cell_index, **_):
         nonlocal started
         started = time.monotonic()
+        client.take_signals()
         if cell.cell_type == "code":
             number = sum(c.cell_type == "code" for c in notebook.cells[: cell_index + 1])
             client.print_lines(f"\n[{number}] {title(cell)}")
@@ -118,16 +139,19 @@ def run(notebook, folder):
         client.execute()
         return 0
     except CellExecutionError as error:
-        client.cell_ends()
-        client.print_lines(f"\nThis cell failed ({error.ename}: {error.evalue}); the cells after it were not run.")
-        return 1
+        reason = f"This cell failed ({error.ename}: {error.evalue})"
     except DeadKernelError:
-        client.cell_ends()
-        client.print_lines("\nThe kernel ended in this cell; the cells after it were not run.")
-        return 1
+        reason = "The kernel ended in this cell"
     except KeyboardInterrupt:
-        client.print_lines("\nInterrupted; the cells after this one were not run.")
-        return 130
+        client.interrupts += 1
+    except (NoSuchKernel, RuntimeError) as error:
+        client.print_lines(f"\nThe notebook's kernel could not be started: {error}")
+        return 1
+    if client.interrupts > 0:
+        reason = "Interrupted"
+    client.cell_ends()
+    client.print_lines(f"\n{reason}; the cells after this one were not run.")
+    return 130 if client.interrupts > 0 else 1
 
 
 def live_plot(data):

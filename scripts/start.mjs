@@ -5,8 +5,7 @@ import { foreground, setUp } from "./command.mjs";
 import { root, venvEnvironment, venvProgram } from "./setup/places.mjs";
 
 await setUp();
-const given = process.argv.slice(2);
-const notebook = join("notebooks", "looking_inside_transformers.ipynb");
+const notebook = "notebooks/looking_inside_transformers.ipynb";
 const args = [
   "lab",
   `--ServerApp.root_dir=${root}`,
@@ -17,6 +16,7 @@ const args = [
 // Jupyter refuses the root user unless told; in a container there is often no other.
 if (process.getuid?.() === 0) args.push("--allow-root");
 if (process.env.PHI3LAB_NO_BROWSER) args.push("--no-browser");
-args.push(...given);
-if (!given.some((arg) => arg.endsWith(".ipynb")) && existsSync(join(root, notebook))) args.push(join(root, notebook));
+// As the first page rather than as a file to open, so that the address printed for readers without a browser leads there.
+if (existsSync(join(root, notebook))) args.push(`--LabApp.default_url=/lab/tree/${notebook}`);
+args.push(...process.argv.slice(2));
 process.exitCode = await foreground(venvProgram("jupyter"), args, { env: venvEnvironment() });
