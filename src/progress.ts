@@ -22,6 +22,8 @@ export interface ProgressOptions {
 export interface ProgressOutput {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** The terminal's width. */
+  readonly columns?: number;
 }
 
 /** Milliseconds between two drawings of one bar. */
@@ -39,7 +41,8 @@ export class ProgressBar {
   readonly #start = performance.now();
   #done: number;
   #drawnAt = -Infinity;
-  #closed = false;
+  /** When it was closed: its clock stands still from then on. */
+  #end: number | undefined;
 
   /** Prefer {@link progressBar}. */
   constructor(options: ProgressOptions, surface: Surface) {
@@ -54,21 +57,21 @@ export class ProgressBar {
 
   /** Sets how much is done, counted from nothing. Draws at most ten times a second. */
   update(done: number): void {
-    if (this.#closed) return;
+    if (this.#end !== undefined) return;
     this.#done = done;
     if (performance.now() - this.#drawnAt >= drawEvery) this.#draw();
   }
 
   /** Draws the last state and leaves it standing. Calls after the first do nothing. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#end !== undefined) return;
+    this.#end = performance.now();
     this.#surface.close(this);
   }
 
   /** Where it stands now. */
   get state(): ProgressState {
-    const seconds = (performance.now() - this.#start) / 1000;
+    const seconds = ((this.#end ?? performance.now()) - this.#start) / 1000;
     return {
       label: this.label,
       done: this.#done,
@@ -206,7 +209,9 @@ class TerminalSurface implements Surface {
 
   #redraw(): void {
     const up = this.#below > 0 ? `\x1b[${this.#below}A` : "";
-    const lines = this.#bars.map(({ bar }) => `\r\x1b[2K${bar}`);
+    // A line that wraps would take two rows and spoil the count.
+    const width = Math.max(1, (this.#out.columns || 120) - 1);
+    const lines = this.#bars.map(({ bar }) => `\r\x1b[2K${String(bar).slice(0, width)}`);
     this.#out.write(up + lines.join("\n"));
     this.#below = lines.length - 1;
   }

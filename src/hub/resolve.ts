@@ -5,7 +5,7 @@
 import { basename, dirname, join } from "node:path";
 import { host } from "../host";
 import { progressBar } from "../progress";
-import { readIndex } from "../weights";
+import { readIndex, WeightsError } from "../weights";
 import { ModelCache } from "./cache";
 import { HubClient, type HubFile } from "./client";
 import { type DownloadOptions, downloadFile } from "./download";
@@ -104,7 +104,7 @@ class HubModel {
       }
       // What lies here serves, though nobody could say whether the model has more files.
       if (cached?.usable && !isDiskError(error)) return cached.model;
-      throw describe(error, this.#cache.root);
+      throw describe(error, this.id, this.#cache.root);
     }
   }
 
@@ -244,11 +244,13 @@ function isDiskError(error: unknown): boolean {
 }
 
 /** What is not a sentence yet becomes one. */
-function describe(error: unknown, cache: string): Error {
-  if (!isDiskError(error)) return error as Error;
+function describe(error: unknown, id: string, cache: string): Error {
+  if (error instanceof HubError || error instanceof WeightsError) return error;
   const { code, message, path } = error as NodeJS.ErrnoException;
-  const what =
-    code === "EACCES" || code === "EROFS" || code === "EPERM" ? "may not be written" : `cannot be written (${message})`;
+  if (!isDiskError(error))
+    return new HubError(`${id} could not be fetched from ${endpoint()}: ${message}.`, { cause: error });
+  const forbidden = code === "EACCES" || code === "EROFS" || code === "EPERM";
+  const what = forbidden ? "may not be written" : `cannot be written (${message})`;
   return new HubError(`The model cache ${path ?? cache} ${what}; set HF_HUB_CACHE to a folder of yours.`, {
     cause: error,
   });

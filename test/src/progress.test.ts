@@ -11,6 +11,7 @@ const python = process.env.PHI3LAB_REFERENCE_PYTHON ?? "/tmp/ref/bin/python";
 /** A terminal that understands what the bars say to it: the lines as a reader sees them. */
 class Screen {
   readonly isTTY = true;
+  readonly columns = 60;
   readonly lines = [""];
   writes = 0;
   #row = 0;
@@ -22,7 +23,7 @@ class Screen {
       if (up !== undefined) this.#row -= Number(up);
       else if (clear !== undefined) this.lines[this.#row] = "";
       else if (other === "\n") this.lines[++this.#row] ??= "";
-      else if (other !== "\r") this.lines[this.#row] += other;
+      else if (other !== "\r") this.lines[this.#row] = `${this.lines[this.#row] ?? ""}${other ?? ""}`;
     }
   }
 }
@@ -99,7 +100,20 @@ for s in json.load(sys.stdin):
     next.update(967);
     next.close();
     const starts = out.lines.map((line) => line.slice(0, line.indexOf("|")));
+    assert.ok(
+      out.lines.every((line) => line.length < out.columns),
+      "a line wraps",
+    );
     assert.deepEqual(starts, ["Downloading shards: 100%", "one: 100%", "two: 100%", "config.json: 100%", ""]);
+  });
+
+  it("keeps the time that it took", async () => {
+    const bar = progressBar({ label: "x", total: 10, out: new Screen() });
+    bar.update(10);
+    bar.close();
+    const line = String(bar);
+    await sleep(30);
+    assert.equal(String(bar), line);
   });
 
   it("is one quiet line in a log", () => {

@@ -79,8 +79,8 @@ for name, C, M, more in [("phi3", Phi3Config, Phi3ForCausalLM, dict(sliding_wind
     out[name] = dict(config=dict(model_type=c.model_type, head_dim=h, num_key_value_heads=c.num_key_value_heads, rms_norm_eps=c.rms_norm_eps, rope_theta=r["rope_theta"], sliding_window=getattr(c, "sliding_window", None), tie_word_embeddings=c.tie_word_embeddings, max_position_embeddings=c.max_position_embeddings, vocab_size=c.vocab_size),
       sums={k: [list(v.shape), v.float().flatten()[0].item(), v.float().flatten()[-1].item()] for k, v in m.state_dict().items()})
 print(json.dumps(out))`;
-      const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
-      const reference = JSON.parse(execFileSync(python, ["-c", code, folder], options));
+      const output = execFileSync(python, ["-c", code, folder], { stdio: ["ignore", "pipe", "ignore"] });
+      const reference = JSON.parse(output.toString());
       for (const [name, { config, sums }] of Object.entries<Reference>(reference)) {
         const opened = await openWeights(join(folder, name));
         for (const [key, value] of Object.entries(config)) {
