@@ -92,8 +92,8 @@ function start(): void {
   process.on("SIGTERM", () => close(0));
   process.on("SIGHUP", () => close(0));
   wire.ready.then(
-    // The compiler is loaded before it is needed, and tslab's display functions with it.
-    () => engine.isComplete("").then(installTslabDisplay),
+    // The compiler is loaded and warmed before it is needed, and tslab's display functions with it.
+    () => engine.convert("0").then(installTslabDisplay),
     (error: unknown) => {
       process.stderr.write(`${String(error)}\n`);
       reallyExit(1);

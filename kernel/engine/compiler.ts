@@ -30,7 +30,9 @@ const GLOBALS_FILE = join(__dirname, "__phi3lab_globals__.d.ts").replaceAll("\\"
 
 /** Puts the wrapper in the compiler's place; what it notes goes into `notes()`. */
 export function installCompiler(packages: KnownPackages, notes: () => Notes): Compiler {
-  const path = require.resolve("@tslab/typescript-for-tslab", { paths: [dirname(require.resolve("tslab/package.json"))] });
+  const path = require.resolve("@tslab/typescript-for-tslab", {
+    paths: [dirname(require.resolve("tslab/package.json"))],
+  });
   const ts = require(path) as Compiler;
   const replaced: Record<string, unknown> = {
     createWatchCompilerHost: (

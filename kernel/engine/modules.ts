@@ -45,7 +45,11 @@ export class Modules {
         this.#original(id);
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code;
-        if (code === "ERR_REQUIRE_ESM" || code === "ERR_REQUIRE_ASYNC_MODULE" || code === "ERR_PACKAGE_PATH_NOT_EXPORTED") {
+        if (
+          code === "ERR_REQUIRE_ESM" ||
+          code === "ERR_REQUIRE_ASYNC_MODULE" ||
+          code === "ERR_PACKAGE_PATH_NOT_EXPORTED"
+        ) {
           this.#imported.set(id, asRequired(await this.#import(id)));
         }
       }

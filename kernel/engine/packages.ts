@@ -1,6 +1,6 @@
 /** Where this package lies: the kernel lends it to notebooks in any folder. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 interface Manifest {
   version: string;
@@ -8,8 +8,12 @@ interface Manifest {
   types: string;
 }
 
-/** The package's folder: the compiled kernel lies in `dist/kernel/engine` of it. */
-export const packageRoot: string = join(__dirname, "..", "..", "..");
+/** The package's folder: the nearest above this file, compiled or not, with a package.json. */
+export const packageRoot: string = findRoot(__dirname);
+
+function findRoot(folder: string): string {
+  return existsSync(join(folder, "package.json")) ? folder : findRoot(dirname(folder));
+}
 
 /** The package's own description. */
 export const manifest: Manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));

@@ -7,7 +7,7 @@
  */
 
 /** Indices into the shared Int32Array. */
-export const enum Shared {
+export enum Shared {
   /** Characters of output that wait in the worker. */
   Pending = 0,
   /** Serial of the request whose user code runs; 0: none. */

@@ -5,34 +5,19 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import * as zmq from "zeromq";
-import { Shared, type Request, type ToMain, type ToWorker, type WorkerStart } from "./link";
+import { Shared, type ToMain, type ToWorker, type WorkerStart } from "./link";
 import { Codec, type Message } from "./message";
 import { Outbox } from "./outbox";
+import { watchParent } from "./parent";
+import { type Channel, Requests } from "./requests";
 import { stopMainThread } from "./stopper";
 
-type Channel = "shell" | "control";
-
-/** What is remembered of a request until its reply, and of the last ones for late output. */
-interface Known {
-  message: Message;
-  channel: Channel;
-  /** JSON of the header. */
-  header: string;
-  /** For as long as the main thread may not have seen it. */
-  request?: Request;
-}
-
-/** Requests remembered; output of still older ones is shown under the last. */
-const REMEMBERED = 4_096;
 /** Messages that wait in a client's pipe before the outbox holds the rest back. */
 const PIPE_MESSAGES = 64;
 /** How long a main thread may take to act on an interrupt before its JavaScript is stopped, in milliseconds. */
 const OBEY_MS = 150;
 /** How long a main thread may take to end before the process is killed, in milliseconds. */
 const END_MS = 3_000;
-/** Between two looks at the parent process, in milliseconds. */
-const PARENT_MS = 1_000;
-
 const port = parentPort as NonNullable<typeof parentPort>;
 const { connection, shared, kernelInfo, parent } = workerData as WorkerStart;
 const codec = new Codec(connection.key, connection.signature_scheme);
@@ -49,8 +34,7 @@ const outboxes = {
   stdin: new Outbox(codec, sockets.stdin, shared),
   iopub: new Outbox(codec, sockets.iopub, shared),
 };
-const known = new Map<number, Known>();
-let lastSerial = 0;
+const requests = new Requests();
 let interrupts = 0;
 /** The request whose code the last interrupt was meant for; 0: what runs between cells. */
 let target = 0;
@@ -71,15 +55,10 @@ function status(header: string, state: "busy" | "idle" | "starting"): void {
   publish(header, "status", JSON.stringify({ execution_state: state }));
 }
 
-function reply(entry: Known, msg_type: string, content: string): void {
-  const { identities } = entry.message;
-  outboxes[entry.channel].push({ identities, msg_type, parent: entry.header, content });
-}
-
 /** The idle that follows a reply; a client that joins late must still see that a cell is running. */
 function idle(header: string): void {
   status(header, "idle");
-  const running = known.get(Atomics.load(shared, Shared.Running));
+  const running = requests.get(Atomics.load(shared, Shared.Running));
   if (running && running.header !== header) {
     status(running.header, "busy");
   }
@@ -88,88 +67,71 @@ function idle(header: string): void {
 /** Answers what needs no main thread; everything else goes there, in order. */
 function receive(channel: Channel, message: Message): void {
   const header = JSON.stringify(message.header);
-  const entry: Known = { message, channel, header };
+  const answer = (msg_type: string, content: string): void => {
+    status(header, "busy");
+    outboxes[channel].push({ identities: message.identities, msg_type, parent: header, content });
+  };
   switch (message.header.msg_type) {
     case "kernel_info_request":
-      status(header, "busy");
-      reply(entry, "kernel_info_reply", kernelInfo);
+      answer("kernel_info_reply", kernelInfo);
       idle(header);
       return;
     case "interrupt_request":
-      status(header, "busy");
       interrupt();
-      reply(entry, "interrupt_reply", '{"status":"ok"}');
+      answer("interrupt_reply", '{"status":"ok"}');
       idle(header);
       return;
     case "shutdown_request": {
-      status(header, "busy");
       const content = JSON.stringify({ status: "ok", restart: message.content.restart === true });
-      reply(entry, "shutdown_reply", content);
+      answer("shutdown_reply", content);
       publish(header, "shutdown_reply", content);
       status(header, "idle");
       void end();
       return;
     }
   }
-  lastSerial += 1;
-  const { msg_type, msg_id } = message.header;
-  entry.request = { type: "request", serial: lastSerial, msg_type, msg_id, content: message.content };
-  known.set(lastSerial, entry);
-  if (known.size > REMEMBERED) {
-    forgetOldest();
+  if (message.header.msg_type !== "execute_request") {
+    status(header, "busy"); // A cell is busy when it starts, which the main thread says.
   }
-  if (msg_type !== "execute_request") {
-    status(header, "busy");
-  }
-  toMain(entry.request);
-}
-
-/** Drops the oldest answered request; one that still waits for its reply stays. */
-function forgetOldest(): void {
-  for (const [serial, entry] of known) {
-    if (entry.request === undefined) {
-      known.delete(serial);
-      return;
-    }
-  }
-}
-
-function parentOf(serial: number): string {
-  return known.get(serial)?.header ?? known.get(lastSerial)?.header ?? "{}";
+  toMain(requests.add(channel, message, header));
 }
 
 function onMain(message: ToWorker): void {
   if (Array.isArray(message)) {
-    outboxes.iopub.write(parentOf(message[0]), message[1], message[2]);
+    outboxes.iopub.write(requests.headerOf(message[0]), message[1], message[2]);
     return;
   }
   switch (message.type) {
     case "publish":
-      publish(parentOf(message.serial), message.msg_type, message.content, message.content.length, message.metadata);
+      publish(
+        requests.headerOf(message.serial),
+        message.msg_type,
+        message.content,
+        message.content.length,
+        message.metadata,
+      );
       return;
     case "reply": {
-      const entry = known.get(message.serial);
+      const entry = requests.get(message.serial);
       if (entry?.request === undefined) {
         return;
       }
       entry.request = undefined;
       if (message.msg_type !== "") {
-        reply(entry, message.msg_type, message.content);
+        const { identities } = entry.message;
+        const { msg_type, content } = message;
+        outboxes[entry.channel].push({ identities, msg_type, parent: entry.header, content });
       }
       idle(entry.header);
       return;
     }
     case "input": {
-      const entry = known.get(message.serial);
+      const entry = requests.get(message.serial);
       if (entry) {
         asking = { serial: message.serial, header: entry.header };
         const { identities } = entry.message;
-        outboxes.stdin.push({
-          identities,
-          msg_type: "input_request",
-          parent: entry.header,
-          content: message.content,
-        });
+        const { content } = message;
+        outboxes.stdin.push({ identities, msg_type: "input_request", parent: entry.header, content });
       }
       return;
     }
@@ -216,11 +178,8 @@ async function force(): Promise<void> {
 
 /** A stop may have hit the taking in of a message: what the main thread has not confirmed is sent again. */
 function repeat(): void {
-  const received = Atomics.load(shared, Shared.Received);
-  for (const [serial, entry] of known) {
-    if (serial > received && entry.request) {
-      toMain(entry.request);
-    }
+  for (const request of requests.after(Atomics.load(shared, Shared.Received))) {
+    toMain(request);
   }
 }
 
@@ -283,20 +242,6 @@ function address(channelPort: number): string {
   return transport === "ipc" ? `ipc://${ip}-${channelPort}` : `tcp://${ip}:${channelPort}`;
 }
 
-/** True while the process that started the kernel lives. */
-function parentLives(): boolean {
-  return process.platform === "win32" ? exists(parent) : process.ppid === parent;
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 async function main(): Promise<void> {
   port.on("message", onMain);
   await Promise.all([
@@ -310,13 +255,7 @@ async function main(): Promise<void> {
   for (const reading of [readRequests("shell"), readRequests("control"), readInput(), beat()]) {
     reading.catch((error: unknown) => toMain({ type: "failed", message: String(error) }));
   }
-  if (parent > 1) {
-    setInterval(() => {
-      if (!parentLives()) {
-        void end();
-      }
-    }, PARENT_MS);
-  }
+  watchParent(parent, () => void end());
   toMain({ type: "ready" });
 }
 

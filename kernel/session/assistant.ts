@@ -43,7 +43,9 @@ export class Assistant {
     const word = /^\w*/.exec(code.slice(offset))?.[0] ?? "";
     const name = MAGIC_NAME.exec(code.slice(0, offset) + word)?.[3];
     const magic = this.#magics.find((each) => each.name === name);
-    let text = magic && `${magic.kinds.map((kind) => (kind === "cell" ? "%%" : "%") + magic.name).join(", ")}\n\n${magic.summary}`;
+    let text =
+      magic &&
+      `${magic.kinds.map((kind) => (kind === "cell" ? "%%" : "%") + magic.name).join(", ")}\n\n${magic.summary}`;
     if (name === undefined && !FOREIGN_CELL.test(code)) {
       text = await this.#engine.inspect(withoutMagics(code), offset);
     }

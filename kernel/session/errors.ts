@@ -71,7 +71,11 @@ export class ErrorReporter {
       return { ename: "KeyboardInterrupt", evalue: "", traceback: [`${BOLD_RED}KeyboardInterrupt${RESET}`] };
     }
     if (error instanceof CompileError) {
-      return { ename: "CompileError", evalue: error.message, traceback: error.diagnostics.map((d) => complaint(error, d)) };
+      return {
+        ename: "CompileError",
+        evalue: error.message,
+        traceback: error.diagnostics.map((d) => complaint(error, d)),
+      };
     }
     try {
       return isError(error) ? this.#reportError(error) : reportThrown(error);

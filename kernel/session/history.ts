@@ -19,11 +19,9 @@ export class History {
   /** The content of `history_reply`. This process is session 1; session 0 means the current one. */
   answer(request: Record<string, unknown>): { status: "ok"; history: HistoryEntry[] } {
     const withOutput = request.output === true;
-    const history = this.#select(request).map(({ line, input, output }): HistoryEntry => [
-      1,
-      line,
-      withOutput ? [input, output] : input,
-    ]);
+    const history = this.#select(request).map(
+      ({ line, input, output }): HistoryEntry => [1, line, withOutput ? [input, output] : input],
+    );
     return { status: "ok", history };
   }
 
@@ -53,6 +51,9 @@ export class History {
 
 /** A shell pattern (`*`, `?`) as a regular expression over the whole text. */
 function glob(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", "[\\s\\S]*").replaceAll("?", "[\\s\\S]");
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", "[\\s\\S]*")
+    .replaceAll("?", "[\\s\\S]");
   return new RegExp(`^${source}$`);
 }

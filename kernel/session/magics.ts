@@ -26,7 +26,10 @@ interface Table {
 function loadTable(): Table {
   try {
     return require("../magics/table") as Table;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") {
+      throw error;
+    }
     return { magics: [], runCell: (context, source) => context.evaluate(source) };
   }
 }

@@ -207,7 +207,12 @@ export class Session {
       }
     } else {
       const user_expressions = outcome.userExpressions ?? {};
-      this.#wire.reply(serial, "execute_reply", { status: "ok", execution_count: count, payload: [], user_expressions });
+      this.#wire.reply(serial, "execute_reply", {
+        status: "ok",
+        execution_count: count,
+        payload: [],
+        user_expressions,
+      });
     }
     this.#running = undefined;
     this.#setImmediate(() => this.#next());

@@ -22,9 +22,23 @@ describe("A cell", function () {
 
   it("shows its last value as Node would print it, and undefined not at all", async () => {
     const values: [string, unknown][] = [
-      ...([["1 + 1", 2], ["'text'", "text"], ["null", null], ["false", false], ["0", 0], ["''", ""]] as [string, unknown][]),
-      ...([["[1, [2, { a: [3] }]]", [1, [2, { a: [3] }]]], ["new Map([[1, 'x']])", new Map([[1, "x"]])]] as [string, unknown][]),
-      ...([["10n", 10n], ["Symbol('s')", Symbol("s")], ["new Float32Array(3)", new Float32Array(3)]] as [string, unknown][]),
+      ...([
+        ["1 + 1", 2],
+        ["'text'", "text"],
+        ["null", null],
+        ["false", false],
+        ["0", 0],
+        ["''", ""],
+      ] as [string, unknown][]),
+      ...([
+        ["[1, [2, { a: [3] }]]", [1, [2, { a: [3] }]]],
+        ["new Map([[1, 'x']])", new Map([[1, "x"]])],
+      ] as [string, unknown][]),
+      ...([
+        ["10n", 10n],
+        ["Symbol('s')", Symbol("s")],
+        ["new Float32Array(3)", new Float32Array(3)],
+      ] as [string, unknown][]),
     ];
     for (const [code, value] of values) {
       assert.equal((await run(code)).result, inspect(value), code);
@@ -56,7 +70,12 @@ describe("A cell", function () {
   });
 
   it("points with an error at the line that threw it, whatever types stand before", async () => {
-    const lines = ["interface Gone { a: number }", "type Also = string;", "", "function deep(x: Gone | null): number {"];
+    const lines = [
+      "interface Gone { a: number }",
+      "type Also = string;",
+      "",
+      "function deep(x: Gone | null): number {",
+    ];
     const code = [...lines, "  return x!.a;", "}", "const fine: number = 1;", "deep(null);"].join("\n");
     const { reply } = await run(code);
     const count = reply.execution_count;
@@ -102,13 +121,22 @@ describe("A cell", function () {
     assert.match((await run("throw { a: 1 }")).reply.evalue, /a: 1/);
     assert.equal((await run("throw undefined")).reply.status, "error");
     assert.equal((await run("throw Object.create(null)")).reply.status, "error");
-    assert.equal((await run("const odd = new Error('e'); odd.stack = 5 as any; (odd as any).cause = odd; throw odd")).reply.ename, "Error");
+    assert.equal(
+      (await run("const odd = new Error('e'); odd.stack = 5 as any; (odd as any).cause = odd; throw odd")).reply.ename,
+      "Error",
+    );
   });
 
   it("prints errors of late code and lives on", async () => {
-    const { messages } = await run("setTimeout(() => { throw new Error('from a timer'); }, 1); void Promise.reject(new Error('nobody caught'));");
+    const { messages } = await run(
+      "setTimeout(() => { throw new Error('from a timer'); }, 1); void Promise.reject(new Error('nobody caught'));",
+    );
     const id = messages[0]?.parent.msg_id;
-    const text = () => kernel.of(id).map((m) => m.content.text ?? "").join("");
+    const text = () =>
+      kernel
+        .of(id)
+        .map((m) => m.content.text ?? "")
+        .join("");
     await kernel.wait(() => /from a timer/.test(text()) && /nobody caught/.test(text()));
     assert.equal((await run("1")).result, "1");
   });
@@ -139,7 +167,9 @@ describe("A cell", function () {
   });
 
   it("updates a display in place, by handle and by id, and shows no handle", async () => {
-    const { messages, result } = await run("const bar = display('10%', { display_id: 'bar' }); await bar.update('20%'); bar");
+    const { messages, result } = await run(
+      "const bar = display('10%', { display_id: 'bar' }); await bar.update('20%'); bar",
+    );
     const [first, second] = displays(messages);
     assert.equal(first?.header.msg_type, "display_data");
     assert.equal(second?.header.msg_type, "update_display_data");
@@ -153,13 +183,18 @@ describe("A cell", function () {
   });
 
   it("runs tslab's display functions and module cells", async () => {
-    const { messages } = await run("import * as tslab from 'tslab'; tslab.display.html('<i>y</i>'); tslab.display.png(Buffer.from('p'));");
+    const { messages } = await run(
+      "import * as tslab from 'tslab'; tslab.display.html('<i>y</i>'); tslab.display.png(Buffer.from('p'));",
+    );
     assert.deepEqual(
       displays(messages).map((m) => m.content.data),
       [{ "text/html": "<i>y</i>" }, { "image/png": Buffer.from("p").toString("base64") }],
     );
     const two = await run("const d = tslab.newDisplay(); d.text('a'); d.text('b');");
-    assert.deepEqual(displays(two.messages).map((m) => m.header.msg_type), ["display_data", "update_display_data"]);
+    assert.deepEqual(
+      displays(two.messages).map((m) => m.header.msg_type),
+      ["display_data", "update_display_data"],
+    );
     assert.equal((await run("/** @module mylib */ export const naive = (a: number) => a * 2;")).reply.status, "ok");
     assert.equal((await run("import { naive } from './mylib'; naive(21)")).result, "42");
     assert.equal((await run("/** @module broken */ export const x: number = 'text';")).reply.ename, "CompileError");
@@ -174,22 +209,48 @@ describe("A cell", function () {
         writeFileSync(join(folder, file), text);
       }
     };
-    make("with-exports", { exports: { ".": { types: "./t.d.ts", default: "./m.js" }, "./sub": { types: "./s.d.ts", default: "./s.js" } } }, {
-      "m.js": "exports.main = 1;", "t.d.ts": "export declare const main: number;",
-      "s.js": "exports.sub = 2;", "s.d.ts": "export declare const sub: number;",
-    });
-    make("only-import", { type: "module", exports: { import: { types: "./t.d.ts", default: "./m.js" } } }, {
-      "m.js": "export const esm = 3; export default 30;", "t.d.ts": "export declare const esm: number; declare const d: number; export default d;",
-    });
-    make("top-level-await", { type: "module", main: "./m.js", types: "./t.d.ts" }, {
-      "m.js": "export const waited = await Promise.resolve(4);", "t.d.ts": "export declare const waited: number;",
-    });
-    make("plain-esm", { type: "module", main: "./m.js", types: "./t.d.ts" }, {
-      "m.js": "export default class K { static v = 5; }", "t.d.ts": "export default class K { static v: number; }",
-    });
+    make(
+      "with-exports",
+      { exports: { ".": { types: "./t.d.ts", default: "./m.js" }, "./sub": { types: "./s.d.ts", default: "./s.js" } } },
+      {
+        "m.js": "exports.main = 1;",
+        "t.d.ts": "export declare const main: number;",
+        "s.js": "exports.sub = 2;",
+        "s.d.ts": "export declare const sub: number;",
+      },
+    );
+    make(
+      "only-import",
+      { type: "module", exports: { import: { types: "./t.d.ts", default: "./m.js" } } },
+      {
+        "m.js": "export const esm = 3; export default 30;",
+        "t.d.ts": "export declare const esm: number; declare const d: number; export default d;",
+      },
+    );
+    make(
+      "top-level-await",
+      { type: "module", main: "./m.js", types: "./t.d.ts" },
+      {
+        "m.js": "export const waited = await Promise.resolve(4);",
+        "t.d.ts": "export declare const waited: number;",
+      },
+    );
+    make(
+      "plain-esm",
+      { type: "module", main: "./m.js", types: "./t.d.ts" },
+      {
+        "m.js": "export default class K { static v = 5; }",
+        "t.d.ts": "export default class K { static v: number; }",
+      },
+    );
     const code = [
-      "import K from 'plain-esm';", "import { main } from 'with-exports';", "import { sub } from 'with-exports/sub';", "import d, { esm } from 'only-import';",
-      "import { waited } from 'top-level-await';", "import { join } from 'node:path';", "[main, sub, esm, d, waited, K.v, typeof join]",
+      "import K from 'plain-esm';",
+      "import { main } from 'with-exports';",
+      "import { sub } from 'with-exports/sub';",
+      "import d, { esm } from 'only-import';",
+      "import { waited } from 'top-level-await';",
+      "import { join } from 'node:path';",
+      "[main, sub, esm, d, waited, K.v, typeof join]",
     ];
     const { result, reply } = await run(code.join("\n"));
     assert.equal(result, "[ 1, 2, 3, 30, 4, 5, 'function' ]", plain(reply.traceback ?? []));
@@ -198,7 +259,9 @@ describe("A cell", function () {
   });
 
   it("knows Node's types and globals without an import", async () => {
-    const { reply } = await run("const n: NodeJS.Platform = process.platform; new URL('x:y'); Buffer.from('x'); [2, 1].toSorted(); n.length");
+    const { reply } = await run(
+      "const n: NodeJS.Platform = process.platform; new URL('x:y'); Buffer.from('x'); [2, 1].toSorted(); n.length",
+    );
     assert.equal(reply.status, "ok", plain(reply.traceback ?? []));
   });
 

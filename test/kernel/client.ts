@@ -175,7 +175,12 @@ export class TestKernel {
     return { id: header.msg_id, frames: ["<IDS|MSG>", this.sign(parts), ...parts] };
   }
 
-  async send(channel: "shell" | "control" | "stdin", type: string, content: Content, parent?: Content): Promise<string> {
+  async send(
+    channel: "shell" | "control" | "stdin",
+    type: string,
+    content: Content,
+    parent?: Content,
+  ): Promise<string> {
     const { id, frames } = this.frames(type, content, parent);
     await this[channel].send(frames);
     return id;

@@ -36,7 +36,8 @@ describe("An interrupt", function () {
     "an endless loop in a timer that the cell awaits":
       'await new Promise(() => setTimeout(() => { console.log("in"); while (true) {} }, 1));',
     "an endless chain of microtasks": 'console.log("in"); for (;;) { await null; }',
-    "an endless chain of ticks": 'console.log("in"); const go = () => process.nextTick(go); go(); await new Promise(() => {});',
+    "an endless chain of ticks":
+      'console.log("in"); const go = () => process.nextTick(go); go(); await new Promise(() => {});',
     "a promise that nobody settles": 'console.log("in"); await new Promise(() => {});',
     "a loop that swallows every error": 'console.log("in"); for (;;) { try { for (;;) {} } catch {} }',
     "a regular expression that never ends": 'console.log("in"); /^(a+)+$/.test("a".repeat(40) + "b");',

@@ -1,6 +1,5 @@
-/** The wire protocol: signatures, order, floods, the life of the process. */
+/** The wire protocol: signatures, order, floods, and every kind of request. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestKernel } from "./client";
 
@@ -27,7 +26,9 @@ describe("The kernel's protocol server", function () {
     await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
     const info = await kernel.request("control", "kernel_info_request");
     assert.equal(info.language_info.name, "typescript");
-    await kernel.wait(() => kernel.of(id).filter((m) => m.content.execution_state === "busy").length === 2 || undefined);
+    await kernel.wait(
+      () => kernel.of(id).filter((m) => m.content.execution_state === "busy").length === 2 || undefined,
+    );
     await kernel.finished(id);
   });
 
@@ -41,7 +42,7 @@ describe("The kernel's protocol server", function () {
 
   it("keeps stdout and stderr in the order in which they were written", async () => {
     const { messages } = await kernel.execute(
-      'for (let i = 0; i < 200; i++) { (i % 3 === 0 ? console.error : console.log)(`line ${i}`); }',
+      "for (let i = 0; i < 200; i++) { (i % 3 === 0 ? console.error : console.log)('line ' + i); }",
     );
     const text = messages.map((m) => m.content.text ?? "").join("");
     assert.equal(text, Array.from({ length: 200 }, (_, i) => `line ${i}\n`).join(""));
@@ -54,10 +55,23 @@ describe("The kernel's protocol server", function () {
     const forged = [delimiter, "0".repeat(64), ...parts];
     const flipped = [delimiter, signature.replace(/^./, (c) => (c === "0" ? "1" : "0")), ...parts];
     const unsigned = [delimiter, "", ...parts];
-    const broken = (text: string): string[] => [delimiter, kernel.sign([text, "{}", "{}", "{}"]), text, "{}", "{}", "{}"];
+    const broken = (text: string): string[] => [
+      delimiter,
+      kernel.sign([text, "{}", "{}", "{}"]),
+      text,
+      "{}",
+      "{}",
+      "{}",
+    ];
     const bad = [
       ...[forged, flipped, unsigned, ["x"], [delimiter], [delimiter, signature], ["", ""]],
-      ...[broken("{"), broken("[]"), broken("null"), broken('{"msg_type":"execute_request"}'), broken('{"msg_id":5,"msg_type":1}')],
+      ...[
+        broken("{"),
+        broken("[]"),
+        broken("null"),
+        broken('{"msg_type":"execute_request"}'),
+        broken('{"msg_id":5,"msg_type":1}'),
+      ],
     ];
     for (const frames of bad) {
       await kernel.shell.send(frames);
@@ -89,7 +103,7 @@ describe("The kernel's protocol server", function () {
 
   it("loses nothing of 2,000 displays and 100,000 lines of one cell", async () => {
     const { messages, stdout } = await kernel.execute(
-      'for (let i = 0; i < 2000; i++) display(i); for (let i = 0; i < 100_000; i++) console.log(i);',
+      "for (let i = 0; i < 2000; i++) display(i); for (let i = 0; i < 100_000; i++) console.log(i);",
     );
     const displays = messages.filter((m) => m.header.msg_type === "display_data");
     assert.deepEqual(
@@ -105,7 +119,9 @@ describe("The kernel's protocol server", function () {
   });
 
   it("carries 150 MB through a slow reader: the writing cell waits", async () => {
-    const { stdout } = await kernel.execute('const mb = "x".repeat(1 << 20); for (let i = 0; i < 150; i++) process.stdout.write(mb);');
+    const { stdout } = await kernel.execute(
+      'const mb = "x".repeat(1 << 20); for (let i = 0; i < 150; i++) process.stdout.write(mb);',
+    );
     assert.equal(stdout.length, 150 * 2 ** 20);
   });
 
@@ -135,8 +151,13 @@ describe("The kernel's protocol server", function () {
   });
 
   it("asks for a line of text, hides a password, and refuses where nobody can answer", async () => {
-    const id = await kernel.submit('const [who, secret] = [await input("who? "), await input("key? ", { password: true })]; who + secret');
-    for (const [prompt, password, value] of [["who? ", false, "Ada"], ["key? ", true, "λ😀"]]) {
+    const id = await kernel.submit(
+      'const [who, secret] = [await input("who? "), await input("key? ", { password: true })]; who + secret',
+    );
+    for (const [prompt, password, value] of [
+      ["who? ", false, "Ada"],
+      ["key? ", true, "λ😀"],
+    ]) {
       const ask = await kernel.wait(() => kernel.log.find((m) => m.channel === "stdin" && m.content.prompt === prompt));
       assert.equal(ask.content.password, password);
       assert.equal(ask.parent.msg_id, id);
@@ -158,16 +179,36 @@ describe("The kernel's protocol server", function () {
   it("is silent when asked to be, counts what is stored, and remembers it", async () => {
     const first = (await kernel.execute("'a'")).reply.execution_count as number;
     const silent = await kernel.execute("console.log('shown'); 'quiet'", { silent: true });
-    assert.deepEqual(silent.messages.map((m) => m.header.msg_type), ["status", "stream", "status"]);
+    assert.deepEqual(
+      silent.messages.map((m) => m.header.msg_type),
+      ["status", "stream", "status"],
+    );
     const unstored = await kernel.execute("'c'", { store_history: false });
     assert.equal(unstored.reply.execution_count, first);
     const next = await kernel.execute("'d'");
     assert.equal(next.reply.execution_count, first + 1);
-    const tail = await kernel.request("shell", "history_request", { hist_access_type: "tail", n: 2, output: true, raw: true });
-    assert.deepEqual(tail.history, [[1, first, ["'a'", "'a'"]], [1, first + 1, ["'d'", "'d'"]]]);
-    const search = await kernel.request("shell", "history_request", { hist_access_type: "search", pattern: "'?'", n: 1 });
+    const tail = await kernel.request("shell", "history_request", {
+      hist_access_type: "tail",
+      n: 2,
+      output: true,
+      raw: true,
+    });
+    assert.deepEqual(tail.history, [
+      [1, first, ["'a'", "'a'"]],
+      [1, first + 1, ["'d'", "'d'"]],
+    ]);
+    const search = await kernel.request("shell", "history_request", {
+      hist_access_type: "search",
+      pattern: "'?'",
+      n: 1,
+    });
     assert.deepEqual(search.history, [[1, first + 1, "'d'"]]);
-    const range = await kernel.request("shell", "history_request", { hist_access_type: "range", session: 0, start: first, stop: first + 1 });
+    const range = await kernel.request("shell", "history_request", {
+      hist_access_type: "range",
+      session: 0,
+      start: first,
+      stop: first + 1,
+    });
     assert.deepEqual(range.history, [[1, first, "'a'"]]);
   });
 
@@ -197,7 +238,13 @@ describe("The kernel's protocol server", function () {
   });
 
   it("survives content of the wrong shape", async () => {
-    for (const type of ["execute_request", "complete_request", "inspect_request", "is_complete_request", "history_request"]) {
+    for (const type of [
+      "execute_request",
+      "complete_request",
+      "inspect_request",
+      "is_complete_request",
+      "history_request",
+    ]) {
       const id = await kernel.send("shell", type, { code: 5, cursor_pos: "x", n: "y", user_expressions: 7 });
       await kernel.reply(id);
       await kernel.idle(id);
@@ -207,91 +254,5 @@ describe("The kernel's protocol server", function () {
     const comm = await kernel.send("shell", "comm_open", { comm_id: "c", target_name: "t", data: {} });
     await kernel.wait(() => kernel.of(comm).find((m) => m.header.msg_type === "comm_close"));
     assert.deepEqual((await kernel.request("shell", "comm_info_request")).comms, {});
-  });
-});
-
-describe("The kernel's process", function () {
-  this.timeout(60_000);
-
-  it("ends on a shutdown request, with a reply that repeats whether to restart", async () => {
-    const kernel = await TestKernel.start();
-    await kernel.execute("1");
-    const reply = kernel.request("control", "shutdown_request", { restart: true });
-    assert.deepEqual(await reply, { status: "ok", restart: true });
-    assert.equal(await kernel.exited(), 0);
-    await kernel.stop();
-    assert.equal(kernel.terminal, "");
-  });
-
-  it("ends on a shutdown request while a cell loops", async () => {
-    const kernel = await TestKernel.start();
-    const id = await kernel.submit('await 1; console.log("in"); for (;;) {}');
-    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
-    await kernel.send("control", "shutdown_request", { restart: false });
-    assert.equal(await kernel.exited(), 0);
-    await kernel.stop();
-  });
-
-  it("ends on SIGTERM", async () => {
-    const kernel = await TestKernel.start();
-    kernel.process.kill("SIGTERM");
-    assert.equal(await kernel.exited(), 0);
-    await kernel.stop();
-  });
-
-  it("ends a cell on SIGINT and lives on", async () => {
-    const kernel = await TestKernel.start();
-    for (const code of ['console.log("in"); for (;;) {}', 'console.log("in"); await new Promise(() => {});']) {
-      const id = await kernel.submit(code);
-      await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
-      kernel.process.kill("SIGINT");
-      assert.equal((await kernel.finished(id)).reply.ename, "KeyboardInterrupt");
-      assert.equal((await kernel.execute("6 * 7")).result, "42");
-    }
-    await kernel.stop();
-  });
-
-  it("ends when its parent has died, also while a cell loops", async function () {
-    if (process.platform === "win32") {
-      this.skip();
-    }
-    const kernel = await TestKernel.start({
-      command: (argv) => ["/bin/sh", "-c", '"$@" & echo "pid $!"; wait', "sh", ...argv],
-    });
-    const pid = Number(/pid (\d+)/.exec(kernel.terminal)?.[1]);
-    const id = await kernel.submit('console.log("in"); for (;;) {}');
-    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
-    kernel.process.kill("SIGKILL");
-    const alive = (): boolean => {
-      try {
-        return process.kill(pid, 0);
-      } catch {
-        return false;
-      }
-    };
-    for (let i = 0; alive() && i < 200; i++) {
-      await sleep(100);
-    }
-    assert.equal(alive(), false);
-    await kernel.stop();
-  });
-
-  it("works unsigned when the key is empty", async () => {
-    const kernel = await TestKernel.start({ key: "" });
-    assert.equal((await kernel.execute("2 + 3")).result, "5");
-    await kernel.stop();
-  });
-
-  it("says in a sentence what is wrong with its start", async () => {
-    const { kernelCommand } = await import("./client");
-    const [node, ...args] = kernelCommand("/no/such/file.json");
-    const child = spawn(node as string, args, { stdio: ["ignore", "ignore", "pipe"] });
-    let text = "";
-    child.stderr.on("data", (data) => {
-      text += data;
-    });
-    const code = await new Promise((done) => child.once("close", done));
-    assert.equal(code, 1);
-    assert.match(text, /connection file.*no such file/is);
   });
 });

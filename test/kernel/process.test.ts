@@ -1,0 +1,90 @@
+/** The life of the kernel's process: how it starts and by what it ends. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { kernelCommand, TestKernel } from "./client";
+
+describe("The kernel's process", function () {
+  this.timeout(60_000);
+
+  it("ends on a shutdown request, with a reply that repeats whether to restart", async () => {
+    const kernel = await TestKernel.start();
+    await kernel.execute("1");
+    const reply = kernel.request("control", "shutdown_request", { restart: true });
+    assert.deepEqual(await reply, { status: "ok", restart: true });
+    assert.equal(await kernel.exited(), 0);
+    await kernel.stop();
+    assert.equal(kernel.terminal, "");
+  });
+
+  it("ends on a shutdown request while a cell loops", async () => {
+    const kernel = await TestKernel.start();
+    const id = await kernel.submit('await 1; console.log("in"); for (;;) {}');
+    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
+    await kernel.send("control", "shutdown_request", { restart: false });
+    assert.equal(await kernel.exited(), 0);
+    await kernel.stop();
+  });
+
+  it("ends on SIGTERM", async () => {
+    const kernel = await TestKernel.start();
+    kernel.process.kill("SIGTERM");
+    assert.equal(await kernel.exited(), 0);
+    await kernel.stop();
+  });
+
+  it("ends a cell on SIGINT and lives on", async () => {
+    const kernel = await TestKernel.start();
+    for (const code of ['console.log("in"); for (;;) {}', 'console.log("in"); await new Promise(() => {});']) {
+      const id = await kernel.submit(code);
+      await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
+      kernel.process.kill("SIGINT");
+      assert.equal((await kernel.finished(id)).reply.ename, "KeyboardInterrupt");
+      assert.equal((await kernel.execute("6 * 7")).result, "42");
+    }
+    await kernel.stop();
+  });
+
+  it("ends when its parent has died, also while a cell loops", async function () {
+    if (process.platform === "win32") {
+      this.skip();
+    }
+    const kernel = await TestKernel.start({
+      command: (argv) => ["/bin/sh", "-c", '"$@" & echo "pid $!"; wait', "sh", ...argv],
+    });
+    const pid = Number(/pid (\d+)/.exec(kernel.terminal)?.[1]);
+    const id = await kernel.submit('console.log("in"); for (;;) {}');
+    await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
+    kernel.process.kill("SIGKILL");
+    const alive = (): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    for (let i = 0; alive() && i < 200; i++) {
+      await sleep(100);
+    }
+    assert.equal(alive(), false);
+    await kernel.stop();
+  });
+
+  it("works unsigned when the key is empty", async () => {
+    const kernel = await TestKernel.start({ key: "" });
+    assert.equal((await kernel.execute("2 + 3")).result, "5");
+    await kernel.stop();
+  });
+
+  it("says in a sentence what is wrong with its start", async () => {
+    const [node, ...args] = kernelCommand("/no/such/file.json");
+    const child = spawn(node as string, args, { stdio: ["ignore", "ignore", "pipe"] });
+    let text = "";
+    child.stderr.on("data", (data) => {
+      text += data;
+    });
+    const code = await new Promise((done) => child.once("close", done));
+    assert.equal(code, 1);
+    assert.match(text, /connection file.*no such file/is);
+  });
+});
