@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { problems, recognise } from "../../scripts/setup/problem.mjs";
 import { cleanEnvironment, ended, Sandbox } from "./sandbox";
 
 const windows = process.platform === "win32";
@@ -185,7 +184,8 @@ describe("set-up on a machine that lacks something", function () {
     assert.deepEqual(readdirSync(join(sandbox.path, "disk")), []);
   });
 
-  it("knows npm's and pip's own words for a full disk", () => {
+  it("knows npm's and pip's own words for a full disk", async () => {
+    const { recognise } = await import("../../scripts/setup/problem.mjs");
     for (const words of [
       "npm error code ENOSPC\nnpm error syscall write\nnpm error nospc There appears to be insufficient space",
       "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
@@ -196,7 +196,8 @@ describe("set-up on a machine that lacks something", function () {
     assert.equal(recognise("error TS2322: Type 'string' is not assignable to type 'number'."), undefined);
   });
 
-  it("has the command that helps for Debian, Fedora, macOS, Windows and others", () => {
+  it("has the command that helps for Debian, Fedora, macOS, Windows and others", async () => {
+    const { problems } = await import("../../scripts/setup/problem.mjs");
     const made = {
       debian: [/apt-get install -y g\+\+/, /apt-get install -y python3 python3-venv/, /python3\.12-venv/],
       fedora: [/dnf install -y gcc-c\+\+/, /dnf install -y python3/, /dnf install/],
