@@ -16,6 +16,8 @@ import {
 
 type Json = Record<string, unknown>;
 
+/** Ids are places in an array: larger ones are damage. */
+const largestId = 2 ** 24;
 /** Larger limits are a way of saying "none" (transformers writes 1e30). */
 const largestLimit = 1e9;
 
@@ -67,21 +69,23 @@ async function nothingThere(folder: string): Promise<string> {
 function checkParts(file: string, json: Json): void {
   const { model, added_tokens = [] } = json;
   if (typeof model !== "object" || model === null) throw new Error(`${file} is no tokenizer: it has no "model".`);
+  const { vocab } = model as { vocab?: unknown };
+  if (typeof vocab === "object" && vocab !== null && !Array.isArray(vocab) && !Object.values(vocab).every(isId)) {
+    throw new Error(`${file} is damaged: not every token of its vocabulary has an id; download it again.`);
+  }
   const valid = (token: unknown) => {
     const { id, content } = (token ?? {}) as Partial<AddedTokenJson>;
-    return (
-      Number.isSafeInteger(id) &&
-      (id as number) >= 0 &&
-      (id as number) < 2 ** 31 &&
-      typeof content === "string" &&
-      content !== ""
-    );
+    return isId(id) && isString(content) && content !== "";
   };
   if (!Array.isArray(added_tokens) || !added_tokens.every(valid)) {
     throw new Error(`${file} is damaged: its added_tokens are not all an id with a text; download it again.`);
   }
   for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) json[part] ??= null;
   json.added_tokens = added_tokens;
+}
+
+function isId(id: unknown): boolean {
+  return Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < largestId;
 }
 
 function isString(value: unknown): value is string {
@@ -97,9 +101,11 @@ function tokenText(token: unknown): string | undefined {
 /** tokenizer.json's added tokens, those of tokenizer_config.json, and the named ones marked as special. */
 function addedTokens(tokenizer: TokenizerJson, config: Json, named: (string | undefined)[]): AddedTokenJson[] {
   const added = new Map(tokenizer.added_tokens.map((token) => [token.content, token]));
-  for (const [id, token] of Object.entries((config.added_tokens_decoder ?? {}) as Record<string, AddedTokenJson>)) {
+  const decoder = config.added_tokens_decoder;
+  const more = typeof decoder === "object" && decoder !== null ? (decoder as Record<string, AddedTokenJson>) : {};
+  for (const [id, token] of Object.entries(more)) {
     const content = tokenText(token);
-    if (content !== undefined && !added.has(content) && /^\d{1,9}$/.test(id)) {
+    if (content !== undefined && !added.has(content) && /^\d+$/.test(id) && isId(Number(id))) {
       added.set(content, { ...token, content, id: Number(id) });
     }
   }

@@ -258,7 +258,10 @@ export class PreTrainedTokenizer extends SpecialTokens {
 
   /** Every token with its id. */
   get_vocab(): Map<string, number> {
-    return this.#tokenizer.get_vocab();
+    const vocabulary = this.#tokenizer.get_vocab();
+    // Ids that no token has.
+    vocabulary.delete(undefined as never);
+    return vocabulary;
   }
 
   /** As Python prints a tokenizer. */

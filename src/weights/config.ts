@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig } from "../native";
-import { WeightsError } from "./error";
+import { refuseLfsPointer, WeightsError } from "./error";
 
 type Json = Record<string, unknown>;
 
@@ -34,6 +34,7 @@ export async function readJson(file: string): Promise<Json | undefined> {
     if (code === "ENOENT") return undefined;
     throw new WeightsError(file, `${file} cannot be read (${code}).`);
   }
+  refuseLfsPointer(file, text);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,5 +1,18 @@
 /** The error of everything that reads model files: one sentence that names the file, what is wrong and what to do. */
 
+/** How a file begins that Git put in place of a large one. */
+const lfsPointer = "version https://git-lfs.github.com/";
+
+/**
+ * Refuses a Git LFS pointer: what a clone without Git LFS has in place of weights.
+ *
+ * @param start The file's first bytes, eight or more.
+ */
+export function refuseLfsPointer(file: string, start: string): void {
+  if (start.length < 8 || !lfsPointer.startsWith(start.slice(0, lfsPointer.length))) return;
+  throw new WeightsError(file, `${file} is only a Git LFS pointer to the real file; run "git lfs pull" in its folder.`);
+}
+
 /** A model file that is damaged, foreign or not supported. `file` is its path. */
 export class WeightsError extends Error {
   override name = "WeightsError";

@@ -4,7 +4,7 @@
  * the tensors are not read. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import { type FileHandle, open } from "node:fs/promises";
-import { WeightsError } from "./error";
+import { refuseLfsPointer, WeightsError } from "./error";
 import {
   ARRAY,
   foreign,
@@ -120,6 +120,7 @@ class HeaderReader {
 
   read(): Gguf {
     if (this.size < 24) this.#fail(`is no GGUF file: it has only ${this.size} bytes`);
+    refuseLfsPointer(this.file, this.bytes.toString("latin1", 0, 24));
     const magic = this.bytes.toString("latin1", this.#take(4), 4);
     if (magic !== "GGUF") this.#fail(`is no GGUF file: it begins with ${JSON.stringify(magic)}, not "GGUF"`);
     const version = this.#uint32();

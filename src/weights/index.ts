@@ -2,7 +2,7 @@
  * Opens a model on disk for the native half: which files, which tensor lies where in them, and the configuration.
  * Only headers are read; the native half maps the files. Every error is one sentence that names the file.
  */
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize, sep } from "node:path";
 import type { ModelConfig, OpenOptions, WeightEntry } from "../native";
 import { checkWeights } from "./check";
@@ -65,7 +65,10 @@ async function openFolder(folder: string, options: OpenWeightsOptions): Promise<
   } else if (await isFile(index)) {
     ({ files, weights } = await readShards(folder, index, options));
   } else {
-    const message = `${folder} holds neither model.safetensors nor model.safetensors.index.json: expected a model's weights in safetensors (or give a .gguf file).`;
+    const [gguf] = (await readdir(folder)).filter((name) => name.endsWith(".gguf"));
+    const instead =
+      gguf === undefined ? "a model's weights in safetensors, or a .gguf file" : `the path of ${gguf} instead`;
+    const message = `${folder} holds neither model.safetensors nor model.safetensors.index.json; expected ${instead}.`;
     throw new WeightsError(folder, message);
   }
   checkWeights(source, config, weights, "transformers");

@@ -4,7 +4,7 @@
  */
 import { open } from "node:fs/promises";
 import type { WeightType } from "../native";
-import { WeightsError } from "./error";
+import { refuseLfsPointer, WeightsError } from "./error";
 
 /** One tensor of a safetensors file; `offset` counts from the file's start. */
 export interface SafeTensor {
@@ -61,6 +61,7 @@ export async function readSafetensors(file: string): Promise<SafeTensor[]> {
     const length = Buffer.alloc(8);
     if (size < 10 || (await handle.read(length, 0, 8, 0)).bytesRead < 8)
       fail(`is no safetensors file: it has ${size} bytes`);
+    refuseLfsPointer(file, length.toString("latin1"));
     const headerLength = Number(length.readBigUInt64LE());
     if (headerLength > largestHeader) fail("is no safetensors file, or a damaged one: its header would exceed 100 MB");
     if (8 + headerLength > size) fail(`ends inside its header: it is truncated or damaged; download it again`);

@@ -275,6 +275,8 @@ describe("tokenizers", function () {
       ["{}", /it has no "model"/],
       ['{"model": {"type": "Magic"}}', /no tokenizer that can be used/],
       ['{"model": {"type": "BPE"}}', /no tokenizer that can be used/],
+      ['{"model": {"type": "BPE", "vocab": {"a": 4294967295}, "merges": []}}', /not every token .* has an id/],
+      ["version https://git-lfs.github.com/spec/v1", /git lfs pull/],
       ['{"model": {"type": "BPE"}, "added_tokens": [{"id": -1}]}', /added_tokens/],
     ];
     for (const [text, pattern] of damaged) {

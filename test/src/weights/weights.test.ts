@@ -157,11 +157,8 @@ print(json.dumps(out))`;
         ["cut in the header", safetensors(header, dataLength).subarray(0, 60), /ends inside its header/],
         ["cut in the data", safetensors(header, dataLength - 1), /truncated or damaged/],
         ["more than it says", safetensors(header, dataLength + 1), /1 bytes follow/],
-        [
-          "a text file",
-          Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:abc\n"),
-          /no safetensors file/,
-        ],
+        ["a text file", Buffer.from("hello, this is no model\n"), /no safetensors file/],
+        ["a pointer", Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:abc\n"), /git lfs pull/],
         ["no JSON", safetensors("{nonsense", 0), /not JSON/],
         ["a list", safetensors("[]", 0), /no JSON object/],
         ["not UTF-8", Buffer.concat([safetensors("", 0).fill(3, 0, 1), Buffer.from([0x22, 0xff, 0x22])]), /UTF-8/],
@@ -264,6 +261,8 @@ print(json.dumps(out))`;
       await rejects(folder, /no config\.json/);
       writeFileSync(join(folder, "config.json"), JSON.stringify(tinyConfig));
       await rejects(folder, /neither model\.safetensors nor/);
+      writeFileSync(join(folder, "small.gguf"), "");
+      await rejects(folder, /expected the path of small\.gguf instead/);
       writeFileSync(join(folder, "config.json"), '{"model_type": "ph');
       await rejects(folder, /no JSON object/, /truncated/);
       mkdirSync(join(folder, "x.gguf"));
@@ -371,6 +370,7 @@ print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape
       };
       const lies: [GgufParts | Buffer, RegExp][] = [
         [Buffer.alloc(0), /only 0 bytes/],
+        [Buffer.from("version https://git-lfs.github.com/spec/v1\n"), /git lfs pull/],
         [{ ...good, magic: "PK\x03\x04" }, /begins with "PK/],
         [{ ...good, version: 1 }, /version 1; expected version 2 or 3/],
         [{ ...good, version: 0x03000000 }, /big-endian/],
