@@ -36,7 +36,7 @@ export const packagesStep = {
   check: () => void findNpm(),
   async run(context) {
     const [command, ...args] = findNpm();
-    await run(command, [...args, "ci", "--no-audit", "--no-fund"], {
+    await run(command, [...args, "ci", "--include=dev", "--no-audit", "--no-fund"], {
       ...context,
       log: "packages",
       fresh: true,

@@ -1,5 +1,6 @@
 /** What can be missing, each in one sentence with the command that brings it, in the words of the reader's system. */
 import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { root } from "./places.mjs";
 
 /** A failure that is explained: `message` is for the reader, without a stack. */
@@ -90,7 +91,7 @@ export const problems = {
     ),
   disk: (bytes) =>
     new SetupProblem(
-      `The disk is full: ${freeText()} free at ${root}${bytes ? `, and ${gigabytes(bytes)} are needed` : ""}.\n` +
+      `The disk is full: ${freeText(root)} free at ${root}, ${freeText(tmpdir())} at ${tmpdir()}${bytes ? `, and ${gigabytes(bytes)} are needed` : ""}.\n` +
         "  Make room, then run the same command again: what is finished stays finished.\n" +
         `  ${hint({
           windows: "What is free: Get-PSDrive -PSProvider FileSystem",
@@ -101,15 +102,15 @@ export const problems = {
 
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
 
-/** Bytes that this user may still write in the checkout. */
-export function freeBytes() {
-  const { bavail, bsize } = statfsSync(root);
+/** Bytes that this user may still write, in the checkout or elsewhere. */
+export function freeBytes(place = root) {
+  const { bavail, bsize } = statfsSync(place);
   return bavail * bsize;
 }
 
-function freeText() {
+function freeText(place) {
   try {
-    return gigabytes(freeBytes());
+    return gigabytes(freeBytes(place));
   } catch {
     return "an unknown amount";
   }

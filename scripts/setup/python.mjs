@@ -27,7 +27,7 @@ const unfinished = join(venv, ".phi3lab-unfinished");
 const origin = join(venv, ".phi3lab-origin");
 const python = venvProgram("python");
 
-const pipInstall = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"];
+const pipInstall = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-user", "--no-deps"];
 
 const wanted = () => fingerprint([requirements]);
 
