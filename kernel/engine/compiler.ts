@@ -28,6 +28,27 @@ type Compiler = typeof TypeScript;
 const SOURCE_MAP_COMMENT = /\n?\/\/# sourceMappingURL=\S*\s*$/;
 const GLOBALS_FILE = join(__dirname, "__phi3lab_globals__.d.ts").replaceAll("\\", "/");
 
+/**
+ * The cell with blanks for its `export` modifiers, everything else in its place: names of a cell are the session's anyway,
+ * and code that was written as a module should run as it is.
+ */
+export function withoutExports(ts: Compiler, code: string): string {
+  if (!/\bexport\b/.test(code)) {
+    return code;
+  }
+  let text = code;
+  for (const statement of ts.createSourceFile("cell.ts", code, ts.ScriptTarget.Latest).statements) {
+    const named = "name" in statement || ts.isVariableStatement(statement);
+    for (const modifier of (named && ts.canHaveModifiers(statement) && ts.getModifiers(statement)) || []) {
+      if (modifier.kind === ts.SyntaxKind.ExportKeyword || modifier.kind === ts.SyntaxKind.DefaultKeyword) {
+        const start = modifier.end - (modifier.kind === ts.SyntaxKind.ExportKeyword ? "export" : "default").length;
+        text = text.slice(0, start) + " ".repeat(modifier.end - start) + text.slice(modifier.end);
+      }
+    }
+  }
+  return text;
+}
+
 /** Puts the wrapper in the compiler's place; what it notes goes into `notes()`. */
 export function installCompiler(packages: KnownPackages, notes: () => Notes): Compiler {
   const path = require.resolve("@tslab/typescript-for-tslab", {

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import type { CompletionInfo, Converter } from "tslab/dist/converter";
 import type { CodeMetadata } from "tslab/dist/metadata";
-import { awaitsAtTopLevel, installCompiler, type Notes, positionMap } from "./compiler";
+import { awaitsAtTopLevel, installCompiler, type Notes, positionMap, withoutExports } from "./compiler";
 import type { Completeness, Completion, Converted, Diagnostic, Engine } from "./engine";
 import { packageRoot, packageTypes } from "./packages";
 
@@ -45,7 +45,7 @@ export class TslabEngine implements Engine {
         throw new Error("Cells for the browser (@browser) are not supported: this kernel runs every cell in Node.js.");
       }
       this.#notes = {};
-      const { diagnostics, ...result } = converter.convert(this.#declarations, code);
+      const { diagnostics, ...result } = converter.convert(this.#declarations, withoutExports(tslab.compiler, code));
       if (diagnostics.length > 0) {
         return { diagnostics: diagnostics.map(toDiagnostic) };
       }

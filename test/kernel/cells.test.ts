@@ -64,6 +64,13 @@ describe("A cell", function () {
     assert.equal((await run("a.length")).result, "8");
   });
 
+  it("takes code that was written as a module", async () => {
+    const code =
+      "export const e1 = 1;\nexport default function e2() { return 2; }\nexport class E3 {}\nexport type E4 = 4;";
+    assert.equal((await run(`${code}\n[e1, e2(), typeof E3]`)).result, "[ 1, 2, 'function' ]");
+    assert.equal((await run("const e4: E4 = 4; e1 + e2() + e4")).result, "7");
+  });
+
   it("keeps what a failed cell declared before it failed", async () => {
     await run("const survivor = 5; throw new Error('x');");
     assert.equal((await run("survivor")).result, "5");
@@ -256,6 +263,16 @@ describe("A cell", function () {
     assert.equal(result, "[ 1, 2, 3, 30, 4, 5, 'function' ]", plain(reply.traceback ?? []));
     assert.equal((await run("(await import('top-level-await')).waited")).result, "4");
     assert.match((await run("import x from 'not-installed'; x")).reply.evalue, /Cannot find module 'not-installed'/);
+  });
+
+  it("imports phi3lab in any folder: one copy, typed, completed", async () => {
+    const { result, reply } = await run("import * as phi3lab from 'phi3lab'; typeof phi3lab");
+    assert.equal(result, "'object'", plain(reply.traceback ?? []));
+    assert.equal((await run("(await import('phi3lab')) === phi3lab")).result, "true");
+    assert.match((await run("phi3lab.noSuchName")).reply.evalue, /Property 'noSuchName' does not exist/);
+    const code = "phi3lab.";
+    const { matches } = await kernel.request("shell", "complete_request", { code, cursor_pos: code.length });
+    assert.ok(matches.length > 0);
   });
 
   it("knows Node's types and globals without an import", async () => {
