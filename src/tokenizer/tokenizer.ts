@@ -78,20 +78,20 @@ export class PreTrainedTokenizer extends SpecialTokens {
     this.model_max_length = spec.model_max_length;
     this.chat_template = spec.chat_template;
     this.#cleanUp = spec.clean_up_tokenization_spaces;
-    const { json, strip } = repaired(spec.json);
-    this.#strip = strip;
+    const { json } = spec;
     try {
-      this.#tokenizer = new Tokenizer(json, { clean_up_tokenization_spaces: false });
+      const { json: equivalent, strip } = repaired(json);
+      const tokenizer = new Tokenizer(equivalent, { clean_up_tokenization_spaces: false });
+      this.#tokenizer = tokenizer;
+      this.#strip = strip;
+      this.#decoder = decoderFactory(json.decoder, (tokens) => tokenizer.decoder?.decode(tokens) ?? tokens.join(" "));
+      // Damage to some parts shows only in use.
+      this.decode(this.encode("a 1"));
     } catch (error) {
       const { message } = error as Error;
-      throw new Error(`${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`, {
-        cause: error,
-      });
+      const what = `${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`;
+      throw new Error(what, { cause: error });
     }
-    this.#decoder = decoderFactory(
-      json.decoder,
-      (tokens) => this.#tokenizer.decoder?.decode(tokens) ?? tokens.join(" "),
-    );
     const vocab = json.model.vocab ?? {};
     this.#vocabSize = Array.isArray(vocab) ? vocab.length : Object.keys(vocab).length;
     const added = json.added_tokens.filter(({ id }) => id >= this.#vocabSize);

@@ -13,6 +13,11 @@ export function refuseLfsPointer(file: string, start: string): void {
   throw new WeightsError(file, `${file} is only a Git LFS pointer to the real file; run "git lfs pull" in its folder.`);
 }
 
+/** A name from a file as a message may show it: in quotes, not too long. */
+export function quote(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
+}
+
 /** A model file that is damaged, foreign or not supported. `file` is its path. */
 export class WeightsError extends Error {
   override name = "WeightsError";

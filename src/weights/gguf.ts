@@ -112,6 +112,13 @@ class HeaderReader {
     return value;
   }
 
+  /** A key or a tensor's name: printable ASCII, as the format wants it, so that messages may show it. */
+  #name(what: string): string {
+    const name = this.#string(what);
+    if (!/^[ -~]{0,255}$/.test(name)) this.#damaged(`${what} is no plain text`);
+    return name;
+  }
+
   #string(what: string): string {
     const length = this.#uint64(`${what} with a length`);
     const at = this.#take(length);
@@ -134,7 +141,7 @@ class HeaderReader {
     const metadataCount = this.#uint64("a number of metadata entries");
     const metadata = new Map<string, GgufValue>();
     for (let i = 0; i < metadataCount; i++) {
-      const key = this.#string("a metadata key");
+      const key = this.#name("a metadata key");
       if (metadata.has(key)) this.#damaged(`the metadata key ${JSON.stringify(key)} occurs twice`);
       metadata.set(key, this.#value(this.#uint32(), key));
     }
@@ -202,7 +209,7 @@ class HeaderReader {
     const names = new Set<string>();
     const unsupported = new Set<string>();
     for (let i = 0; i < count; i++) {
-      const name = this.#string("a tensor name");
+      const name = this.#name("a tensor name");
       if (names.has(name)) this.#damaged(`the tensor ${JSON.stringify(name)} occurs twice`);
       names.add(name);
       const shape = this.#shape(name);

@@ -7,7 +7,7 @@ import { isAbsolute, join, normalize, sep } from "node:path";
 import type { ModelConfig, OpenOptions, WeightEntry } from "../native";
 import { checkWeights } from "./check";
 import { readConfig, readJson } from "./config";
-import { WeightsError } from "./error";
+import { quote, WeightsError } from "./error";
 import { readGguf } from "./gguf";
 import { ggufConfig } from "./gguf_config";
 import { duplicateKey, readSafetensors } from "./safetensors";
@@ -93,11 +93,11 @@ export async function readIndex(index: string): Promise<{ files: string[]; map: 
   const map = json?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) return fail("it has no weight_map");
   const twice = duplicateKey(await readFile(index, "utf8"));
-  if (twice !== undefined) fail(`it has ${twice} twice`);
+  if (twice !== undefined) fail(`it has ${quote(twice)} twice`);
   for (const [tensor, file] of Object.entries(map)) {
     const plain = typeof file === "string" && file !== "" && !isAbsolute(file) && !file.includes("\\");
     if (!plain || normalize(file).split(sep).includes("..")) {
-      fail(`it says that ${JSON.stringify(tensor)} lies in ${JSON.stringify(file)}`);
+      fail(`it says that ${quote(tensor)} lies in ${quote(String(file))}`);
     }
   }
   const entries = new Map<string, string>(Object.entries(map as Record<string, string>));
@@ -122,7 +122,7 @@ async function readShards(
     const shard = join(folder, file);
     for (const tensor of await readSafetensors(shard)) {
       if (map.get(tensor.name) !== file) {
-        const message = `${shard} holds the tensor ${tensor.name}, which ${index} does not place there: the files belong to different models.`;
+        const message = `${shard} holds the tensor ${quote(tensor.name)}, which ${index} does not place there: the files belong to different models.`;
         throw new WeightsError(shard, message);
       }
       map.delete(tensor.name);
@@ -133,7 +133,7 @@ async function readShards(
   for (const [tensor, file] of map) {
     // Old Llama checkpoints index buffers that safetensors' reader leaves out on purpose.
     if (tensor.endsWith(".rotary_emb.inv_freq")) continue;
-    const message = `${join(folder, file)} lacks the tensor ${tensor}, which ${index} places there: the files belong to different models.`;
+    const message = `${join(folder, file)} lacks the tensor ${quote(tensor)}, which ${index} places there: the files belong to different models.`;
     throw new WeightsError(join(folder, file), message);
   }
   return { files: files.map((file) => join(folder, file)), weights };

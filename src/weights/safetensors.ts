@@ -4,7 +4,7 @@
  */
 import { open } from "node:fs/promises";
 import type { WeightType } from "../native";
-import { refuseLfsPointer, WeightsError } from "./error";
+import { quote, refuseLfsPointer, WeightsError } from "./error";
 
 /** One tensor of a safetensors file; `offset` counts from the file's start. */
 export interface SafeTensor {
@@ -104,10 +104,10 @@ class HeaderChecker {
     for (const { name, entry } of ordered) {
       const [from, to] = entry.data_offsets;
       if (this.dataStart + to > this.size) {
-        const message = `${this.file} has ${this.size} bytes, but the tensor ${name} would end at byte ${this.dataStart + to}: the file is truncated or damaged; download it again.`;
+        const message = `${this.file} has ${this.size} bytes, but the tensor ${quote(name)} would end at byte ${this.dataStart + to}: the file is truncated or damaged; download it again.`;
         throw new WeightsError(this.file, message);
       }
-      if (from !== end) this.#damaged(`the tensor ${name} begins at ${from} where ${end} is expected`);
+      if (from !== end) this.#damaged(`the tensor ${quote(name)} begins at ${from} where ${end} is expected`);
       end = to;
     }
     if (this.dataStart + end !== this.size) {
@@ -131,20 +131,20 @@ class HeaderChecker {
     }
     if (!isObject(value)) this.#damaged("its header is no JSON object");
     const twice = duplicateKey(text);
-    if (twice !== undefined) this.#damaged(`its header has ${twice} twice`);
+    if (twice !== undefined) this.#damaged(`its header has ${quote(twice)} twice`);
     return value;
   }
 
   #entry(name: string, value: unknown): HeaderEntry {
-    const quoted = JSON.stringify(name);
+    const quoted = quote(name);
     if (!isObject(value)) this.#damaged(`its header says nothing of use about the tensor ${quoted}`);
     const { dtype, shape, data_offsets } = value;
     if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) {
-      this.#damaged(`the tensor ${quoted} has the unknown dtype ${JSON.stringify(dtype)}`);
+      this.#damaged(`the tensor ${quoted} has the unknown dtype ${quote(String(dtype))}`);
     }
-    if (!isCounts(shape)) this.#damaged(`the tensor ${quoted} has the shape ${JSON.stringify(shape)}`);
+    if (!isCounts(shape)) this.#damaged(`the tensor ${quoted} has the shape ${short(shape)}`);
     if (!isCounts(data_offsets) || data_offsets.length !== 2) {
-      this.#damaged(`the tensor ${quoted} has the offsets ${JSON.stringify(data_offsets)}`);
+      this.#damaged(`the tensor ${quoted} has the offsets ${short(data_offsets)}`);
     }
     const [from, to] = data_offsets as [number, number];
     const nbytes = shape.reduce((product, count) => product * count, sizes[dtype] as number);
@@ -158,16 +158,22 @@ class HeaderChecker {
   #tensor(name: string, entry: HeaderEntry): SafeTensor {
     const { dtype, shape } = entry;
     if (!readable.includes(dtype)) {
-      const message = `${this.file} holds the tensor ${name} as ${dtype}; expected ${readable.join(", ")}: take the model's unquantised weights.`;
+      const message = `${this.file} holds the tensor ${quote(name)} as ${dtype}; expected ${readable.join(", ")}: take the model's unquantised weights.`;
       throw new WeightsError(this.file, message);
     }
     const offset = this.dataStart + entry.data_offsets[0];
     if (offset % (sizes[dtype] as number) !== 0) {
-      const message = `${this.file} has the ${dtype} tensor ${name} at byte ${offset}, no multiple of ${sizes[dtype]}; save it again with safetensors 0.3 or later.`;
+      const message = `${this.file} has the ${dtype} tensor ${quote(name)} at byte ${offset}, no multiple of ${sizes[dtype]}; save it again with safetensors 0.3 or later.`;
       throw new WeightsError(this.file, message);
     }
     return { name, type: dtype as WeightType, shape, offset };
   }
+}
+
+/** A JSON value for a message. */
+function short(value: unknown): string {
+  const json = JSON.stringify(value) ?? "nothing";
+  return json.length > 100 ? `${json.slice(0, 100)}…` : json;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -178,7 +184,7 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0);
 }
 
-/** The first key (quoted) that an object anywhere in valid JSON text has twice; JSON.parse would keep the last in silence. */
+/** The first key that an object anywhere in valid JSON text has twice; JSON.parse would keep the last in silence. */
 export function duplicateKey(text: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];
   const token = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/g;
@@ -191,7 +197,7 @@ export function duplicateKey(text: string): string | undefined {
       const quoted = found.slice(0, found.lastIndexOf('"') + 1);
       const key = JSON.parse(quoted) as string;
       const keys = open.at(-1);
-      if (keys?.has(key)) return quoted;
+      if (keys?.has(key)) return key;
       keys?.add(key);
     }
   }

@@ -270,10 +270,17 @@ describe("tokenizers", function () {
     await assert.rejects(load(other), /has no tokenizer\.json/);
     writeFileSync(join(other, "tokenizer.model"), "");
     await assert.rejects(load(other), /has a tokenizer\.model but no tokenizer\.json/);
+    const json = await phi3Json();
     const damaged: [string, RegExp][] = [
       ['{"model"', /no JSON object/],
       ["{}", /it has no "model"/],
       ['{"model": {"type": "Magic"}}', /no tokenizer that can be used/],
+      [
+        JSON.stringify({ ...json, post_processor: { type: "TemplateProcessing", single: ["x"] } }),
+        /no tokenizer that can/,
+      ],
+      [JSON.stringify({ ...json, decoder: { type: "Sequence", decoders: [null] } }), /no tokenizer that can be used/],
+      [JSON.stringify({ ...json, pre_tokenizer: { type: "Split", pattern: { Regex: "(" } } }), /no tokenizer that can/],
       ['{"model": {"type": "BPE"}}', /no tokenizer that can be used/],
       ['{"model": {"type": "BPE", "vocab": {"a": 4294967295}, "merges": []}}', /not every token .* has an id/],
       ["version https://git-lfs.github.com/spec/v1", /git lfs pull/],

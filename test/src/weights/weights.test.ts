@@ -185,7 +185,7 @@ print(json.dumps(out))`;
         [
           "twice",
           safetensors(`{"a":${JSON.stringify(norm)}, "\\u0061" :${JSON.stringify(norm)}}`, 32),
-          /has "\\u0061" twice/,
+          /has "a" twice/,
         ],
         [
           "odd address",
@@ -240,16 +240,16 @@ print(json.dumps(out))`;
       rmSync(join(folder, files[1] as string));
       await rejects(folder, /lacks model-00002-of-00002\.safetensors/, /download/);
       writeFileSync(join(folder, files[1] as string), safetensors(safetensorsHeader({ other: [8] }), 32));
-      await rejects(folder, /holds the tensor other/, /different models/);
+      await rejects(folder, /holds the tensor "other"/, /different models/);
       write();
       const wrong = (map: unknown, pattern: RegExp) => {
         writeFileSync(index, JSON.stringify({ weight_map: map }));
         return rejects(folder, pattern, "index.json");
       };
-      await wrong({ ...weight_map, more: files[0] }, /lacks the tensor more/);
+      await wrong({ ...weight_map, more: files[0] }, /lacks the tensor "more"/);
       await wrong({ a: "../../etc/passwd" }, /"a" lies in "\.\.\/\.\./);
       await wrong({ a: "/etc/passwd" }, /"a" lies in/);
-      await wrong({ a: 5 }, /"a" lies in 5/);
+      await wrong({ a: 5 }, /"a" lies in "5"/);
       await wrong([], /no weight_map/);
       await wrong({}, /empty/);
       writeFileSync(index, '{"weight_map"');
