@@ -4,7 +4,7 @@
  * The sockets open first, in a thread of their own, and answer kernel_info while the compiler loads; cells that come
  * meanwhile wait.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { TslabEngine } from "./engine/tslab";
 import { offerPrepareStop } from "./protocol/asyncHooks";
@@ -66,6 +66,10 @@ function start(): void {
     kick: () => session.kick(),
     input: (serial, value) => questions.answer(serial, value),
     exit: () => close(0),
+    lost: (reason) => {
+      writeFileSync(process.stderr.fd, `The kernel ends: ${reason}\n`);
+      reallyExit(1);
+    },
   });
   const engine = new TslabEngine((work) => wire.guard(work));
   const reporter = new ErrorReporter();
@@ -91,14 +95,8 @@ function start(): void {
   process.on("SIGINT", () => session.interrupt());
   process.on("SIGTERM", () => close(0));
   process.on("SIGHUP", () => close(0));
-  wire.ready.then(
-    // The compiler is loaded and warmed before it is needed, and tslab's display functions with it.
-    () => engine.convert("0").then(installTslabDisplay),
-    (error: unknown) => {
-      process.stderr.write(`${String(error)}\n`);
-      reallyExit(1);
-    },
-  );
+  // The compiler is loaded and warmed before it is needed, and tslab's display functions with it.
+  void wire.ready.then(() => engine.convert("0")).then(installTslabDisplay);
 }
 
 try {

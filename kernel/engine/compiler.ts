@@ -49,6 +49,21 @@ export function withoutExports(ts: Compiler, code: string): string {
   return text;
 }
 
+/** `after` with the namespaces of `before` that it does not declare anew: tslab's converter forgets them after a cell. */
+export function keepNamespaces(ts: Compiler, before: string, after: string): string {
+  if (!/\b(?:namespace|module)\b/.test(before)) {
+    return after;
+  }
+  const parse = (text: string): TypeScript.SourceFile => ts.createSourceFile("d.ts", text, ts.ScriptTarget.Latest);
+  const nameOf = (statement: TypeScript.Statement): string[] =>
+    ts.isVariableStatement(statement)
+      ? statement.declarationList.declarations.map(({ name }) => (ts.isIdentifier(name) ? name.text : ""))
+      : [(statement as { name?: { text?: string } }).name?.text ?? ""];
+  const declared = new Set(parse(after).statements.flatMap(nameOf));
+  const kept = parse(before).statements.filter((each) => ts.isModuleDeclaration(each) && !declared.has(each.name.text));
+  return after + kept.map((each) => `${before.slice(each.pos, each.end).trim()}\n`).join("");
+}
+
 /** Puts the wrapper in the compiler's place; what it notes goes into `notes()`. */
 export function installCompiler(packages: KnownPackages, notes: () => Notes): Compiler {
   const path = require.resolve("@tslab/typescript-for-tslab", {

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import type { CompletionInfo, Converter } from "tslab/dist/converter";
 import type { CodeMetadata } from "tslab/dist/metadata";
-import { awaitsAtTopLevel, installCompiler, type Notes, positionMap, withoutExports } from "./compiler";
+import { awaitsAtTopLevel, installCompiler, keepNamespaces, type Notes, positionMap, withoutExports } from "./compiler";
 import type { Completeness, Completion, Converted, Diagnostic, Engine } from "./engine";
 import { packageRoot, packageTypes } from "./packages";
 
@@ -56,7 +56,7 @@ export class TslabEngine implements Engine {
         lastExpressionVar: result.lastExpressionVar,
         sideOutputs: result.sideOutputs,
         map: positionMap(this.#notes, LINES_BEFORE),
-        state: result.declOutput ?? "",
+        state: keepNamespaces(tslab.compiler, this.#declarations, result.declOutput ?? ""),
       };
     });
   }

@@ -244,13 +244,17 @@ function address(channelPort: number): string {
 
 async function main(): Promise<void> {
   port.on("message", onMain);
-  await Promise.all([
+  const bound = await Promise.allSettled([
     sockets.heartbeat.bind(address(connection.hb_port)),
     sockets.iopub.bind(address(connection.iopub_port)),
     sockets.stdin.bind(address(connection.stdin_port)),
     sockets.control.bind(address(connection.control_port)),
     sockets.shell.bind(address(connection.shell_port)),
   ]);
+  const failed = bound.find((each) => each.status === "rejected");
+  if (failed) {
+    throw failed.reason;
+  }
   status("{}", "starting");
   for (const reading of [readRequests("shell"), readRequests("control"), readInput(), beat()]) {
     reading.catch((error: unknown) => toMain({ type: "failed", message: String(error) }));
@@ -259,6 +263,7 @@ async function main(): Promise<void> {
   toMain({ type: "ready" });
 }
 
-main().catch((error: unknown) => {
+main().catch(async (error: unknown) => {
+  await closeAll(); // Node aborts when a thread ends with open sockets.
   toMain({ type: "failed", message: `Cannot open the sockets of the connection file: ${String(error)}` });
 });

@@ -22,6 +22,8 @@ export interface WireHandlers {
   kick(): void;
   input(serial: number, value: string): void;
   exit(): void;
+  /** The sockets are gone, for the reason given: nobody can be reached any more. */
+  lost(reason: string): void;
 }
 
 /** The kernel's connection to its clients. */
@@ -33,7 +35,7 @@ export class Wire {
   #lastMark = 0;
   #lastInterrupt = 0;
   #closed: (() => void) | undefined;
-  /** Settles when the sockets are open; rejects with a sentence when they cannot be. */
+  /** Settles when the sockets are open. */
   readonly ready: Promise<void>;
 
   constructor(connection: Connection, kernelInfo: Record<string, unknown>, handlers: WireHandlers) {
@@ -45,17 +47,18 @@ export class Wire {
       parent: process.ppid,
     };
     this.#worker = new Worker(join(__dirname, "sockets.js"), { workerData, stdout: false, stderr: false });
-    this.ready = new Promise((resolve, reject) => {
+    this.#worker.on("error", (error) => handlers.lost(String(error)));
+    this.#worker.on("exit", () => this.#closed === undefined && handlers.lost("The thread of the sockets ended."));
+    this.ready = new Promise((resolve) => {
       this.#worker.on("message", (message: ToMain) => {
         if (message.type === "ready") {
           resolve();
         } else if (message.type === "failed") {
-          reject(new Error(message.message));
+          handlers.lost(message.message);
         } else {
           this.#receive(message);
         }
       });
-      this.#worker.on("error", reject);
     });
   }
 

@@ -62,6 +62,11 @@ describe("A cell", function () {
     assert.equal((await run("const b: I = new P(a); b.x")).result, "1");
     await run("const a = 'now text';");
     assert.equal((await run("a.length")).result, "8");
+    await run("namespace N { export const q = 4; export type Q = 4; } enum E { A, B }");
+    await run("1");
+    assert.equal((await run("const nq: N.Q = N.q; nq + E.B")).result, "5");
+    await run("const N = 'no longer a namespace';");
+    assert.equal((await run("N.length")).result, "21");
   });
 
   it("takes code that was written as a module", async () => {

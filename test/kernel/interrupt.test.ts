@@ -101,6 +101,30 @@ describe("An interrupt", function () {
     assert.equal((await kernel.finished(id)).result, "42");
   });
 
+  it("may come at any moment: every cell is answered, and the session goes on", async () => {
+    const codes = [
+      "for (let i = 0; i < 3e7; i++) {} 'done'",
+      "await new Promise((r) => setTimeout(r, 60)); for (let i = 0; i < 3e7; i++) {}",
+      "for (let i = 0; i < 2e5; i++) await null;",
+      "for (let i = 0; i < 2000; i++) console.log(i); display(1);",
+      "throw new Error('own')",
+      "interface Long { a: 1 } const typed: Long = { a: 1 }; typed",
+    ];
+    for (let i = 0; i < 60; i++) {
+      const id = await kernel.submit(codes[i % codes.length] as string);
+      const pressed = Promise.all(
+        [0, 1].map(async (n) => {
+          await sleep(((i * 37) % 110) + n * 70);
+          await kernel.reply(await kernel.send("control", "interrupt_request", {}));
+        }),
+      );
+      const { reply } = await kernel.finished(id);
+      assert.match(String(reply.status), /^(ok|error)$/);
+      await pressed;
+    }
+    await assertAlive();
+  });
+
   it("aborts the cells that were queued behind", async () => {
     const id = await kernel.submit('console.log("in"); for (;;) {}');
     const queued = await kernel.submit('console.log("never")');

@@ -1,6 +1,7 @@
 /** The life of the kernel's process: how it starts and by what it ends. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { kernelCommand, TestKernel } from "./client";
 
@@ -74,6 +75,20 @@ describe("The kernel's process", function () {
     const kernel = await TestKernel.start({ key: "" });
     assert.equal((await kernel.execute("2 + 3")).result, "5");
     await kernel.stop();
+  });
+
+  it("says in a sentence that its port is taken", async () => {
+    const first = await TestKernel.start();
+    const [node, ...args] = kernelCommand(join(first.folder, "connection.json"));
+    const child = spawn(node as string, args, { stdio: ["ignore", "ignore", "pipe"] });
+    let text = "";
+    child.stderr.on("data", (data) => {
+      text += data;
+    });
+    const code = await new Promise((done) => child.once("close", done));
+    await first.stop();
+    assert.equal(code, 1);
+    assert.match(text, /^The kernel ends: Cannot open the sockets of the connection file: .*address/i);
   });
 
   it("says in a sentence what is wrong with its start", async () => {
