@@ -50,6 +50,7 @@ async function perform(step, before, context, failures) {
   if (!context.force && step.done()) return true;
   const start = performance.now();
   say(`${step.name}: ${step.does} …`);
+  const patience = setInterval(() => say(`${step.name}: at it for ${seconds(start)} …`), 30_000);
   try {
     await step.run(context);
     say(`${step.name}: done in ${seconds(start)}`);
@@ -59,6 +60,8 @@ async function perform(step, before, context, failures) {
     say(`${step.name}: failed after ${seconds(start)}`);
     failures.push(explain(error));
     return false;
+  } finally {
+    clearInterval(patience);
   }
 }
 

@@ -9,14 +9,21 @@ const lockFile = join(root, "package-lock.json");
 // npm writes this one last, so it stands only after a whole installation, set-up's or the user's own.
 const installed = join(root, "node_modules", ".package-lock.json");
 
-function packages(path) {
-  return JSON.parse(readFileSync(path, "utf8")).packages;
+const packages = (path) => JSON.parse(readFileSync(path, "utf8")).packages;
+
+/** npm's own record of what it installed; undefined without one, or with half of one. */
+function record() {
+  try {
+    return packages(installed);
+  } catch {
+    return undefined;
+  }
 }
 
 /** True when each package of the lock file is installed in its version; those for other platforms may be absent. */
 function complete() {
-  if (!existsSync(installed)) return false;
-  const have = packages(installed);
+  const have = record();
+  if (have === undefined) return false;
   return Object.entries(packages(lockFile)).every(([path, wanted]) => {
     if (path === "") return true;
     const got = have[path];

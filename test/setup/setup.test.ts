@@ -75,9 +75,10 @@ describe("set-up", function () {
     assertComplete();
   });
 
-  it("brings back a product that was deleted", async () => {
+  it("brings back a product that was deleted, and a record that was cut off", async () => {
     rmSync(at("dist"), { recursive: true });
     rmSync(at("node_modules/undici-types"), { recursive: true });
+    sandbox.write("node_modules/.package-lock.json", '{ "name": "small", "packa');
     rmSync(at(".venv/share"), { recursive: true });
     assert.deepEqual(doneSteps(await sandbox.run(steps)), ["kernelspec", "packages", "typescript"]);
     assertComplete();
