@@ -40,6 +40,15 @@ export class BatchEncoding {
     // Absent only where the caller asked for it with `return_attention_mask: false`.
     if (attention_mask) this.attention_mask = attention_mask;
   }
+
+  /**
+   * Both tensors on another device or in another type, as `Tensor.to` gives them.
+   *
+   * @example const inputs = tokenizer(prompt).to(model.device);
+   */
+  to(target: string): BatchEncoding {
+    return new BatchEncoding(this.input_ids.to(target), this.attention_mask?.to(target));
+  }
 }
 
 /** The same as plain arrays, as Python gives them without `return_tensors`: flat for one text. */

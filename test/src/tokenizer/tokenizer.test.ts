@@ -129,6 +129,14 @@ describe("tokenizers", function () {
     assert.deepEqual(phi3(["Hello"], { return_tensor: false }), { input_ids: [[15043]], attention_mask: [[1]] });
     assert.ok(!("attention_mask" in phi3("Hello", { return_attention_mask: false })));
     assert.deepEqual(phi3("").input_ids.dims, [1, 0]);
+    const moved = phi3("Hello world").to("cpu");
+    assert.deepEqual(
+      [numbers(moved.input_ids), Object.keys({ ...moved })],
+      [
+        [15043, 3186],
+        ["input_ids", "attention_mask"],
+      ],
+    );
   });
 
   it("pad batches on the left, or as told, and cut at max_length", () => {
