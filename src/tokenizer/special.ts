@@ -1,5 +1,5 @@
 /** The special tokens of a tokenizer, by name and by id, under transformers' names. */
-import { Callable } from "./callable";
+import { Callable } from "../callable";
 import { type SpecialTokenName, specialTokenNames, type TokenizerSpec } from "./spec";
 
 /** The part of a tokenizer that knows its special tokens. */
