@@ -4,6 +4,8 @@
  * All work on a model runs on that model's own native thread, in the order of the calls; the promises resolve on the
  * JavaScript thread. Every failure, an abort included, is an ordinary rejected `Error`.
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 
 /** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
 export type WeightType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0" | "Q6_K";
@@ -160,4 +162,31 @@ export interface Addon {
   cpu(): CpuInfo;
   open(options: OpenOptions): Promise<NativeModel>;
   AbortFlag: new () => AbortFlag;
+}
+
+/** Where set-up builds the addon, seen from `src/` and from `dist/src/`. */
+const places = ["..", "../.."].map((up) => join(__dirname, up, "build-addon", "Release", "phi3lab.node"));
+let loaded: Addon | undefined;
+
+/**
+ * The addon, loaded at the first call. `PHI3LAB_ADDON` names another file.
+ *
+ * @throws {Error} when it is not built, with the command that builds it, or does not load.
+ */
+export function addon(): Addon {
+  if (loaded) return loaded;
+  const named = process.env.PHI3LAB_ADDON;
+  const file = named ?? places.find((path) => existsSync(path));
+  if (file === undefined || !existsSync(file))
+    throw new Error(
+      named === undefined
+        ? "The native half of phi3lab is not built: run `node scripts/setup.mjs` in a checkout, or `npx phi3lab build` where it is installed"
+        : `There is no addon at ${named}, which PHI3LAB_ADDON names`,
+    );
+  try {
+    loaded = require(file) as Addon;
+  } catch (error) {
+    throw new Error(`The native half of phi3lab does not load from ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  return loaded;
 }

@@ -1,0 +1,218 @@
+/**
+ * `model.generate`: each prompt of a batch is continued by itself. Greedy generation runs in the native loop; what looks
+ * at the scores or changes them runs in the loop below, one pass a token.
+ */
+import { abortable, abortError } from "../model/abort";
+import { type IdsInput, readBatch } from "../model/inputs";
+import { type Core, tapNames } from "../model/modules";
+import { DynamicCache } from "../model/outputs";
+import type { AbortFlag, ForwardResult, GreedyResult, NativeCache, NativeTensor } from "../native";
+import { Tensor } from "../tensor";
+import { type GenerateArguments, readSettings, type Settings } from "./options";
+import { greedy, logitsProcessors, sample } from "./processors";
+import { randomNumbers } from "./random";
+
+export type { GenerateArguments, GenerateOptions } from "./options";
+
+/** Times of one generation, measured where the work is done. */
+export interface GenerationTimings {
+  /** From the start to the first token, in milliseconds. */
+  prompt_ms: number;
+  /** Of each later token, in milliseconds. */
+  token_ms: Float64Array;
+}
+
+/** What `generate` gives when more than ids is asked for; lists have one entry a step. */
+export interface GenerateOutput {
+  /** (rows, prompt + new), int64. */
+  sequences: Tensor;
+  scores?: Tensor[];
+  logits?: Tensor[];
+  hidden_states?: Tensor[][];
+  attentions?: Tensor[][];
+  /** Of the first row. */
+  timings?: GenerationTimings;
+  past_key_values?: DynamicCache;
+}
+
+/** One row's way through the loop. */
+interface Step {
+  logits: Float32Array;
+  scores: Float32Array;
+  hidden_states: Tensor[];
+  attentions: Tensor[];
+}
+interface Row {
+  tokens: number[];
+  timings: GenerationTimings;
+  steps: Step[];
+}
+
+/** See `Phi3ForCausalLM.generate`. */
+export async function generate(
+  model: { readonly core: Core },
+  first: GenerateArguments | IdsInput,
+  second: GenerateArguments | undefined,
+): Promise<Tensor | GenerateOutput> {
+  const { core } = model;
+  const { config } = core;
+  const given = readArguments(first, second);
+  const settings = readSettings(given, config);
+  const ids = (given.input_ids ?? given.inputs) as IdsInput;
+  const batch = readBatch(ids, given.attention_mask, config);
+  const several = batch.rows.length > 1;
+  for (const name of ["streamer", "past_key_values"] as const)
+    if (given[name] !== undefined && several)
+      throw new RangeError(`Expected one prompt with ${name} but received ${batch.rows.length}`);
+  given.streamer?.put(Array.from(batch.rows[0] as Int32Array));
+  const plain = !given.output_scores && !given.output_logits && !given.output_hidden_states && !given.output_attentions;
+  const native = plain && !settings.do_sample && settings.repetition_penalty === 1 && !given.past_key_values;
+  const rows = await abortable(given.signal, async (abort) => {
+    const random = randomNumbers(settings.seed);
+    const done: Row[] = [];
+    for (const prompt of batch.rows)
+      done.push(native ? await greedyRow(core, prompt, settings, given, abort) : await loopRow(core, prompt, settings, given, abort, random));
+    return done;
+  });
+  given.streamer?.end();
+  const sequences = pad(batch.padded, rows, settings.pad);
+  if (!given.return_dict_in_generate && !given.return_timings && plain) return sequences;
+  const output: GenerateOutput = { sequences };
+  if (given.return_timings) output.timings = (rows[0] as Row).timings;
+  if (given.output_scores) output.scores = perStep(rows, (step) => step.scores);
+  if (given.output_logits) output.logits = perStep(rows, (step) => step.logits);
+  if (given.output_hidden_states) output.hidden_states = only(rows, "output_hidden_states").steps.map((step) => step.hidden_states);
+  if (given.output_attentions) output.attentions = only(rows, "output_attentions").steps.map((step) => step.attentions);
+  if (given.past_key_values) output.past_key_values = given.past_key_values;
+  return output;
+}
+
+function readArguments(first: GenerateArguments | IdsInput, second: GenerateArguments | undefined): GenerateArguments {
+  const options =
+    typeof first === "object" && first !== null && !(first instanceof Tensor) && !("length" in first)
+      ? (first as GenerateArguments)
+      : { ...second, input_ids: first as IdsInput };
+  // What a tokenizer gives may be handed over whole: its fields are options of the same names.
+  if (options.input_ids === undefined && options.inputs === undefined)
+    throw new TypeError("Expected input_ids for generate, as a tokenizer makes them");
+  return options;
+}
+
+async function greedyRow(core: Core, ids: Int32Array, settings: Settings, given: GenerateArguments, abort: AbortFlag): Promise<Row> {
+  const { streamer } = given;
+  let failure: unknown;
+  const result: GreedyResult = await core.native.generateGreedy({
+    ids,
+    max_new_tokens: settings.newTokens(ids.length),
+    min_new_tokens: settings.min_new_tokens,
+    eos_token_id: settings.eos,
+    use_cache: settings.use_cache,
+    abort,
+    onToken:
+      streamer &&
+      ((id) => {
+        try {
+          if (failure === undefined) streamer.put([id]);
+        } catch (error) {
+          failure = error;
+          abort.abort();
+        }
+      }),
+  });
+  if (failure !== undefined) throw failure;
+  if (result.aborted) throw abortError();
+  return { tokens: Array.from(result.tokens), timings: { prompt_ms: result.prompt_ms, token_ms: result.token_ms }, steps: [] };
+}
+
+async function loopRow(
+  core: Core,
+  prompt: Int32Array,
+  settings: Settings,
+  given: GenerateArguments,
+  abort: AbortFlag,
+  random: () => number,
+): Promise<Row> {
+  const { native, config } = core;
+  const ids = Array.from(prompt);
+  const own = given.past_key_values === undefined && settings.use_cache;
+  const cache: NativeCache | undefined = given.past_key_values?.caches[0] ?? (own ? native.createCache() : undefined);
+  if (cache && cache.length >= ids.length)
+    throw new RangeError(`Expected past_key_values of fewer positions than the prompt's ${ids.length} but received ${cache.length}`);
+  const processors = logitsProcessors({ ...settings, eos_token_id: settings.eos, prompt_length: prompt.length });
+  const taps = tapNames(config, given);
+  const limit = settings.newTokens(prompt.length);
+  const row: Row = { tokens: [], timings: { prompt_ms: 0, token_ms: new Float64Array(0) }, steps: [] };
+  const times: number[] = [];
+  try {
+    while (row.tokens.length < limit) {
+      const start = performance.now();
+      const todo = Int32Array.from(cache ? ids.slice(cache.length) : ids);
+      const result = await native.forward({ ids: todo, cache, taps, abort });
+      const logits = await lastLogits(core, result, todo.length);
+      const scores = Float32Array.from(logits);
+      for (const process of processors) process(scores, ids);
+      const id = settings.do_sample ? sample(scores, random) : greedy(scores);
+      times.push(performance.now() - start);
+      if (given.output_scores || given.output_logits || taps.length > 0) row.steps.push(keep(core, result, taps, given, { logits, scores }));
+      else result.last_hidden_state.dispose();
+      row.tokens.push(id);
+      ids.push(id);
+      given.streamer?.put([id]);
+      if (settings.eos.includes(id)) break;
+      if (abort.aborted) throw abortError();
+    }
+  } finally {
+    if (own) cache?.dispose();
+  }
+  row.timings = { prompt_ms: times[0] ?? 0, token_ms: Float64Array.from(times.slice(1)) };
+  return row;
+}
+
+async function lastLogits({ native, config }: Core, result: ForwardResult, tokens: number): Promise<Float32Array> {
+  const logits = await native.lmHead(result.last_hidden_state, tokens - 1, 1);
+  const data = logits.read(0, config.vocab_size);
+  logits.dispose();
+  return data;
+}
+
+function keep(
+  { native }: Core,
+  result: ForwardResult,
+  taps: string[],
+  given: GenerateArguments,
+  both: Pick<Step, "logits" | "scores">,
+): Step {
+  const batched = (tensor: NativeTensor): Tensor => Tensor.fromNative(tensor, native.device, [1, ...tensor.dims]);
+  const named = (attention: boolean): Tensor[] =>
+    taps.filter((name) => name.endsWith("attn_weights") === attention).map((name) => batched(result.taps[name] as NativeTensor));
+  const hidden_states = given.output_hidden_states ? [...named(false), batched(result.last_hidden_state)] : [];
+  if (!given.output_hidden_states) result.last_hidden_state.dispose();
+  return { ...both, hidden_states, attentions: named(true) };
+}
+
+function only(rows: Row[], name: string): Row {
+  if (rows.length > 1) throw new RangeError(`Expected one prompt with ${name} but received ${rows.length}`);
+  return rows[0] as Row;
+}
+
+/** (rows, vocab) of each step; a row that ended early repeats its last. */
+function perStep(rows: Row[], pick: (step: Step) => Float32Array): Tensor[] {
+  const steps = Math.max(...rows.map((row) => row.steps.length));
+  return Array.from({ length: steps }, (_, s) => {
+    const parts = rows.map((row) => pick(row.steps[Math.min(s, row.steps.length - 1)] as Step));
+    const vocab = (parts[0] as Float32Array).length;
+    const data = new Float32Array(rows.length * vocab);
+    parts.forEach((part, r) => data.set(part, r * vocab));
+    return new Tensor("float32", data, [rows.length, vocab]);
+  });
+}
+
+function pad(prompts: Int32Array[], rows: Row[], fill: number): Tensor {
+  const width = (prompts[0] as Int32Array).length + Math.max(...rows.map((row) => row.tokens.length));
+  const data = new BigInt64Array(rows.length * width).fill(BigInt(fill));
+  rows.forEach((row, r) => {
+    const ids = [...(prompts[r] as Int32Array), ...row.tokens];
+    data.set(ids.map(BigInt), r * width);
+  });
+  return new Tensor("int64", data, [rows.length, width]);
+}

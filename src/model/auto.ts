@@ -1,0 +1,78 @@
+/** Loads a model: finds its files, reads their headers, hands them to the native half. */
+import { inspect } from "node:util";
+import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
+import { addon } from "../native";
+import { checkOptions } from "../options";
+import { progressBar } from "../progress";
+import { openWeights } from "../weights";
+import { abortable } from "./abort";
+import { Phi3ForCausalLM } from "./causal_lm";
+
+const devices = ["auto", "cpu", "cuda"] as const;
+const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
+
+export interface ModelLoadOptions extends ResolveOptions {
+  /** Default: "auto", a GPU where this build can use one, else the CPU. */
+  device?: (typeof devices)[number];
+  /** Python's name for `device`. */
+  device_map?: string;
+  /** Of the arithmetic on a GPU; the CPU computes in float32. Default: "auto". */
+  dtype?: (typeof dtypes)[number];
+  /** Python's name for `dtype`. */
+  torch_dtype?: (typeof dtypes)[number];
+  /** CPU threads. Default: the physical cores that the process may use. */
+  threads?: number;
+  /** Accepted and ignored: no code is ever run from a model. */
+  trust_remote_code?: boolean;
+  /** Accepted and ignored: there is one implementation. */
+  attn_implementation?: string;
+}
+
+const own = ["device", "device_map", "dtype", "torch_dtype", "threads", "trust_remote_code", "attn_implementation"];
+
+/** Makes models. */
+export class AutoModelForCausalLM {
+  /**
+   * Loads a model.
+   *
+   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
+   * @throws {Error} one sentence: nothing there, damaged, another architecture, no such device.
+   * @example const model = await AutoModelForCausalLM.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
+   */
+  static async from_pretrained(model: string, options: ModelLoadOptions = {}): Promise<Phi3ForCausalLM> {
+    checkOptions(options, [...resolveOptions, ...own], "AutoModelForCausalLM.from_pretrained");
+    const { device_map, torch_dtype, trust_remote_code: _, attn_implementation: __, threads, ...rest } = options;
+    const { device = device_map ?? "auto", dtype = torch_dtype ?? "auto", ...hub } = rest;
+    const place = oneOf(devices, String(device).replace(/:\d+$/, ""), "device");
+    oneOf(dtypes, dtype, "dtype");
+    if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
+      throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
+    const { path } = await resolveModel(model, { ...hub, only: "weights" });
+    const { config, files, weights } = await openWeights(path);
+    const bar = progressBar({ label: "Loading checkpoint shards", total: files.length });
+    try {
+      const native = await abortable(options.signal, (abort) =>
+        addon().open({
+          config,
+          files,
+          weights,
+          device: place === "auto" ? "cpu" : place,
+          dtype,
+          threads,
+          abort,
+          onProgress: (placed, total) => bar.update(total > 0 ? Math.floor((placed / total) * files.length) : 0),
+        }),
+      );
+      bar.update(files.length);
+      return new Phi3ForCausalLM({ native, config }, model);
+    } finally {
+      bar.close();
+    }
+  }
+}
+
+function oneOf<T extends string>(known: readonly T[], given: string, name: string): T {
+  if (!known.includes(given as T))
+    throw new TypeError(`Expected one of ${known.map((one) => `"${one}"`).join(", ")} for ${name} but received ${inspect(given)}`);
+  return given as T;
+}

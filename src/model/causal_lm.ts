@@ -1,0 +1,134 @@
+/** A whole model: the stack, the head, and generation. */
+import { inspect } from "node:util";
+import { Callable } from "../callable";
+import { type GenerateArguments, type GenerateOutput, generate } from "../generation/generate";
+import { jupyterDisplay, type MimeBundle } from "../host";
+import type { ModelConfig } from "../native";
+import type { Tensor } from "../tensor";
+import { type IdsInput } from "./inputs";
+import { type Core, forwardArguments, type ForwardOptions, LmHead, Phi3Model } from "./modules";
+import type { CausalLMOutput } from "./outputs";
+import { modelTree } from "./tree";
+
+export interface Phi3ForCausalLM {
+  /** Token ids to the scores of the token after each position. */
+  (input_ids: IdsInput, options?: ForwardOptions): Promise<CausalLMOutput>;
+  (options: ForwardOptions): Promise<CausalLMOutput>;
+}
+
+/** Bytes that a model holds on its device. */
+export interface MemoryUse {
+  weights: number;
+  cache: number;
+  workspace: number;
+}
+
+/**
+ * Phi-3, and Llama, which is a Phi-3 with its projections unstacked. Made by `AutoModelForCausalLM.from_pretrained`.
+ *
+ * @example
+ * const { logits } = await model(input_ids);
+ * const ids = await model.generate({ input_ids, max_new_tokens: 50 });
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
+export class Phi3ForCausalLM extends Callable {
+  /** The stack of blocks. */
+  readonly model: Phi3Model;
+  /** From vectors to scores. */
+  readonly lm_head: LmHead;
+  /** The id, folder or file it came from. */
+  readonly name_or_path: string;
+  readonly #core: Core;
+
+  /** @internal */
+  constructor(core: Core, name_or_path: string) {
+    super();
+    this.#core = core;
+    this.name_or_path = name_or_path;
+    this.model = new Phi3Model(core);
+    this.lm_head = new LmHead(core);
+  }
+
+  protected override async _call(...args: unknown[]): Promise<CausalLMOutput> {
+    const { last_hidden_state, ...rest } = await this.model(forwardArguments("model", args));
+    const logits = await this.lm_head(last_hidden_state);
+    return { ...rest, 0: logits, logits };
+  }
+
+  /** Sizes and special ids, as transformers names them. */
+  get config(): ModelConfig {
+    return this.#core.config;
+  }
+  /** "cpu" or "cuda". */
+  get device(): "cpu" | "cuda" {
+    return this.#core.native.device;
+  }
+  /** Of activations and arithmetic. */
+  get dtype(): "float32" {
+    return "float32";
+  }
+  /** @internal */
+  get core(): Core {
+    return this.#core;
+  }
+
+  /**
+   * Continues each sequence of `input_ids`; every option is described at {@link GenerateOptions}.
+   *
+   * @returns The ids (int64, [rows, prompt + new]); with `return_dict_in_generate` (or an option that asks for more
+   *   than ids) an object with `sequences` and what was asked for.
+   */
+  generate(
+    options: GenerateArguments & ({ return_dict_in_generate: true } | { return_timings: true }),
+  ): Promise<GenerateOutput>;
+  generate(options: GenerateArguments): Promise<Tensor>;
+  generate(input_ids: IdsInput, options?: Omit<GenerateArguments, "input_ids">): Promise<Tensor>;
+  async generate(
+    first: GenerateArguments | IdsInput,
+    second?: Omit<GenerateArguments, "input_ids">,
+  ): Promise<Tensor | GenerateOutput> {
+    return generate(this, first, second);
+  }
+
+  /** Count of weights; a head tied to the embeddings counts once. */
+  num_parameters(): number {
+    const c = this.config;
+    const attention = c.num_attention_heads * c.head_dim;
+    const qkv = attention + 2 * c.num_key_value_heads * c.head_dim;
+    const layer = c.hidden_size * (qkv + attention + 3 * c.intermediate_size + 2);
+    const embeddings = c.vocab_size * c.hidden_size * (c.tie_word_embeddings ? 1 : 2);
+    return embeddings + c.num_hidden_layers * layer + c.hidden_size;
+  }
+
+  /** Bytes of weights, caches and workspace now. */
+  memory(): MemoryUse {
+    return this.#core.native.memory();
+  }
+
+  /** The model itself where it is already there; moving is loading anew. */
+  to(device: string): this {
+    if (device === this.device || (device.startsWith("cuda") && this.device === "cuda")) return this;
+    throw new Error(
+      `The model lies on "${this.device}"; load it with { device: ${inspect(device)} } to have it on another device, where there is one`,
+    );
+  }
+  /** Models here only infer; for porters' sake. */
+  eval(): this {
+    return this;
+  }
+
+  /** Waits for the work under way, then frees weights, caches and tensors. Later calls are errors that say so. */
+  async dispose(): Promise<void> {
+    await this.#core.native.dispose();
+  }
+
+  override toString(): string {
+    return modelTree(this.config);
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+  [jupyterDisplay](): MimeBundle {
+    return { "text/plain": this.toString() };
+  }
+}

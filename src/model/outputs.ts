@@ -1,0 +1,49 @@
+/** What a model's calls give: fields by name, and by number in transformers' order. */
+import type { NativeCache } from "../native";
+import type { Tensor } from "../tensor";
+
+/** Keys and values of the tokens so far, one cache a row of the batch. */
+export class DynamicCache {
+  /** @internal */
+  readonly caches: NativeCache[];
+
+  /** @internal */
+  constructor(caches: NativeCache[]) {
+    this.caches = caches;
+  }
+
+  /** Positions held (of the first row). */
+  get_seq_length(): number {
+    return this.caches[0]?.length ?? 0;
+  }
+
+  /** Forgets every position from `length` on. */
+  crop(length: number): void {
+    for (const cache of this.caches) cache.truncate(Math.min(length, cache.length));
+  }
+
+  /** Frees the memory now. */
+  dispose(): void {
+    for (const cache of this.caches) cache.dispose();
+  }
+}
+
+/** Of `model.model(…)`. */
+export interface BaseModelOutput {
+  /** The same as `last_hidden_state`. */
+  0: Tensor;
+  /** (rows, T, hidden): one vector a position, after the final norm. */
+  last_hidden_state: Tensor;
+  /** With `output_hidden_states`: the embeddings, each block's output, the last one after the final norm; (rows, T, hidden) each. */
+  hidden_states?: Tensor[];
+  /** With `output_attentions`: each block's attention weights, (rows, heads, T, positions). */
+  attentions?: Tensor[];
+  /** With `use_cache`, or where a cache was given. */
+  past_key_values?: DynamicCache;
+}
+
+/** Of `model(…)`. */
+export interface CausalLMOutput extends Omit<BaseModelOutput, "last_hidden_state"> {
+  /** (rows, T, vocab): the scores of the token after each position. */
+  logits: Tensor;
+}
