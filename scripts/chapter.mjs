@@ -4,15 +4,12 @@
  */
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { foreground, setUp } from "./command.mjs";
+import { foreground, here, setUp } from "./command.mjs";
 import { root, venvEnvironment, venvProgram } from "./setup/places.mjs";
 
 await setUp();
 const [named, ...rest] = process.argv.slice(2);
-// npm runs this in the package's folder; a path is meant from where the reader stands.
-const notebook = named
-  ? resolve(process.env.INIT_CWD ?? process.cwd(), named)
-  : join(root, "notebooks", "looking_inside_transformers.ipynb");
+const notebook = named ? resolve(here, named) : join(root, "notebooks", "looking_inside_transformers.ipynb");
 const plotly = createRequire(import.meta.url).resolve("plotly.js-dist/plotly.js");
 const args = [join(root, "scripts", "chapter.py"), notebook, "--plotly", plotly, ...rest];
 process.exitCode = await foreground(venvProgram("python"), args, {

@@ -3,6 +3,9 @@ import { spawn } from "node:child_process";
 import { main } from "./setup/main.mjs";
 import { root } from "./setup/places.mjs";
 
+/** Where the reader stands, which paths given to a command are meant from; npm and set-up both go elsewhere. */
+export const here = process.env.INIT_CWD ?? process.cwd();
+
 /** Runs set-up (all of it, or the steps named) and ends this process when it fails. */
 export async function setUp(steps = []) {
   const code = await main(steps);

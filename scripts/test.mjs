@@ -1,7 +1,7 @@
 /** `npm test [-- PATH …]`: set-up, then mocha over every test (or those named), the quick ones first. */
 import { readdirSync, statSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
-import { foreground, setUp } from "./command.mjs";
+import { foreground, here, setUp } from "./command.mjs";
 import { root, venvEnvironment } from "./setup/places.mjs";
 
 // Folders of test/ in this order, others between, the browser's last.
@@ -20,9 +20,9 @@ function testFiles(folder) {
   return files.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)).map((path) => join(folder, path));
 }
 
-/** A path that was given, from where the reader stands; anything else (`--grep`, its text) is for mocha. */
+/** A path that was given; anything else (`--grep`, its text) is for mocha. */
 function expand(arg) {
-  const path = resolve(process.env.INIT_CWD ?? process.cwd(), arg);
+  const path = resolve(here, arg);
   const stat = arg.startsWith("-") ? undefined : statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return { options: [arg], files: [] };
   return { options: [], files: stat.isDirectory() ? testFiles(path) : [path] };
