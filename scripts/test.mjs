@@ -20,10 +20,12 @@ function testFiles(folder) {
   return files.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)).map((path) => join(folder, path));
 }
 
+const withValue = ["-g", "--grep", "-f", "--fgrep", "-t", "--timeout"];
+
 /** A path that was given; anything else (`--grep`, its text) is for mocha. */
-function expand(arg) {
+function expand(arg, index, all) {
   const path = resolve(here, arg);
-  const stat = arg.startsWith("-") ? undefined : statSync(path, { throwIfNoEntry: false });
+  const stat = withValue.includes(all[index - 1]) ? undefined : statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return { options: [arg], files: [] };
   return { options: [], files: stat.isDirectory() ? testFiles(path) : [path] };
 }
