@@ -1,12 +1,10 @@
 /** Progress bars read as tqdm's and are drawn where the process runs: notebook, terminal or log. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DisplayOptions, type MimeBundle, setHost } from "../../src/host";
 import { formatProgress, type ProgressState, progressBar } from "../../src/progress";
-
-const python = process.env.PHI3LAB_REFERENCE_PYTHON ?? "/tmp/ref/bin/python";
+import { referencePython } from "./reference";
 
 /** A terminal that understands what the bars say to it: the lines as a reader sees them. */
 class Screen {
@@ -32,10 +30,7 @@ describe("a progress bar", () => {
   afterEach(() => setHost(undefined));
 
   it("reads to the letter as tqdm's in 600 states", function () {
-    if (!existsSync(python)) {
-      console.log("      skipped: needs Python with tqdm; name it in PHI3LAB_REFERENCE_PYTHON (pip install tqdm)");
-      this.skip();
-    }
+    const python = referencePython(this, "tqdm");
     const states: ProgressState[] = [];
     // Python rounds a half to the even digit, JavaScript up: numbers without halves in their third digit.
     const plain = (n: number) => (n % 5 === 0 ? n + 1 : n);

@@ -18,11 +18,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { HubError, type ProgressInfo, resolveModel } from "../../../src/hub";
+import { referencePython } from "../reference";
 import { HubServer, type Repo } from "./server";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const id = "acme/tiny";
-const python = process.env.PHI3LAB_REFERENCE_PYTHON ?? "/tmp/ref/bin/python";
 
 /** A header as safetensors has it, and noise: nobody opens the weights here. */
 function modelFiles(): Record<string, Buffer> {
@@ -358,6 +358,7 @@ describe("resolveModel", function () {
   });
 
   describe("beside Python's huggingface_hub", () => {
+    let python: string;
     const run = async (code: string) => {
       const { stdout } = await promisify(execFile)(python, ["-c", code], {
         env: { ...process.env, HF_HUB_DISABLE_XET: "1" },
@@ -366,12 +367,7 @@ describe("resolveModel", function () {
     };
 
     before(function () {
-      if (!existsSync(python)) {
-        console.log(
-          `      skipped: needs Python with huggingface_hub; name it in PHI3LAB_REFERENCE_PYTHON (pip install huggingface_hub)`,
-        );
-        this.skip();
-      }
+      python = referencePython(this, "huggingface_hub");
     });
 
     it("leaves a cache that it reads", async () => {

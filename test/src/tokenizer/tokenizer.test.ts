@@ -1,12 +1,12 @@
 /** Tokenizers give the ids and texts of the Rust library, in every form and with every option that users know. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Tensor } from "../../../src/tensor";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../../src/tokenizer";
-import { python } from "../weights/files";
+import { referencePython } from "../reference";
 import { phi3Folder, phi3Gguf, phi3Json, randomNumbers, smollm, texts } from "./models";
 
 const numbers = (tensor: Tensor) => Array.from(tensor.data as BigInt64Array, Number);
@@ -51,7 +51,7 @@ describe("tokenizers", function () {
   };
 
   describe("beside the Rust library", () => {
-    const compare = (tokenizer: PreTrainedTokenizer, source: object, sequences: number[][]) => {
+    const compare = (python: string, tokenizer: PreTrainedTokenizer, source: object, sequences: number[][]) => {
       const inputs = texts(2000, 5);
       const input = JSON.stringify({ ...source, texts: inputs, sequences });
       const script = join(__dirname, "reference.py");
@@ -66,22 +66,16 @@ describe("tokenizers", function () {
         }
       }
     };
-    const needsPython = (context: Mocha.Context) => {
-      if (existsSync(python)) return;
-      console.log("      skipped: needs Python with tokenizers and gguf; name it in PHI3LAB_REFERENCE_PYTHON");
-      context.skip();
-    };
-
     it("SmolLM2's, from its GGUF file, encodes, decodes and streams 2,000 texts alike", async function () {
-      needsPython(this);
+      const python = referencePython(this, "tokenizers", "gguf");
       const tokenizer = smol(this);
       // Single bytes are the tokens behind the special ones.
-      compare(tokenizer, { gguf: await smollm() }, idSequences(49_152, [17, 273], 1000));
+      compare(python, tokenizer, { gguf: await smollm() }, idSequences(49_152, [17, 273], 1000));
     });
 
     it("Phi-3's, from tokenizer.json, encodes, decodes and streams 2,000 texts alike", async function () {
-      needsPython(this);
-      compare(phi3, { tokenizer: await phi3Json() }, idSequences(32_011, [3, 259], 1000));
+      const python = referencePython(this, "tokenizers");
+      compare(python, phi3, { tokenizer: await phi3Json() }, idSequences(32_011, [3, 259], 1000));
     });
   });
 

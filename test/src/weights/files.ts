@@ -3,9 +3,6 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Where Python with torch, transformers, safetensors and gguf lies, for tests that compare with them. */
-export const python = process.env.PHI3LAB_REFERENCE_PYTHON ?? "/tmp/ref/bin/python";
-
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "phi3lab-weights-"));
 }

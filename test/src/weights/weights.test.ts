@@ -1,7 +1,7 @@
 /** Models on disk are opened as transformers and gguf-py read them, and damaged ones are answered by sentences. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultModel } from "../../../src/hub";
 import { openWeights, WeightsError } from "../../../src/weights";
@@ -9,7 +9,6 @@ import {
   gguf,
   type GgufField,
   type GgufParts,
-  python,
   safetensors,
   safetensorsHeader,
   temporaryFolder,
@@ -19,6 +18,7 @@ import {
   tinyShapes,
   writeModel,
 } from "./files";
+import { referencePython } from "../reference";
 
 const shapes = tinyShapes();
 const dataLength = 4 * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
@@ -34,12 +34,6 @@ async function rejects(path: string, ...patterns: (RegExp | string)[]): Promise<
     assert.match(error.message, /\.$/);
     return true;
   });
-}
-
-function needsPython(context: Mocha.Context): void {
-  if (existsSync(python)) return;
-  console.log("      skipped: needs Python with torch, transformers and gguf; name it in PHI3LAB_REFERENCE_PYTHON");
-  context.skip();
 }
 
 describe("openWeights", function () {
@@ -63,7 +57,7 @@ describe("openWeights", function () {
     });
 
     it("reads what transformers saved: the same configuration, and the same numbers at the offsets it names", async function () {
-      needsPython(this);
+      const python = referencePython(this, "torch", "transformers");
       const code = `
 import json, sys, torch
 from transformers import Phi3Config, Phi3ForCausalLM, LlamaConfig, LlamaForCausalLM
@@ -294,7 +288,7 @@ print(json.dumps(out))`;
     });
 
     it("reads SmolLM2's file as gguf-py does", async function () {
-      needsPython(this);
+      const python = referencePython(this, "gguf");
       const file = await defaultModel({ print: () => undefined });
       if (!file.endsWith(".gguf")) this.skip();
       const code = `import json, sys
