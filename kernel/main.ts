@@ -12,11 +12,11 @@ import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
 import { Wire } from "./protocol/wire";
 import { Assistant } from "./session/assistant";
-import { currentCell } from "./session/cell";
+import { resetOwner } from "./session/cell";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals, installTslabDisplay } from "./session/globals";
 import { Questions } from "./session/input";
-import { magicContext, magics, runCell } from "./session/magics";
+import { loadMagics, magicContext } from "./session/magics";
 import { Runner } from "./session/runner";
 import { Session } from "./session/session";
 
@@ -75,6 +75,7 @@ function start(): void {
   const reporter = new ErrorReporter();
   const runner = new Runner(engine, reporter);
   const questions = new Questions(wire);
+  const { magics, runCell } = loadMagics();
   const session: Session = new Session({
     wire,
     assistant: new Assistant(engine, magics),
@@ -87,8 +88,9 @@ function start(): void {
 
   const printLate = (title: string) => (error: unknown) => {
     if (!isInterrupt(error)) {
-      currentCell()?.write("stderr", `${title}\n${reporter.report(error).traceback.join("\n")}\n`);
+      process.stderr.write(`${title}\n${reporter.report(error).traceback.join("\n")}\n`);
     }
+    resetOwner();
   };
   process.on("uncaughtException", printLate("Uncaught error:"));
   process.on("unhandledRejection", printLate("Unhandled promise rejection:"));

@@ -41,7 +41,7 @@ export function currentCell(): Cell | undefined {
   return owner ?? last;
 }
 
-/** Forgets whose callback runs: after a forced interrupt, which no callback survives. */
+/** Forgets whose callback runs: after an error or a forced interrupt that ended it. */
 export function resetOwner(): void {
   owner = undefined;
 }
@@ -87,15 +87,13 @@ export class Cell implements CellOptions {
     return this.#controller.signal;
   }
 
-  /** Runs the callback of a timer that this cell has set. */
+  /** Runs the callback of a timer that this cell has set. What it throws, uncaught, still belongs to the cell. */
   call<T>(callback: () => T): T {
     const before = owner;
     owner = this;
-    try {
-      return callback();
-    } finally {
-      owner = before;
-    }
+    const result = callback();
+    owner = before;
+    return result;
   }
 
   /** The user wants the cell to end. */

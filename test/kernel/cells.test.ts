@@ -160,6 +160,14 @@ describe("A cell", function () {
     assert.ok(kernel.of(id).some((m) => m.content.text === "from the first\n"));
   });
 
+  it("errors of a timer go below the cell that set it", async () => {
+    const first = await run("setTimeout(() => { throw new Error('of the first'); }, 150); 1");
+    const id = first.messages[0]?.parent.msg_id;
+    const second = await run("await new Promise((r) => setTimeout(r, 300)); console.log('of the second')");
+    assert.ok(kernel.of(id).some((m) => /of the first/.test(m.content.text ?? "")));
+    assert.equal(second.stdout, "of the second\n");
+  });
+
   it("refuses process.exit with a sentence", async () => {
     assert.match((await run("process.exit(0)")).reply.evalue, /would end the kernel/);
   });
