@@ -1,0 +1,67 @@
+/** `%%capture [name]`: runs a cell and keeps what it prints and shows. */
+import type { MimeBundle } from "../../src/host";
+import type { Magic, MagicContext } from "./magic";
+
+/** What `%%capture name` leaves in `name`. */
+export class CapturedIO {
+  readonly #context: MagicContext;
+  constructor(
+    readonly stdout: string,
+    readonly stderr: string,
+    readonly outputs: MimeBundle[],
+    context: MagicContext,
+  ) {
+    this.#context = context;
+  }
+
+  /** Prints and shows all of it after all. */
+  show(): void {
+    if (this.stdout) process.stdout.write(this.stdout);
+    if (this.stderr) process.stderr.write(this.stderr);
+    for (const output of this.outputs) this.#context.display(output);
+  }
+
+  toString(): string {
+    return this.stdout;
+  }
+}
+
+const flags = ["--no-stderr", "--no-stdout", "--no-display"];
+
+export const capture: Magic = {
+  name: "capture",
+  kinds: ["cell"],
+  summary: "Runs a cell and keeps what it prints and shows, in a variable when one is named; --no-stdout, --no-stderr, --no-display let a kind through.",
+  async run(context, line, body) {
+    const words = line.split(/\s+/).filter(Boolean);
+    const through = words.filter((word) => word.startsWith("-"));
+    const names = words.filter((word) => !word.startsWith("-"));
+    const unknown = through.find((word) => !flags.includes(word));
+    if (unknown !== undefined) throw new Error(`%%capture has no option ${unknown}; it knows ${flags.join(", ")}`);
+    if (names.length > 1 || names.some((name) => !/^[A-Za-z_$][\w$]*$/.test(name)))
+      throw new Error(`Expected at most one variable's name for %%capture but received ${names.join(" ")}`);
+    let failure: { error: unknown } | undefined;
+    const kept = await context.capture(async () => {
+      try {
+        await context.evaluate(body ?? "");
+      } catch (error) {
+        failure = { error };
+      }
+    });
+    const let_ = (flag: string): boolean => through.includes(flag);
+    if (let_("--no-stdout")) context.write("stdout", kept.stdout);
+    if (let_("--no-stderr")) context.write("stderr", kept.stderr);
+    if (let_("--no-display")) for (const output of kept.outputs) context.display(output);
+    if (names[0] !== undefined) {
+      const result = new CapturedIO(
+        let_("--no-stdout") ? "" : kept.stdout,
+        let_("--no-stderr") ? "" : kept.stderr,
+        let_("--no-display") ? [] : kept.outputs,
+        context,
+      );
+      await context.setVariable(names[0], result);
+    }
+    if (failure) throw failure.error;
+    return undefined;
+  },
+};

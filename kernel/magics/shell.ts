@@ -1,0 +1,102 @@
+/**
+ * `!command`, `%%sh` and `%%bash`: the system's shell. Output comes as it is written; an interrupt ends the whole group of
+ * processes; `_exit_code` holds how the last one ended.
+ */
+import { spawn } from "node:child_process";
+import { StringDecoder } from "node:string_decoder";
+import type { Magic, MagicContext } from "./magic";
+
+/** How long a program may take to end when asked, before it is ended. */
+const patience = 500;
+
+/** Runs a command; its exit code (of a signal 128 + its number, as shells say it). */
+export async function runShell(
+  context: MagicContext,
+  command: string,
+  options: { shell?: string; onOutput?: (text: string) => void } = {},
+): Promise<number> {
+  const unix = process.platform !== "win32";
+  const shell = options.shell ?? (unix ? "sh" : (process.env.ComSpec ?? "cmd.exe"));
+  const child = spawn(shell, unix ? ["-c", command] : ["/d", "/s", "/c", command], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, so that an interrupt reaches what the command started.
+    detached: unix,
+    windowsVerbatimArguments: !unix,
+  });
+  const kill = (signal: NodeJS.Signals): void => {
+    try {
+      if (unix && child.pid !== undefined) process.kill(-child.pid, signal);
+      else child.kill(signal);
+    } catch {
+      // It has ended already.
+    }
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    kill("SIGINT");
+    timer = setTimeout(() => kill("SIGKILL"), patience);
+  };
+  context.signal.addEventListener("abort", interrupt, { once: true });
+  for (const name of ["stdout", "stderr"] as const) {
+    const decoder = new StringDecoder("utf8");
+    const emit = (text: string): void => {
+      if (name === "stdout" && options.onOutput) options.onOutput(text);
+      else if (text !== "") context.write(name, text);
+    };
+    child[name].on("data", (data: Buffer) => emit(decoder.write(data)));
+    child[name].on("end", () => emit(decoder.end()));
+  }
+  try {
+    return await new Promise<number>((done, fail) => {
+      child.once("error", (error: NodeJS.ErrnoException) =>
+        fail(error.code === "ENOENT" ? new Error(`There is no shell "${shell}" on this machine`) : error),
+      );
+      const end = (code: number | null, signal: NodeJS.Signals | null): void =>
+        done(code ?? 128 + (require("node:os").constants.signals[signal as NodeJS.Signals] ?? 0));
+      child.once("close", end);
+      // A child that goes on in the background keeps the pipes open: what it writes later is not waited for.
+      child.once("exit", (code, signal) => setTimeout(() => end(code, signal), 100).unref());
+    });
+  } finally {
+    clearTimeout(timer);
+    context.signal.removeEventListener("abort", interrupt);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    context.signal.throwIfAborted();
+  }
+}
+
+/** Runs a command for a cell and keeps its exit code in `_exit_code`. */
+export async function shellLine(context: MagicContext, command: string, shell?: string): Promise<void> {
+  const code = await runShell(context, command, { shell });
+  await context.setVariable("_exit_code", code, "number");
+}
+
+/** Runs a command and gives the lines that it prints, as `const files = !ls` wants them. */
+export async function shellLines(context: MagicContext, command: string): Promise<string[]> {
+  let text = "";
+  const code = await runShell(context, command, { onOutput: (piece) => (text += piece) });
+  await context.setVariable("_exit_code", code, "number");
+  return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
+}
+
+/** `%%sh` and `%%bash`. */
+function script(name: string, shell: string): Magic {
+  return {
+    name,
+    kinds: ["cell"],
+    summary: `Runs the cell in ${shell}; how it ended is in _exit_code.`,
+    async run(context, line, body) {
+      const args = line.trim();
+      if (args !== "") throw new Error(`%%${name} takes nothing on its own line but received ${args}`);
+      const code = await runShell(context, body ?? "", { shell });
+      await context.setVariable("_exit_code", code, "number");
+      // As IPython has it: a script that fails is a failure of the cell.
+      if (code !== 0) throw new Error(`The command ended with exit code ${code}`);
+      return undefined;
+    },
+  };
+}
+
+export const sh: Magic = script("sh", "sh");
+export const bash: Magic = script("bash", "bash");

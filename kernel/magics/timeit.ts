@@ -1,0 +1,78 @@
+/**
+ * `%timeit` and `%%timeit`: how long a statement or a cell takes, as IPython measures and prints it. The code is compiled
+ * once; the loop runs inside the compiled function, so that a body without `await` pays for none.
+ */
+import { TimeitResult } from "./format_time";
+import type { Magic, MagicContext } from "./magic";
+import { readOptions, wholeOption } from "./options";
+
+const slot = "__phi3lab_timeit__";
+
+/** What the compiled function shares with the magic: how often to run, and the clock. */
+interface Shared {
+  loops: number;
+  now: () => number;
+}
+
+export const timeit: Magic = {
+  name: "timeit",
+  kinds: ["line", "cell"],
+  summary: "Times a statement or a cell: -n loops, -r runs, -p digits, -q quiet, -o gives the result, -v NAME keeps it.",
+  async run(context, line, body) {
+    const options = readOptions("timeit", line, "n:r:tcp:qov:");
+    const statement = options.rest;
+    if (statement === "" && (body === undefined || body.trim() === "")) return undefined;
+    const given = wholeOption("timeit", options, "n", 0) ?? 0;
+    const repeat = wholeOption("timeit", options, "r", 1) ?? 7;
+    const precision = wholeOption("timeit", options, "p", 0) ?? 3;
+    const name = options.values.get("v");
+    if (name !== undefined && !/^[A-Za-z_$][\w$]*$/.test(name))
+      throw new Error(`Expected a variable's name for -v of %timeit but received ${name}`);
+    const [setup, code] = body === undefined ? ["", statement] : [statement, body];
+    const shared: Shared = {
+      loops: 1,
+      now: options.values.has("c") ? () => process.cpuUsage().user / 1e6 : () => performance.now() / 1000,
+    };
+    const start = performance.now();
+    const measure = await compile(context, setup, code);
+    const compileTime = (performance.now() - start) / 1000;
+    const run = async (loops: number): Promise<number> => {
+      shared.loops = loops;
+      context.signal.throwIfAborted();
+      const lent = globalThis as Record<string, unknown>;
+      lent[slot] = shared;
+      try {
+        return (await measure()) as number;
+      } finally {
+        delete lent[slot];
+      }
+    };
+    let loops = given;
+    if (loops === 0) for (let power = 0; power < 10; power++) if ((await run((loops = 10 ** power))) >= 0.2) break;
+    const runs: number[] = [];
+    for (let i = 0; i < repeat; i++) runs.push(await run(loops));
+    const [best, worst] = [Math.min(...runs) / loops, Math.max(...runs) / loops];
+    const result = new TimeitResult(loops, repeat, best, worst, runs, compileTime, precision);
+    if (!options.values.has("q")) report(context, result);
+    if (name !== undefined) await context.setVariable(name, result);
+    return options.values.has("o") ? result : undefined;
+  },
+};
+
+/** The body keeps its lines: everything of ours stands before its first and after its last. */
+function compile(context: MagicContext, setup: string, code: string): Promise<() => Promise<unknown>> {
+  const lent = `(globalThis as any).${slot} as { loops: number; now: () => number }`;
+  return context.compile(
+    `const $shared = ${lent}, $loops = $shared.loops; ${setup}; const $start = $shared.now(); for (let $loop = 0; $loop < $loops; $loop++) { ${code}\n} return $shared.now() - $start;`,
+  );
+}
+
+function report(context: MagicContext, result: TimeitResult): void {
+  const { best, worst } = result;
+  if (worst > 4 * best && best > 0 && worst > 1e-6)
+    context.write(
+      "stdout",
+      `The slowest run took ${(worst / best).toFixed(2)} times longer than the fastest. This could mean that an intermediate result is being cached.\n`,
+    );
+  context.write("stdout", `${result}\n`);
+}
