@@ -40,7 +40,7 @@ const DEADLINE = 15_000;
 /** The kernel's command line, as the kernelspec has it. */
 export function kernelCommand(connectionFile: string): string[] {
   const main = join(root, "dist", "kernel", "main.js");
-  assert.ok(existsSync(main), "The kernel is not built: npx tsc -p tsconfig.json");
+  assert.ok(existsSync(main), "The kernel is not built: npm run build");
   const { argv } = JSON.parse(readFileSync(join(root, "kernel", "kernelspec.json"), "utf8")) as { argv: string[] };
   const values: Record<string, string> = { node: process.execPath, root, connection_file: connectionFile };
   return argv.map((part) => part.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ""));
