@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { TslabEngine } from "./engine/tslab";
+import { magics, runCell } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
@@ -16,7 +17,7 @@ import { resetOwner } from "./session/cell";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals, installTslabDisplay } from "./session/globals";
 import { Questions } from "./session/input";
-import { loadMagics, magicContext } from "./session/magics";
+import { magicContext } from "./session/magics";
 import { Runner } from "./session/runner";
 import { Session } from "./session/session";
 
@@ -75,7 +76,6 @@ function start(): void {
   const reporter = new ErrorReporter();
   const runner = new Runner(engine, reporter);
   const questions = new Questions(wire);
-  const { magics, runCell } = loadMagics();
   const session: Session = new Session({
     wire,
     assistant: new Assistant(engine, magics),

@@ -47,7 +47,7 @@ export class TslabEngine implements Engine {
       this.#notes = {};
       const { diagnostics, ...result } = converter.convert(this.#declarations, withoutExports(tslab.compiler, code));
       if (diagnostics.length > 0) {
-        return { diagnostics: diagnostics.map(toDiagnostic) };
+        return { diagnostics: withoutEchoes(diagnostics.map(toDiagnostic)) };
       }
       return {
         diagnostics: [],
@@ -128,6 +128,13 @@ function loadTslab(notes: () => Notes): Tslab {
 
 function entriesOf(info: CompletionInfo): readonly { name: string; kind: string }[] {
   return info.original?.entries ?? [];
+}
+
+/** Complaints about declarations (TS4000 to TS4999) where another one says what is wrong are left out. */
+function withoutEchoes(diagnostics: Diagnostic[]): Diagnostic[] {
+  const isEcho = ({ code }: Diagnostic): boolean => code >= 4000 && code < 5000;
+  const first = diagnostics.filter((each) => !isEcho(each));
+  return first.length > 0 ? first : diagnostics;
 }
 
 interface TslabDiagnostic {

@@ -163,7 +163,7 @@ function framesOf(error: Error): string[] {
 /** Fields that an error carries besides its own, `code` and `path` of a system error for example. */
 function ownDetails(error: Error): string {
   const known = new Set(["name", "message", "stack", "cause", "errors"]);
-  const entries = Object.entries(error).filter(([key]) => !known.has(key));
+  const entries = Object.entries(error).filter(([key, value]) => !known.has(key) && value !== undefined);
   return entries.length === 0 ? "" : ` ${inspect(Object.fromEntries(entries), { depth: 1 })}`;
 }
 

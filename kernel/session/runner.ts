@@ -106,8 +106,11 @@ export class Runner {
     if (!succeeded) {
       throw this.#failure();
     }
+    if (name === undefined) {
+      return undefined; // What was reported is the value of code that a magic ran inside.
+    }
     let value = this.#value;
-    if (name !== undefined && name in locals) {
+    if (name in locals) {
       value = locals[name]; // tslab does not report null and undefined.
       delete locals[name];
     }
