@@ -52,6 +52,8 @@ export interface CellOptions {
   count: number;
   silent: boolean;
   allowStdin: boolean;
+  /** The cell's text. */
+  source?: string;
 }
 
 /** One execute request. */
@@ -60,6 +62,7 @@ export class Cell implements CellOptions {
   readonly count: number;
   readonly silent: boolean;
   readonly allowStdin: boolean;
+  readonly source: string;
   /** Displays whose objects have not shown themselves yet; the cell ends after them. */
   readonly pending = new Set<Promise<unknown>>();
   /** Ended by the user: its timers never fire again. */
@@ -80,6 +83,7 @@ export class Cell implements CellOptions {
     this.count = options.count;
     this.silent = options.silent;
     this.allowStdin = options.allowStdin;
+    this.source = options.source ?? "";
     last = this;
   }
 

@@ -19,14 +19,14 @@ export class CompileError extends Error {
   override name = "CompileError";
   readonly diagnostics: Diagnostic[];
   readonly label: string;
-  readonly source: string;
+  readonly lines: string[];
 
-  constructor(label: string, source: string, diagnostics: Diagnostic[]) {
+  constructor(label: string, lines: string[], diagnostics: Diagnostic[]) {
     const [first] = diagnostics;
     super(first ? `${first.message} (line ${first.line + 1})` : "The cell does not compile.");
     this.diagnostics = diagnostics;
     this.label = label;
-    this.source = source;
+    this.lines = lines;
   }
 }
 
@@ -61,8 +61,8 @@ export class ErrorReporter {
   readonly #sources = new Map<string, Source>();
 
   /** Remembers a cell's text under the name that V8 shows in stacks; `label` is what the reader sees. */
-  remember(name: string, label: string, code: string, map: PositionMap): void {
-    this.#sources.set(name, { label, lines: code.split("\n"), map });
+  remember(name: string, label: string, lines: string[], map: PositionMap): void {
+    this.#sources.set(name, { label, lines, map });
   }
 
   /** The error message for whatever a cell threw. */
@@ -192,5 +192,5 @@ function complaint(error: CompileError, diagnostic: Diagnostic): string {
   if (file !== undefined) {
     return header;
   }
-  return `${header}\n${numbered(error.source.split("\n"), line, column, length)}`;
+  return `${header}\n${numbered(error.lines, line, column, length)}`;
 }

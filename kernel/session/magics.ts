@@ -8,8 +8,8 @@ import type { Runner } from "./runner";
 export function magicContext(cell: Cell, runner: Runner, questions: Questions): MagicContext {
   return {
     signal: cell.signal,
-    evaluate: (code) => runner.run(cell, code),
-    compile: (code) => runner.compile(cell, code),
+    evaluate: (code) => runner.run(cell, code, cell.source),
+    compile: (code) => runner.compile(cell, code, cell.source),
     setVariable: (name, value, type) => runner.setVariable(cell, name, value, type),
     write: (stream, text) => cell.write(stream, text),
     display: (data, options) => cell.show(data, options),

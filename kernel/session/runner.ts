@@ -15,8 +15,21 @@ type CreateExecutor = typeof import("tslab/dist/executor").createExecutor;
 interface Place {
   /** Lines that were put before the reader's own text. */
   linesBefore: number;
-  /** The reader's own text. */
-  source: string;
+  /** The lines that the reader sees. */
+  lines: string[];
+  /** Where a line of the code begins in the line that the reader sees. */
+  indent(line: number): number;
+}
+
+/**
+ * How to show places in `code` to the reader of `source`. A magic may have made the code from the cell, line for line; code
+ * of fewer lines than the cell is a part of it and shown as it is.
+ */
+function placeIn(source: string, code: string, linesBefore: number): Place {
+  const made = code.split("\n");
+  const own = source.split("\n");
+  const lines = made.length < own.length ? made : own;
+  return { linesBefore, lines, indent: (line) => Math.max(0, lines[line]?.indexOf(made[line] ?? "") ?? 0) };
 }
 
 /** The session's variables, and the way to run code on them. */
@@ -36,15 +49,18 @@ export class Runner {
     this.#reporter = reporter;
   }
 
-  /** Runs `code` as a cell would; the value of its last expression, awaited. Throws what the code throws. */
-  async run(cell: Cell, code: string): Promise<unknown> {
-    const converted = await this.#convert(cell, code, { linesBefore: 0, source: code });
+  /**
+   * Runs `code` as a cell would; the value of its last expression, awaited. Throws what the code throws.
+   * @param source the text that the code was made from, for messages
+   */
+  async run(cell: Cell, code: string, source = code): Promise<unknown> {
+    const converted = await this.#convert(cell, code, placeIn(source, code, 0));
     return this.#execute(cell, converted);
   }
 
   /** Compiles statements once; the returned function runs them as the body of an async function. */
-  async compile(cell: Cell, code: string): Promise<() => Promise<unknown>> {
-    const converted = await this.#convert(cell, `(async () => {\n${code}\n})`, { linesBefore: 1, source: code });
+  async compile(cell: Cell, code: string, source = code): Promise<() => Promise<unknown>> {
+    const converted = await this.#convert(cell, `(async () => {\n${code}\n})`, placeIn(source, code, 1));
     return (await this.#execute(cell, { ...converted, state: undefined })) as () => Promise<unknown>;
   }
 
@@ -63,20 +79,22 @@ export class Runner {
   async #convert(cell: Cell, code: string, place: Place): Promise<Converted> {
     const converted = await this.#engine.convert(code);
     const label = `cell [${cell.count}]`;
+    const move = <T extends { line: number; column: number }>(found: T): T => {
+      const line = Math.max(0, found.line - place.linesBefore);
+      return { ...found, line, column: found.column + place.indent(line) };
+    };
     if (converted.diagnostics.length > 0) {
-      const moved = converted.diagnostics.map((each) =>
-        each.file === undefined ? { ...each, line: Math.max(0, each.line - place.linesBefore) } : each,
-      );
-      throw new CompileError(label, place.source, moved);
+      const moved = converted.diagnostics.map((each) => (each.file === undefined ? move(each) : each));
+      throw new CompileError(label, place.lines, moved);
     }
     // V8 allows no blank in a source's name, so readers see another one.
     this.#pieces += 1;
     const name = `cell[${cell.count}]#${this.#pieces}`;
     const { map } = converted;
-    const lines = converted.output?.split("\n").length ?? 0;
-    this.#reporter.remember(name, label, place.source, (line, column) => {
-      const found = line < lines ? map?.(line, column) : undefined;
-      return found && { line: Math.max(0, found.line - place.linesBefore), column: found.column };
+    const end = converted.output?.split("\n").length ?? 0;
+    this.#reporter.remember(name, label, place.lines, (line, column) => {
+      const found = line < end ? map?.(line, column) : undefined;
+      return found && move(found);
     });
     const output = converted.output === undefined ? undefined : `${converted.output}\n//# sourceURL=${name}`;
     return { ...converted, output };

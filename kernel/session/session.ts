@@ -125,6 +125,7 @@ export class Session {
       silent,
       count: this.#count,
       allowStdin: content.allow_stdin !== false,
+      source: code,
     });
     const running: Running = { request, cell, finished: false };
     this.#running = running;

@@ -113,6 +113,16 @@ describe("A cell", function () {
     assert.match(plain(reply.traceback), new RegExp(`at cell \\[${reply.execution_count}\\]:3:1`));
   });
 
+  it("shows the reader's own lines when a magic has rewritten the cell", async () => {
+    const rewritten = await run("const m = 1;\n%time m + 1\nconst listed = !echo x\nthrow new Error('fourth');");
+    const text = plain(rewritten.reply.traceback);
+    assert.match(text, /line 4:[\s\S]*3 \| const listed = !echo x\n> 4 \| throw new/);
+    const timed = plain((await run("%%timeit -n 1 -r 1\nlet fine = 1;\nunknownName;")).reply.traceback);
+    assert.match(timed, /:3:1 - error TS2304/);
+    assert.match(timed, /1 \| %%timeit -n 1 -r 1\n {2}2 \| let fine = 1;\n> 3 \| unknownName;/);
+    assert.match(plain((await run("%time zzyzx2")).reply.traceback), /\| %time zzyzx2\n {4}\| {7}\^{6}/);
+  });
+
   it("shows compile errors with line, column, source and caret", async () => {
     const { reply, messages } = await run("const ok = 1;\n\tconst bad: number = 'x'; zzyzx;");
     assert.equal(reply.ename, "CompileError");
