@@ -1,11 +1,23 @@
-// out += in, element by element: the residual stream.
+// The residual sum, and copies.
+#include <cstring>
+
 #include "backend.h"
 
 namespace phi3lab::cpu {
 
-void CpuBackend::add(View out, View in) {
-  share(out.size(), 16, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; i++) out.data[i] += in.data[i];
+void CpuBackend::add(Tensor out, Tensor a, Tensor b) {
+  stage([=](const Worker& w) {
+    int64_t first, last;
+    split(out.rows * out.cols, 16, w.thread, w.threads, &first, &last);
+    for (int64_t i = first; i < last; i++) out.data[i] = a.data[i] + b.data[i];
+  });
+}
+
+void CpuBackend::copy(Tensor out, Tensor in) {
+  stage([=](const Worker& w) {
+    int64_t first, last;
+    split(in.rows * in.cols, 16, w.thread, w.threads, &first, &last);
+    std::memcpy(out.data + first, in.data + first, static_cast<size_t>(last - first) * sizeof(float));
   });
 }
 

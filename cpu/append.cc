@@ -1,22 +1,21 @@
-// Writes the k and v parts of qkv (T, q | k | v) into the cache behind the positions that it holds.
+// Puts a pass's keys and values behind those that the cache holds.
 #include <cstring>
 
 #include "backend.h"
 
 namespace phi3lab::cpu {
 
-void CpuBackend::append(Cache& cache, View qkv, const Pass& pass, const AttentionShape& shape, int layer) {
-  const auto& mine = static_cast<const CpuCache&>(cache);
-  const auto bytes = static_cast<size_t>(shape.head_dim) * 4;
-  share(pass.tokens, 1, [&](int64_t first, int64_t last) {
-    for (int64_t t = first; t < last; t++) {
-      const int64_t position = *pass.position + t;
-      const int64_t block = position / CpuCache::kPositions, row = position % CpuCache::kPositions * shape.head_dim;
-      const float* k = qkv.data + t * qkv.cols + shape.q_size();
-      const float* v = k + shape.kv_size();
-      for (int64_t head = 0; head < shape.kv_heads; head++) {
-        std::memcpy(mine.keys(layer, head, block) + row, k + head * shape.head_dim, bytes);
-        std::memcpy(mine.values(layer, head, block) + row, v + head * shape.head_dim, bytes);
+void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
+  const CpuCache* target = static_cast<const CpuCache*>(&cache);
+  stage([=](const Worker& w) {
+    const int64_t dim = shape.head_dim;
+    for (int64_t t = w.thread; t < qkv.rows; t += w.threads) {
+      const float* keys = qkv.data + t * qkv.cols + shape.heads * dim;  // (kv_heads, dim)
+      const float* values = keys + shape.kv_heads * dim;                // (kv_heads, dim)
+      const int64_t position = *input.position + t;
+      for (int64_t h = 0; h < shape.kv_heads; h++) {
+        std::memcpy(target->keys(layer, h) + position * dim, keys + h * dim, static_cast<size_t>(dim) * sizeof(float));
+        std::memcpy(target->values(layer, h) + position * dim, values + h * dim, static_cast<size_t>(dim) * sizeof(float));
       }
     }
   });

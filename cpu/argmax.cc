@@ -1,23 +1,36 @@
-// The greatest logit's id, the first of equals; -1 when one is NaN. Banned ids are passed over.
+// The next token of greedy decoding, and the step to its position.
 #include <cmath>
 
 #include "backend.h"
 
 namespace phi3lab::cpu {
+namespace {
 
-void CpuBackend::argmax(int32_t* id, View logits, const int32_t* banned, int64_t n_banned) {
-  int64_t best = -1;
-  for (int64_t i = 0; i < logits.size(); i++) {
-    if (std::isnan(logits.data[i])) {
-      *id = -1;
-      return;
-    }
-    if (best >= 0 && !(logits.data[i] > logits.data[best])) continue;
-    bool skip = false;
-    for (int64_t j = 0; j < n_banned; j++) skip = skip || banned[j] == i;
-    if (!skip) best = i;
+/** The smallest index of the largest number that is not excluded; -1 when there is a NaN or nothing is left. */
+int32_t argmax_row(const float* logits, int64_t count, const int32_t* excluded, int64_t excluded_count) {
+  int32_t best = -1;
+  for (int64_t i = 0; i < count; i++) {
+    if (std::isnan(logits[i])) return -1;
+    if (best >= 0 && !(logits[i] > logits[best])) continue;
+    bool allowed = true;
+    for (int64_t e = 0; e < excluded_count; e++) allowed = allowed && excluded[e] != i;
+    if (allowed) best = static_cast<int32_t>(i);
   }
-  *id = static_cast<int32_t>(best);
+  return best;
+}
+
+}  // namespace
+
+void CpuBackend::argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
+  stage([=](const Worker& w) {
+    if (w.thread == 0) *id = argmax_row(logits.data, logits.cols, excluded, excluded_count);
+  });
+}
+
+void CpuBackend::advance(int32_t* position, int64_t count) {
+  stage([=](const Worker& w) {
+    if (w.thread == 0) *position += static_cast<int32_t>(count);
+  });
 }
 
 }  // namespace phi3lab::cpu

@@ -1,104 +1,97 @@
-// Memory and products of the CPU backend; the other verbs lie in files of their own names.
+// Placing weights, memory, and running the queued stages.
 #include "backend.h"
 
 #include <algorithm>
 #include <cstring>
-#include <new>
-
-#include "matmul_formats.h"
+#include <string>
 
 namespace phi3lab::cpu {
 namespace {
 
-class CpuBuffer final : public Buffer {
+/** Host memory on a cache line; pages that nobody touches cost nothing. */
+class HostBuffer : public Buffer {
  public:
-  explicit CpuBuffer(int64_t floats) : memory_(static_cast<size_t>(floats + kLine)) {
-    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
-    data = memory_.data() + (64 - address % 64) % 64 / 4;
-    bytes = floats * 4;
+  explicit HostBuffer(size_t size) {
+    try {
+      data = ::operator new(std::max<size_t>(size, 1), std::align_val_t{64});
+    } catch (const std::bad_alloc&) {
+      throw std::runtime_error("[memory] Expected " + std::to_string(size) + " bytes of memory, but there are not so many");
+    }
+    bytes = size;
   }
-
- private:
-  static constexpr int64_t kLine = 16;  // floats a cache line
-  std::vector<float> memory_;
+  ~HostBuffer() override { ::operator delete(data, std::align_val_t{64}); }
 };
-
-// Output rows of GGUF's order of a rotary projection: row (head, pair, half) belongs at (head, half, pair).
-std::vector<int32_t> rotary_rows(int64_t rows, int64_t heads) {
-  std::vector<int32_t> order(static_cast<size_t>(rows));
-  const int64_t head_dim = rows / heads, half = head_dim / 2;
-  for (int64_t row = 0; row < rows; row++) {
-    const int64_t head = row / head_dim, in_head = row % head_dim;
-    order[static_cast<size_t>(row)] = static_cast<int32_t>(head * head_dim + in_head % 2 * half + in_head / 2);
-  }
-  return order;
-}
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads)
-    : isa_(choose_isa()), team_(thread_count(threads)), scores_(static_cast<size_t>(team_.size())) {}
+CpuBackend::CpuBackend(const Isa& isa, int threads) : isa_(isa), team_(threads), stages_(new Stage[kStages]) {}
 
-std::unique_ptr<phi3lab::Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
+std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CpuWeight>();
-  weight->rows = source.rows;
+  std::vector<cpu::RowGroup> groups;
+  for (const phi3lab::RowGroup& g : source.groups) {
+    // The seam's types and this backend's are in the same order.
+    groups.push_back({static_cast<WeightType>(g.type), g.data, g.rows, g.output_row, true});
+    weight->rows += g.rows;
+  }
   weight->cols = source.cols;
   if (kind == WeightKind::norm) {
-    weight->vector.resize(static_cast<size_t>(source.cols));
-    const auto type = static_cast<cpu::WeightType>(source.groups[0].type);
-    dequantise(weight->vector.data(), type, reinterpret_cast<const uint8_t*>(source.groups[0].data), 0, source.cols);
-    weight_bytes_ += source.cols * 4;
+    const Matrix filed(isa_of(Path::portable), std::move(groups), source.cols, nullptr);
+    weight->norm.resize(static_cast<size_t>(source.cols));
+    filed.read_row(weight->norm.data(), 0);
+    weight->bytes = weight->norm.size() * sizeof(float);
     return weight;
   }
-  std::vector<cpu::RowGroup> groups;
-  for (const phi3lab::RowGroup& group : source.groups) {
-    cpu::RowGroup mine;
-    mine.type = static_cast<cpu::WeightType>(group.type);
-    mine.data = group.data;
-    mine.rows = group.rows;
-    if (group.rotary_heads > 0) mine.output_row = rotary_rows(group.rows, group.rotary_heads);
-    mine.mapped = true;
-    groups.push_back(std::move(mine));
-  }
   weight->matrix = Matrix(isa_, std::move(groups), source.cols, &arena_);
-  weight_bytes_ += static_cast<int64_t>(weight->matrix.bytes());
-  max_cols_ = std::max(max_cols_, source.cols);
+  weight->bytes = weight->matrix.bytes();
   return weight;
 }
 
-std::unique_ptr<Cache> CpuBackend::make_cache(const CacheShape& shape) { return std::make_unique<CpuCache>(shape); }
+std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_shared<HostBuffer>(bytes); }
 
-std::shared_ptr<Buffer> CpuBackend::allocate(int64_t floats) {
-  try {
-    return std::make_shared<CpuBuffer>(floats);
-  } catch (const std::bad_alloc&) {
-    throw Error("[allocate] Out of memory: " + std::to_string(floats * 4) + " bytes could not be had");
+std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
+  auto cache = std::make_unique<CpuCache>(shape, layers, capacity);
+  const size_t needed = static_cast<size_t>(capacity * team_.size());
+  if (scores_.size() < needed) {
+    synchronize();  // queued stages may hold the old address
+    scores_.resize(needed);
   }
+  return cache;
 }
 
-void CpuBackend::reserve(int64_t) {
-  if (!workspace_ || workspace_->max_cols() < max_cols_)
-    workspace_ = std::make_unique<cpu::Workspace>(team_.size(), max_cols_);
+void CpuBackend::prepare(int64_t, int64_t max_cols) {
+  workspace_ = std::make_unique<Workspace>(team_.size(), max_cols);
+  workspace_bytes_ = static_cast<size_t>(Workspace::kSharedTokens * max_cols) * sizeof(float) +
+                     workspace_->thread_bytes() * static_cast<size_t>(team_.size());
 }
 
-void CpuBackend::read(float* host, const float* device, int64_t floats) {
-  std::memcpy(host, device, static_cast<size_t>(floats) * 4);
-}
-void CpuBackend::write(float* device, const float* host, int64_t floats) {
-  std::memcpy(device, host, static_cast<size_t>(floats) * 4);
-}
-void CpuBackend::set_ids(int32_t* device, const int32_t* host, int64_t count) {
-  std::memcpy(device, host, static_cast<size_t>(count) * 4);
+size_t CpuBackend::workspace_bytes() const { return workspace_bytes_ + scores_.size() * sizeof(float); }
+
+void CpuBackend::read(void* host, const void* device, size_t bytes) {
+  // Tensors that other threads read were complete when they got them: only the owning thread has stages queued.
+  std::memcpy(host, device, bytes);
 }
 
-void CpuBackend::copy(View out, View in) { read(out.data, in.data, in.size()); }
+void CpuBackend::write(void* device, const void* host, size_t bytes) { std::memcpy(device, host, bytes); }
 
-void CpuBackend::matmul(View out, View in, const phi3lab::Weight& weight) {
-  reserve(in.rows);
-  const Matrix& matrix = static_cast<const CpuWeight&>(weight).matrix;
-  team_.run([&](int thread, int) {
-    cpu::matmul(team_, thread, *workspace_, out.data, in.data, matrix, in.rows, out.cols, in.cols);
+void CpuBackend::synchronize() {
+  const size_t count = queued_;
+  queued_ = 0;  // also when a stage throws: a failed pass leaves nothing behind
+  if (count == 0) return;
+  team_.run([this, count](int thread, int threads) {
+    const Worker worker{team_, thread, threads};
+    for (size_t i = 0; i < count; i++) {
+      stages_[i].run(stages_[i].closure, worker);
+      team_.barrier(thread);
+    }
   });
+}
+
+void CpuBackend::checkpoint(int64_t tokens) {
+  if (tokens > 1) synchronize();  // a layer of a prompt is long enough to be worth a look at the flag
+  if (!stopped()) return;
+  queued_ = 0;
+  throw Aborted();
 }
 
 }  // namespace phi3lab::cpu

@@ -1,71 +1,110 @@
-// The CPU behind the seam: every verb is one region of the team's threads.
+// The CPU behind the seam of native/backend.h. Verbs are queued as stages; `synchronize`, `checkpoint` and a full queue
+// run them in one region of the team, a barrier after each. Each operation's file holds its kernel and its verb.
 #pragma once
 
 #include <memory>
+#include <new>
+#include <type_traits>
+#include <vector>
 
-#include "../native/backend.h"
-#include "cache.h"
 #include "matmul.h"
+#include "native/backend.h"
 #include "path.h"
 #include "team.h"
 
 namespace phi3lab::cpu {
 
-// A matrix for products and for single rows, or a norm's float32 vector.
-class CpuWeight final : public phi3lab::Weight {
- public:
-  Matrix matrix;
-  std::vector<float> vector;
+/** One thread's view of the team inside a stage. */
+struct Worker {
+  Team& team;
+  int thread, threads;
 };
 
-class CpuBackend final : public Backend {
+/** A placed weight: a norm's numbers as float32, or a matrix. */
+class CpuWeight : public Weight {
  public:
-  // `threads` 0: as many as physical cores that the process may use.
-  explicit CpuBackend(int threads);
+  Matrix matrix;
+  std::vector<float> norm;
+};
 
-  std::unique_ptr<phi3lab::Weight> place(const WeightSource& source, WeightKind kind) override;
-  std::unique_ptr<Cache> make_cache(const CacheShape& shape) override;
-  std::shared_ptr<Buffer> allocate(int64_t floats) override;
-  void reserve(int64_t tokens) override;
-  void read(float* host, const float* device, int64_t floats) override;
-  void write(float* device, const float* host, int64_t floats) override;
-  void set_ids(int32_t* device, const int32_t* host, int64_t count) override;
-  void synchronize() override {}
-  int64_t weight_bytes() const override { return weight_bytes_; }
-
-  void embed(View out, const phi3lab::Weight& table, const Pass& pass) override;
-  void rms_norm(View out, View in, const phi3lab::Weight& weight, float eps) override;
-  void matmul(View out, View in, const phi3lab::Weight& weight) override;
-  void add(View out, View in) override;
-  void swiglu(View out, View gate_up) override;
-  void rope(View qkv, const Pass& pass, const float* angles, const AttentionShape& shape) override;
-  void append(Cache& cache, View qkv, const Pass& pass, const AttentionShape& shape, int layer) override;
-  void attention(View context, View weights, View qkv, const Cache& cache, const Pass& pass,
-                 const AttentionShape& shape, int layer) override;
-  void copy(View out, View in) override;
-  void argmax(int32_t* id, View logits, const int32_t* banned, int64_t n_banned) override;
-
-  const Isa& isa() const { return isa_; }
-  int threads() const { return team_.size(); }
+/** Keys and values, float32: [layer][keys, values][kv_head][position][head_dim]. */
+class CpuCache : public Cache {
+ public:
+  CpuCache(const AttentionShape& shape, int64_t layers, int64_t capacity);
+  ~CpuCache() override;
+  void commit(int64_t positions) override;
+  void decommit(int64_t positions) override;
+  size_t bytes() const override;
+  /** (capacity, head_dim) of one head. */
+  float* keys(int64_t layer, int64_t kv_head) const { return plane(2 * layer * kv_heads_ + kv_head); }
+  float* values(int64_t layer, int64_t kv_head) const { return plane((2 * layer + 1) * kv_heads_ + kv_head); }
 
  private:
-  // Calls work(first, last) on every thread with its share of `total` items.
-  template <typename Work>
-  void share(int64_t total, int64_t unit, const Work& work) {
-    team_.run([&](int thread, int threads) {
-      int64_t first, last;
-      split(total, unit, thread, threads, &first, &last);
-      if (first < last) work(first, last);
-    });
+  static constexpr int64_t kBlock = 128;  // positions committed at a time
+  float* plane(int64_t index) const { return data_ + index * capacity * head_dim_; }
+
+  int64_t kv_heads_, head_dim_, planes_;
+  int64_t committed_ = 0;  // positions
+  float* data_ = nullptr;
+};
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend(const Isa& isa, int threads);
+
+  std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) override;
+  std::shared_ptr<Buffer> allocate(size_t bytes) override;
+  std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) override;
+  void prepare(int64_t tokens, int64_t max_cols) override;
+  size_t workspace_bytes() const override;
+  void read(void* host, const void* device, size_t bytes) override;
+  void write(void* device, const void* host, size_t bytes) override;
+
+  int64_t preferred_chunk() const override { return 512; }
+  void synchronize() override;
+  void checkpoint(int64_t tokens) override;
+
+  void embed(Tensor out, const PassInput& input, const Weight& table) override;
+  void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) override;
+  void matmul(Tensor out, Tensor in, const Weight& weight) override;
+  void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) override;
+  void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
+  void attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache, const PassInput& input,
+              int64_t layer, const AttentionShape& shape) override;
+  void swiglu(Tensor out, Tensor gate_up) override;
+  void add(Tensor out, Tensor a, Tensor b) override;
+  void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
+  void copy(Tensor out, Tensor in) override;
+  void advance(int32_t* position, int64_t count) override;
+
+ private:
+  /** A queued stage: a trivially copyable closure, so that queueing allocates nothing. */
+  struct Stage {
+    void (*run)(const void* closure, const Worker& worker);
+    alignas(16) unsigned char closure[240];
+  };
+  static constexpr size_t kStages = 512;
+
+  /** Queues work(const Worker&), which every thread of the team calls. */
+  template <class Work>
+  void stage(const Work& work) {
+    static_assert(std::is_trivially_copyable_v<Work> && sizeof(Work) <= sizeof(Stage::closure));
+    if (queued_ == kStages) synchronize();
+    Stage& s = stages_[queued_++];
+    new (s.closure) Work(work);
+    s.run = [](const void* closure, const Worker& worker) { (*static_cast<const Work*>(closure))(worker); };
   }
 
   Isa isa_;
   Team team_;
   Arena arena_;
-  std::unique_ptr<cpu::Workspace> workspace_;
-  std::vector<std::vector<float>> scores_;  // a thread's attention weights of one query
-  int64_t max_cols_ = 1;
-  int64_t weight_bytes_ = 0;
+  std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<Stage[]> stages_;
+  size_t queued_ = 0;
+  std::vector<float> scores_;  // (threads, longest cache), of `attend`
+  size_t workspace_bytes_ = 0;
 };
+
+inline const CpuWeight& placed(const Weight& weight) { return static_cast<const CpuWeight&>(weight); }
 
 }  // namespace phi3lab::cpu

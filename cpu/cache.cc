@@ -1,66 +1,86 @@
-#include "cache.h"
+// The memory of keys and values: address space for the whole context, pages as positions come.
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "backend.h"
 
 #ifdef _WIN32
-#define NOMINMAX
 #include <windows.h>
 #else
 #include <sys/mman.h>
-#include <unistd.h>
 #endif
 
 namespace phi3lab::cpu {
 namespace {
 
-#ifdef _WIN32
-int64_t page_size() { return 65536; }
-void* reserve(int64_t bytes) { return VirtualAlloc(nullptr, static_cast<SIZE_T>(bytes), MEM_RESERVE, PAGE_NOACCESS); }
-bool make_usable(void* start, int64_t bytes) {
-  return VirtualAlloc(start, static_cast<SIZE_T>(bytes), MEM_COMMIT, PAGE_READWRITE) != nullptr;
+constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what is given back is whole pages on all
+
+[[noreturn]] void no_memory(size_t bytes) {
+  throw std::runtime_error("[cache] Expected " + std::to_string(bytes) +
+                           " bytes for keys and values, but the system has not so many");
 }
-void give_back(void* start, int64_t) { VirtualFree(start, 0, MEM_RELEASE); }
+
+}  // namespace
+
+CpuCache::CpuCache(const AttentionShape& shape, int64_t layers, int64_t positions)
+    : kv_heads_(shape.kv_heads), head_dim_(shape.head_dim), planes_(2 * layers * shape.kv_heads) {
+  capacity = positions;
+  const size_t size = static_cast<size_t>(planes_ * capacity * head_dim_) * sizeof(float);
+#ifdef _WIN32
+  data_ = static_cast<float*>(VirtualAlloc(nullptr, size, MEM_RESERVE, PAGE_READWRITE));
+  if (!data_) no_memory(size);
 #else
-int64_t page_size() { return ::sysconf(_SC_PAGESIZE); }
-void* reserve(int64_t bytes) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;
 #endif
-  void* start = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_NONE, flags, -1, 0);
-  return start == MAP_FAILED ? nullptr : start;
-}
-bool make_usable(void* start, int64_t bytes) {
-  return ::mprotect(start, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE) == 0;
-}
-void give_back(void* start, int64_t bytes) { ::munmap(start, static_cast<size_t>(bytes)); }
+  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (p == MAP_FAILED) no_memory(size);
+#ifdef MADV_NOHUGEPAGE
+  madvise(p, size, MADV_NOHUGEPAGE);  // a huge page would commit a whole plane for its first position
 #endif
-
-}  // namespace
-
-CpuCache::CpuCache(const CacheShape& shape) : shape_(shape) {
-  capacity = shape.capacity;
-  blocks_ = (capacity + kPositions - 1) / kPositions;
-  const int64_t page = page_size();
-  const int64_t bytes = shape.layers * shape.kv_heads * 2 * kPositions * shape.head_dim * 4;
-  block_bytes_ = (bytes + page - 1) / page * page;
-  data_ = static_cast<float*>(reserve(block_bytes_ * blocks_));
-  if (!data_)
-    throw Error("[cache] The system gives no address space for " + std::to_string(capacity) + " positions (" +
-                std::to_string(block_bytes_ * blocks_) + " bytes)");
+  data_ = static_cast<float*>(p);
+#endif
 }
 
-CpuCache::~CpuCache() { give_back(data_, block_bytes_ * blocks_); }
-
-void CpuCache::commit(int64_t wanted) {
-  const int64_t blocks = (wanted + kPositions - 1) / kPositions;
-  if (blocks <= committed_) return;
-  if (blocks > blocks_)
-    throw Error("[cache] Expected at most " + std::to_string(capacity) + " positions but received " +
-                std::to_string(wanted));
-  auto* start = reinterpret_cast<std::byte*>(data_) + committed_ * block_bytes_;
-  if (!make_usable(start, (blocks - committed_) * block_bytes_))
-    throw Error("[cache] Out of memory: " + std::to_string((blocks - committed_) * block_bytes_) +
-                " bytes for keys and values could not be had");
-  committed_ = blocks;
+CpuCache::~CpuCache() {
+#ifdef _WIN32
+  VirtualFree(data_, 0, MEM_RELEASE);
+#else
+  munmap(data_, static_cast<size_t>(planes_ * capacity * head_dim_) * sizeof(float));
+#endif
 }
+
+void CpuCache::commit(int64_t positions) {
+  if (positions <= committed_) return;
+  const int64_t wanted = std::min(capacity, (positions + kBlock - 1) / kBlock * kBlock);
+#ifdef _WIN32
+  const size_t piece = static_cast<size_t>((wanted - committed_) * head_dim_) * sizeof(float);
+  for (int64_t p = 0; p < planes_; p++) {
+    if (!VirtualAlloc(plane(p) + committed_ * head_dim_, piece, MEM_COMMIT, PAGE_READWRITE)) no_memory(piece);
+  }
+#endif
+  committed_ = wanted;  // elsewhere the system brings pages as they are written
+}
+
+void CpuCache::decommit(int64_t positions) {
+  const int64_t kept = std::min(capacity, (positions + kBlock - 1) / kBlock * kBlock);
+  if (kept >= committed_) return;
+  for (int64_t p = 0; p < planes_; p++) {
+    const uintptr_t first = reinterpret_cast<uintptr_t>(plane(p) + kept * head_dim_);
+    const uintptr_t last = reinterpret_cast<uintptr_t>(plane(p) + committed_ * head_dim_);
+    const uintptr_t start = (first + kPage - 1) / kPage * kPage, end = last / kPage * kPage;
+    if (start >= end) continue;
+#ifdef _WIN32
+    VirtualFree(reinterpret_cast<void*>(start), end - start, MEM_DECOMMIT);
+#else
+    madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+#endif
+  }
+  committed_ = kept;
+}
+
+size_t CpuCache::bytes() const { return static_cast<size_t>(planes_ * committed_ * head_dim_) * sizeof(float); }
 
 }  // namespace phi3lab::cpu

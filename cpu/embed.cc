@@ -1,12 +1,12 @@
-// out (T, hidden) = the rows of the embedding table that the tokens name.
+// Token embedding: out (T, hidden) = rows `ids` of table (vocab, hidden).
 #include "backend.h"
 
 namespace phi3lab::cpu {
 
-void CpuBackend::embed(View out, const phi3lab::Weight& table, const Pass& pass) {
-  const Matrix& matrix = static_cast<const CpuWeight&>(table).matrix;
-  share(pass.tokens, 1, [&](int64_t first, int64_t last) {
-    for (int64_t t = first; t < last; t++) matrix.read_row(out.data + t * out.cols, pass.ids[t]);
+void CpuBackend::embed(Tensor out, const PassInput& input, const Weight& table) {
+  const Matrix* matrix = &placed(table).matrix;
+  stage([=](const Worker& w) {
+    for (int64_t t = w.thread; t < out.rows; t += w.threads) matrix->read_row(out.data + t * out.cols, input.ids[t]);
   });
 }
 

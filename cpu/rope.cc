@@ -1,20 +1,27 @@
-// Rotates q and k in place: in each head the halves (x1, x2) become (x1 cos - x2 sin, x2 cos + x1 sin).
+// Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
 #include "backend.h"
 
 namespace phi3lab::cpu {
+namespace {
 
-void CpuBackend::rope(View qkv, const Pass& pass, const float* angles, const AttentionShape& shape) {
-  const int64_t half = shape.head_dim / 2, heads = shape.heads + shape.kv_heads;
-  share(pass.tokens, 1, [&](int64_t first, int64_t last) {
-    for (int64_t t = first; t < last; t++) {
-      const float* turn = angles + (*pass.position + t) * shape.head_dim;  // (half, {cos, sin})
-      for (int64_t head = 0; head < heads; head++) {
-        float* x = qkv.data + t * qkv.cols + head * shape.head_dim;
-        for (int64_t i = 0; i < half; i++) {
-          const float a = x[i], b = x[half + i], c = turn[2 * i], s = turn[2 * i + 1];
-          x[i] = a * c - b * s;
-          x[half + i] = b * c + a * s;
-        }
+/** `cosines` and `sines` (head_dim / 2,) of the row's position. */
+void rope_head(float* head, const float* cosines, const float* sines, int64_t half) {
+  for (int64_t i = 0; i < half; i++) {
+    const float a = head[i], b = head[i + half];
+    head[i] = a * cosines[i] - b * sines[i];
+    head[i + half] = b * cosines[i] + a * sines[i];
+  }
+}
+
+}  // namespace
+
+void CpuBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
+  stage([=](const Worker& w) {
+    const int64_t half = shape.head_dim / 2;
+    for (int64_t t = w.thread; t < qkv.rows; t += w.threads) {
+      const float* phases = table.data + (*input.position + t) * table.cols;
+      for (int64_t h = 0; h < shape.heads + shape.kv_heads; h++) {  // q's heads, then k's
+        rope_head(qkv.data + t * qkv.cols + h * shape.head_dim, phases, phases + half, half);
       }
     }
   });

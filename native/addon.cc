@@ -1,5 +1,6 @@
 // JavaScript ⇄ C++: the classes of src/native.ts over a Session. Every exception becomes a rejected promise or a thrown
 // Error; results travel from the model's thread to JavaScript's through a Dispatcher.
+#include <chrono>
 #include <unordered_set>
 
 #include "../cpu/path.h"
@@ -139,12 +140,13 @@ class NativeCache : public Napi::ObjectWrap<NativeCache> {
     if (!it_.cache->cache) throw Napi::Error::New(env, "The cache was disposed, or the model that it belongs to");
     return *it_.cache->cache;
   }
-  Napi::Value length(const Napi::CallbackInfo& info) { return number(info, cache(info.Env()).length); }
+  Napi::Value length(const Napi::CallbackInfo& info) { return number(info, it_.cache->length); }
   Napi::Value capacity(const Napi::CallbackInfo& info) { return number(info, cache(info.Env()).capacity); }
-  Napi::Value nbytes(const Napi::CallbackInfo& info) { return number(info, cache(info.Env()).bytes()); }
+  Napi::Value nbytes(const Napi::CallbackInfo& info) { return number(info, static_cast<int64_t>(cache(info.Env()).bytes())); }
   void truncate(const Napi::CallbackInfo& info) {
     const int64_t length = js::integer(info[0], "length");
-    Cache& mine = cache(info.Env());
+    cache(info.Env());
+    SequenceCache& mine = *it_.cache;
     if (length < 0 || length > mine.length)
       throw Napi::RangeError::New(info.Env(), "Expected a length from 0 to " + std::to_string(mine.length) +
                                                   " but received " + std::to_string(length));
@@ -263,7 +265,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         for (std::string& name : js::list(value, "taps", js::string)) taps.insert(std::move(name));
       const auto abort = AbortFlag::of(options.Get("abort"));
       return promise(info.Env(), it_.session, it_.dispatcher, [=, session = it_.session.get()](Session&) -> Finish {
-        const ForwardResult result = session->forward(ids, cache, taps, *abort);
+        const ForwardResult result = session->forward(ids, cache, taps, abort);
         return [result, owner = it_.session](Napi::Env env) -> Napi::Value {
           auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
           const auto& make = addon_of(env).tensor;
@@ -283,7 +285,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
       const TensorRef hidden = given.tensor;
       const int64_t start = js::integer(info[1], "start"), rows = js::integer(info[2], "rows");
       return promise(info.Env(), it_.session, it_.dispatcher, [=, owner = it_.session](Session& session) -> Finish {
-        const TensorRef logits = session.lm_head(hidden, start, rows, AbortState());
+        const TensorRef logits = session.lm_head(hidden, start, rows, std::make_shared<AbortState>());
         return [logits, owner](Napi::Env env) -> Napi::Value {
           return construct<TensorPayload>(addon_of(env).tensor, {owner, logits});
         };
@@ -337,7 +339,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         };
       }
       return promise(env, it_.session, it_.dispatcher, [request, abort](Session& session) -> Finish {
-        const GreedyResult result = session.generate_greedy(request, *abort);
+        const GreedyResult result = session.generate_greedy(request, abort);
         return [result](Napi::Env to) -> Napi::Value {
           auto object = Napi::Object::New(to);
           auto tokens = Napi::Int32Array::New(to, result.tokens.size());
@@ -377,8 +379,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
 
 WeightType weight_type(const Napi::Value& value, const std::string& name) {
   const std::string text = js::string(value, name);
-  for (size_t i = 0; i < std::size(kFormats); i++)
-    if (text == kFormats[i].name) return static_cast<WeightType>(i);
+  for (int i = 0; i <= static_cast<int>(WeightType::Q6_K); i++)
+    if (text == format_of(static_cast<WeightType>(i)).name) return static_cast<WeightType>(i);
   throw Napi::Error::New(value.Env(), "Expected F32, F16, BF16, Q4_0, Q4_1, Q8_0 or Q6_K for " + name +
                                           " but received " + text);
 }
@@ -440,7 +442,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     };
   }
   return promise(env, session, dispatcher, [request, progress, abort, session = session.get(), dispatcher](Session&) -> Finish {
-    session->open(request, *abort, progress);
+    session->open(request, abort, progress);
     return [session = session->shared_from_this(), dispatcher](Napi::Env to) -> Napi::Value {
       return construct<ModelPayload>(addon_of(to).model, {session, dispatcher});
     };

@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "types.h"
-
 namespace phi3lab::js {
 
 [[noreturn]] inline void expected(const Napi::Env& env, const std::string& what, const std::string& name) {

@@ -20,10 +20,13 @@ struct AbortState {
   std::atomic<bool> aborted{false};
 };
 
+using AbortRef = std::shared_ptr<AbortState>;
+
 // A float32 array on the device; `buffer` is empty once it was disposed.
 struct DeviceTensor {
   std::shared_ptr<Buffer> buffer;
   std::vector<int64_t> dims;
+  float* data() const { return static_cast<float*>(buffer->data); }
   int64_t size() const {
     int64_t n = 1;
     for (int64_t dim : dims) n *= dim;
@@ -32,10 +35,7 @@ struct DeviceTensor {
 };
 using TensorRef = std::shared_ptr<DeviceTensor>;
 
-struct CacheBox {
-  std::unique_ptr<Cache> cache;
-};
-using CacheRef = std::shared_ptr<CacheBox>;
+using CacheRef = std::shared_ptr<SequenceCache>;
 
 struct OpenRequest {
   std::string device;
@@ -68,7 +68,7 @@ struct GreedyResult {
 };
 
 struct Memory {
-  int64_t weights, cache, workspace;
+  size_t weights, cache, workspace;
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -78,12 +78,12 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Worker& worker() { return worker_; }
 
-  void open(const OpenRequest& request, const AbortState& abort, const Progress& progress);
+  void open(const OpenRequest& request, const AbortRef& abort, const Progress& progress);
   CacheRef make_cache();
   ForwardResult forward(const std::vector<int32_t>& ids, const CacheRef& cache,
-                        const std::unordered_set<std::string>& taps, const AbortState& abort);
-  TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortState& abort);
-  GreedyResult generate_greedy(const GreedyRequest& request, const AbortState& abort);
+                        const std::unordered_set<std::string>& taps, const AbortRef& abort);
+  TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);
+  GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
 
   TensorRef upload(const float* data, std::vector<int64_t> dims);
   void read(float* out, const DeviceTensor& tensor, int64_t start, int64_t count);
@@ -93,22 +93,24 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Frees the model, every cache and every tensor; on the worker.
   void dispose();
-  // Stops the work under way and ends the thread.
+  // Stops the work under way and ends the thread; from any thread but that one.
   void shutdown();
 
  private:
-  Poll poll(const AbortState& abort);
+  // Makes `abort` what the backend obeys while it lives.
+  class Obedience;
   TensorRef tensor(std::vector<int64_t> dims);
   void check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const;
   Phi3& model();
 
   std::mutex mutex_;  // over the lists, which JavaScript's thread reads too
   std::vector<std::weak_ptr<DeviceTensor>> tensors_;
-  std::vector<std::weak_ptr<CacheBox>> caches_;
+  std::vector<std::weak_ptr<SequenceCache>> caches_;
   Config config_;
   std::string device_;
   std::unique_ptr<Phi3> model_;
   std::atomic<bool> stopping_{false};
+  std::shared_ptr<AbortState> current_;  // of the work under way
   Worker worker_;  // last: its thread uses all of the above
 };
 

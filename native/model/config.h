@@ -1,7 +1,9 @@
 // What the forward pass knows of a model; the names are transformers' Phi3Config.
 #pragma once
 
-#include "../backend.h"
+#include <cmath>
+
+#include "../tensor.h"
 
 namespace phi3lab {
 
@@ -22,8 +24,8 @@ struct Config {
   // Throws when a number is out of its range or two contradict each other.
   void validate() const;
   AttentionShape attention() const {
-    const int64_t window = sliding_window > 0 ? sliding_window : max_position_embeddings;
-    return {num_attention_heads, num_key_value_heads, head_dim, window};
+    const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+    return {num_attention_heads, num_key_value_heads, head_dim, sliding_window, scale};
   }
 };
 

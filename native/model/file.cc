@@ -1,5 +1,7 @@
 #include "file.h"
 
+#include <stdexcept>
+
 #ifdef _WIN32
 #define NOMINMAX
 #include <windows.h>
@@ -25,12 +27,12 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
                       nullptr);
   LARGE_INTEGER size{};
   if (file_ == INVALID_HANDLE_VALUE || !GetFileSizeEx(file_, &size))
-    throw Error("[open] Could not read " + path + ": error " + std::to_string(GetLastError()));
+    throw std::runtime_error("[open] Could not read " + path + ": error " + std::to_string(GetLastError()));
   size_ = size.QuadPart;
-  if (size_ == 0) throw Error("[open] " + path + " is empty");
+  if (size_ == 0) throw std::runtime_error("[open] " + path + " is empty");
   mapping_ = CreateFileMappingW(file_, nullptr, PAGE_READONLY, 0, 0, nullptr);
   if (mapping_) data_ = static_cast<const std::byte*>(MapViewOfFile(mapping_, FILE_MAP_READ, 0, 0, 0));
-  if (!data_) throw Error("[open] Could not map " + path + ": error " + std::to_string(GetLastError()));
+  if (!data_) throw std::runtime_error("[open] Could not map " + path + ": error " + std::to_string(GetLastError()));
 }
 
 MappedFile::~MappedFile() {
@@ -39,16 +41,11 @@ MappedFile::~MappedFile() {
   if (file_ && file_ != INVALID_HANDLE_VALUE) CloseHandle(file_);
 }
 
-void MappedFile::release(const std::byte* data, int64_t bytes) const {
-  // Unlocking pages that are not locked takes them out of the working set.
-  VirtualUnlock(const_cast<std::byte*>(data), static_cast<SIZE_T>(bytes));
-}
-
 #else
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw Error("[open] Could not read " + path + ": " + std::strerror(errno));
+  if (descriptor < 0) throw std::runtime_error("[open] Could not read " + path + ": " + std::strerror(errno));
   struct stat status {};
   const bool known = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   size_ = known ? static_cast<int64_t>(status.st_size) : 0;
@@ -56,20 +53,13 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
                             : MAP_FAILED;
   const int reason = errno;
   ::close(descriptor);
-  if (!known) throw Error("[open] " + path + " is not a file");
-  if (size_ == 0) throw Error("[open] " + path + " is empty");
-  if (address == MAP_FAILED) throw Error("[open] Could not map " + path + ": " + std::strerror(reason));
+  if (!known) throw std::runtime_error("[open] " + path + " is not a file");
+  if (size_ == 0) throw std::runtime_error("[open] " + path + " is empty");
+  if (address == MAP_FAILED) throw std::runtime_error("[open] Could not map " + path + ": " + std::strerror(reason));
   data_ = static_cast<const std::byte*>(address);
 }
 
 MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), static_cast<size_t>(size_)); }
-
-void MappedFile::release(const std::byte* data, int64_t bytes) const {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t first = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
-  const uintptr_t last = (reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes)) / page * page;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-}
 
 #endif
 

@@ -1,10 +1,9 @@
-// A weight file mapped read-only; its pages are the page cache's until someone copies them and lets them go.
+// A weight file mapped read-only: its pages are the page cache's, shared with every other process that reads it.
 #pragma once
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
 #include <string>
-
-#include "../types.h"
 
 namespace phi3lab {
 
@@ -18,8 +17,6 @@ class MappedFile {
   const std::byte* data() const { return data_; }
   int64_t size() const { return size_; }
   const std::string& path() const { return path_; }
-  // Gives back the pages that lie wholly inside this range; they are read again from the file when touched.
-  void release(const std::byte* data, int64_t bytes) const;
 
  private:
   std::string path_;

@@ -6,121 +6,137 @@
 namespace phi3lab {
 namespace {
 
-// cos and sin of every position's rotary angles, as transformers computes them: frequencies and phases in float32.
-std::vector<float> rotary_angles(const Config& config) {
+constexpr int64_t kExcluded = 64;  // ids that `next_token` passes over at most
+
+// Cosines and sines of every position's rotary angles, as transformers computes them: in float32 throughout.
+std::vector<float> rotary_table(const Config& config) {
   const int64_t half = config.head_dim / 2;
-  std::vector<float> angles(static_cast<size_t>(config.max_position_embeddings * half * 2));
+  std::vector<float> table(static_cast<size_t>(config.max_position_embeddings * config.head_dim));
   for (int64_t i = 0; i < half; i++) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_dim);
     const float frequency = 1.0f / std::pow(static_cast<float>(config.rope_theta), exponent);
     for (int64_t position = 0; position < config.max_position_embeddings; position++) {
       const float phase = static_cast<float>(position) * frequency;
-      float* pair = angles.data() + (position * half + i) * 2;
-      pair[0] = std::cos(phase);
-      pair[1] = std::sin(phase);
+      float* row = table.data() + position * config.head_dim;
+      row[i] = std::cos(phase);
+      row[half + i] = std::sin(phase);
     }
   }
-  return angles;
+  return table;
 }
-
-constexpr int64_t kChunk = 512;
 
 }  // namespace
 
 Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::vector<std::string>& paths,
            const std::vector<Entry>& entries, const Progress& progress)
-    : backend_(std::move(backend)), config_(config), max_chunk_(std::min(kChunk, config.max_position_embeddings)) {
+    : backend_(std::move(backend)),
+      config_(config),
+      max_chunk_(std::min(backend_->preferred_chunk(), config.max_position_embeddings)) {
   config_.validate();
   weights_ = load_weights(*backend_, config_, paths, entries, progress);
-  const std::vector<float> angles = rotary_angles(config_);
-  angles_ = backend_->allocate(static_cast<int64_t>(angles.size()));
-  backend_->write(angles_->data, angles.data(), static_cast<int64_t>(angles.size()));
-  step_ = backend_->allocate(max_chunk_ + 1);
+  backend_->prepare(max_chunk_, weights_.max_cols);
+  const std::vector<float> table = rotary_table(config_);
+  table_ = backend_->allocate(table.size() * sizeof(float));
+  backend_->write(table_->data, table.data(), table.size() * sizeof(float));
+  step_ = backend_->allocate(static_cast<size_t>(max_chunk_ + 2 + kExcluded) * sizeof(int32_t));
+  logits_ = backend_->allocate(static_cast<size_t>(config_.hidden_size + config_.vocab_size) * sizeof(float));
 }
 
 std::unique_ptr<Cache> Phi3::make_cache() {
-  return backend_->make_cache(
-      {config_.num_hidden_layers, config_.num_key_value_heads, config_.head_dim, config_.max_position_embeddings});
+  return backend_->reserve_cache(config_.attention(), config_.num_hidden_layers, config_.max_position_embeddings);
 }
 
-Workspace Phi3::workspace(int64_t tokens, int64_t positions) {
+Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
   const AttentionShape shape = config_.attention();
-  const int64_t cols[] = {config_.hidden_size, config_.hidden_size,           shape.qkv_size(),
-                          shape.q_size(),      2 * config_.intermediate_size, config_.intermediate_size};
-  int64_t row = 0;
-  for (int64_t n : cols) row += n;
+  const int64_t hidden = config_.hidden_size, ffn = config_.intermediate_size;
+  const int64_t row = 3 * hidden + shape.qkv_cols() + shape.context_cols() + 3 * ffn;
   if (tokens > scratch_tokens_) {
     scratch_.reset();
-    scratch_ = backend_->allocate(row * tokens);
-    backend_->reserve(tokens);
+    scratch_ = backend_->allocate(static_cast<size_t>(row * tokens) * sizeof(float));
     scratch_tokens_ = tokens;
   }
-  float* next = scratch_->data;
-  const auto take = [&](int64_t n) {
-    View view{next, tokens, n};
-    next += view.size();
-    return view;
+  auto* next = static_cast<float*>(scratch_->data);
+  const auto take = [&](int64_t cols) {
+    Tensor tensor{next, tokens, cols};
+    next += tokens * cols;
+    return tensor;
   };
-  Workspace ws;
-  ws.hidden = take(cols[0]);
-  ws.normed = take(cols[1]);
-  ws.qkv = take(cols[2]);
-  ws.context = take(cols[3]);
-  ws.gate_up = take(cols[4]);
-  ws.act = take(cols[5]);
+  Chunk c{take(hidden), take(hidden), take(shape.qkv_cols()), take(shape.context_cols()), take(2 * ffn), take(ffn),
+          take(hidden), {},           positions};
   if (keep_attention_weights_) {
-    const int64_t floats = shape.heads * tokens * positions;
-    if (!attention_ || attention_->bytes < floats * 4) attention_ = backend_->allocate(floats);
-    ws.weights = {attention_->data, shape.heads * tokens, positions};
+    const size_t bytes = static_cast<size_t>(shape.heads * tokens * positions) * sizeof(float);
+    if (!attention_ || attention_->bytes < bytes) attention_ = backend_->allocate(bytes);
+    c.weights = {static_cast<float*>(attention_->data), tokens * positions, positions};
   }
-  return ws;
+  return c;
 }
 
-int64_t Phi3::workspace_bytes() const {
-  int64_t bytes = 0;
-  for (const auto& buffer : {angles_, step_, scratch_, attention_})
+size_t Phi3::workspace_bytes() const {
+  size_t bytes = backend_->workspace_bytes();
+  for (const auto& buffer : {table_, step_, scratch_, attention_, logits_})
     if (buffer) bytes += buffer->bytes;
   return bytes;
 }
 
-void Phi3::forward(Cache& cache, const int32_t* ids, int64_t count, int64_t chunk, const Poll& poll,
-                   const std::function<void(View hidden, int64_t first)>& visit) {
+void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, int64_t chunk,
+                   const std::function<void(Tensor hidden, int64_t first)>& visit) {
+  auto* device_ids = static_cast<int32_t*>(step_->data);
+  int32_t* position = device_ids + max_chunk_;
   const int64_t most = chunk > 0 ? std::min(chunk, max_chunk_) : max_chunk_;
   for (int64_t first = 0; first < count; first += most) {
     const int64_t tokens = std::min(most, count - first);
-    const Workspace ws = workspace(tokens, cache.length + tokens);
-    cache.commit(cache.length + tokens);
-    auto* device_ids = reinterpret_cast<int32_t*>(step_->data);
-    const auto past = static_cast<int32_t>(cache.length);
-    backend_->set_ids(device_ids, ids + first, tokens);
-    backend_->set_ids(device_ids + max_chunk_, &past, 1);
-    const Pass pass{device_ids, device_ids + max_chunk_, tokens, cache.length + tokens};
-    layers(cache, pass, ws, poll);
-    cache.length += tokens;
-    visit(ws.normed, first);
+    const auto past = static_cast<int32_t>(sequence.length.load());
+    const Chunk c = chunk_of(tokens, past + tokens);
+    sequence.cache->commit(past + tokens);
+    backend_->write(device_ids, ids + first, static_cast<size_t>(tokens) * sizeof(int32_t));
+    backend_->write(position, &past, sizeof(past));
+    layers(*sequence.cache, {device_ids, position, tokens}, c);
+    visit(c.hidden, first);
+    backend_->synchronize();
+    sequence.length += tokens;
   }
 }
 
-void Phi3::layers(Cache& cache, const Pass& pass, const Workspace& ws, const Poll& poll) {
+void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   Backend& b = *backend_;
   const AttentionShape shape = config_.attention();
+  const Tensor table{static_cast<float*>(table_->data), config_.max_position_embeddings, config_.head_dim};
   const float eps = config_.rms_norm_eps;
-  b.embed(ws.hidden, *weights_.embed_tokens, pass);  // (T, hidden)
-  b.tap("model.embed_tokens", -1, ws.hidden);
-  for (int i = 0; i < static_cast<int>(weights_.layers.size()); i++) {
-    const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
-    poll();
-    b.attention_input(ws, cache, *layer.input_layernorm, *layer.qkv_proj, pass, angles_->data, shape, eps, i);
-    b.attend(ws, cache, pass, shape, i);                                                      // (T, q_size)
-    b.attention_output(ws, *layer.o_proj, i);                                                 // hidden += (T, hidden)
-    b.mlp_input(ws, *layer.post_attention_layernorm, *layer.gate_up_proj, eps, i);            // (T, ffn)
-    b.mlp_output(ws, *layer.down_proj, i);                                                    // hidden += (T, hidden)
-    b.tap("", i, ws.hidden);
+  b.embed(c.hidden, input, *weights_.embed_tokens);  // (T, hidden)
+  b.tap("model.embed_tokens", -1, c.hidden);
+  for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
+    const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
+    b.norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape, eps);
+    b.attend(c.context, c.weights, c.qkv, cache, input, i, shape);  // (T, heads * head_dim)
+    if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
+    b.tap("self_attn.context", i, c.context);
+    b.project_residual(c.hidden, c.projected, c.context, *w.o_proj, i);  // (T, hidden)
+    b.norm_gate_up_swiglu(c.activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj, i, eps);
+    b.down_residual(c.hidden, c.projected, c.activation, *w.down_proj, i);  // (T, hidden)
+    b.tap("", i, c.hidden);
+    b.checkpoint(input.tokens);
   }
-  b.rms_norm(ws.normed, ws.hidden, *weights_.norm, eps);  // (T, hidden)
-  b.tap("model.norm", -1, ws.normed);
 }
 
-void Phi3::lm_head(View logits, View hidden) { backend_->matmul(logits, hidden, *weights_.lm_head); }
+void Phi3::final_norm(Tensor out, Tensor hidden) {
+  backend_->rms_norm(out, hidden, *weights_.norm, config_.rms_norm_eps);
+  backend_->tap("model.norm", -1, out);
+}
+
+void Phi3::lm_head(Tensor logits, Tensor normed) { backend_->matmul(logits, normed, *weights_.lm_head); }
+
+int32_t Phi3::next_token(Tensor hidden, const std::vector<int32_t>& excluded) {
+  auto* row = static_cast<float*>(logits_->data);
+  const Tensor normed{row, 1, config_.hidden_size}, logits{row + config_.hidden_size, 1, config_.vocab_size};
+  int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
+  const int64_t count = std::min<int64_t>(kExcluded, static_cast<int64_t>(excluded.size()));
+  if (count > 0) backend_->write(id + 1, excluded.data(), static_cast<size_t>(count) * sizeof(int32_t));
+  backend_->norm_lm_head(logits, normed, hidden, *weights_.norm, *weights_.lm_head, config_.rms_norm_eps);
+  backend_->argmax(id, logits, id + 1, count);
+  backend_->synchronize();
+  int32_t chosen = -1;
+  backend_->read(&chosen, id, sizeof(chosen));
+  return chosen;
+}
 
 }  // namespace phi3lab

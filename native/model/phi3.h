@@ -1,14 +1,21 @@
 // Phi-3: the forward pass, in the verbs of a backend. It names no device and no weight format.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "weights.h"
 
 namespace phi3lab {
 
-// Polled between layers; throws to stop the pass.
-using Poll = std::function<void()>;
+// Keys and values of one sequence, and how many positions they hold.
+struct SequenceCache {
+  std::unique_ptr<Cache> cache;
+  std::atomic<int64_t> length{0};  // other threads read it
+};
 
 class Phi3 {
  public:
@@ -20,33 +27,45 @@ class Phi3 {
   Backend& backend() { return *backend_; }
   std::unique_ptr<Cache> make_cache();
 
-  // Runs `count` tokens behind those that `cache` holds, in chunks of at most `chunk` tokens (0: the model's own choice),
-  // and calls `visit` with each chunk's hidden states after the final norm, (T, hidden), valid until the next one.
-  void forward(Cache& cache, const int32_t* ids, int64_t count, int64_t chunk, const Poll& poll,
-               const std::function<void(View hidden, int64_t first)>& visit);
+  // Runs `count` tokens behind those that `sequence` holds, in chunks of at most `chunk` tokens (0: the backend's
+  // choice), and calls `visit` after each with its hidden states (T, hidden), before the final norm, valid until the next.
+  void forward(SequenceCache& sequence, const int32_t* ids, int64_t count, int64_t chunk,
+               const std::function<void(Tensor hidden, int64_t first)>& visit);
 
-  // Logits (rows, vocab) of hidden states (rows, hidden), both in device memory.
-  void lm_head(View logits, View hidden);
+  // out (T, hidden) = the final norm of hidden (T, hidden).
+  void final_norm(Tensor out, Tensor hidden);
+  // logits (T, vocab) of normed hidden states (T, hidden).
+  void lm_head(Tensor logits, Tensor normed);
+  // The id of the greatest of the logits (1, vocab) that follow hidden (1, hidden); -1 when one is NaN.
+  int32_t next_token(Tensor hidden, const std::vector<int32_t>& excluded);
 
-  // Rows of workspace that a chunk may have, and that `lm_head` is called with at most.
+  // Rows that a chunk has at most.
   int64_t max_chunk() const { return max_chunk_; }
-  // Whether the attention weights are kept for the listener.
+  // Whether attention weights are kept for the listener.
   void keep_attention_weights(bool keep) { keep_attention_weights_ = keep; }
-  int64_t workspace_bytes() const;
+  size_t weight_bytes() const { return weights_.bytes; }
+  size_t workspace_bytes() const;
 
  private:
-  void layers(Cache& cache, const Pass& pass, const Workspace& ws, const Poll& poll);
-  Workspace workspace(int64_t tokens, int64_t positions);
+  // The intermediates of one chunk: one behind the other in `scratch_`.
+  struct Chunk {
+    Tensor hidden, normed, qkv, context, gate_up, activation, projected;
+    AttentionWeights weights;
+    int64_t positions;
+  };
+  Chunk chunk_of(int64_t tokens, int64_t positions);
+  void layers(Cache& cache, const PassInput& input, const Chunk& c);
 
   std::unique_ptr<Backend> backend_;
   Config config_;
   Weights weights_;
   int64_t max_chunk_;
   bool keep_attention_weights_ = false;
-  std::shared_ptr<Buffer> angles_;      // (context, head_dim / 2, {cos, sin})
-  std::shared_ptr<Buffer> step_;        // ids (max_chunk), position
-  std::shared_ptr<Buffer> scratch_;     // the workspace of the greatest chunk so far
-  std::shared_ptr<Buffer> attention_;   // attention weights, while they are kept
+  std::shared_ptr<Buffer> table_;      // (context, head_dim): cosines, then sines
+  std::shared_ptr<Buffer> step_;       // ids (max_chunk), position, the chosen id, excluded ids
+  std::shared_ptr<Buffer> scratch_;    // the intermediates of the longest chunk so far
+  std::shared_ptr<Buffer> attention_;  // attention weights, while they are kept
+  std::shared_ptr<Buffer> logits_;     // (1, vocab), with the normed row before it
   int64_t scratch_tokens_ = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "weights.h"
 
+#include <algorithm>
+#include <stdexcept>
 #include <unordered_map>
 
 namespace phi3lab {
@@ -11,12 +13,24 @@ std::string text_of(const std::vector<int64_t>& shape) {
   return text + "]";
 }
 
+// Where the rows of GGUF's order of llama's q and k belong: row (head, pair, half) of the file, in which the two numbers
+// that rotate together are neighbours, is row (head, half, pair) of the model.
+std::vector<int32_t> rotary_rows(int64_t rows, int64_t heads) {
+  std::vector<int32_t> order(static_cast<size_t>(rows));
+  const int64_t head_dim = rows / heads, half = head_dim / 2;
+  for (int64_t row = 0; row < rows; row++) {
+    const int64_t in_head = row % head_dim;
+    order[static_cast<size_t>(row)] = static_cast<int32_t>(row - in_head + in_head % 2 * half + in_head / 2);
+  }
+  return order;
+}
+
 class Loader {
  public:
   Loader(Backend& backend, const Config& config, const std::vector<std::string>& paths,
          const std::vector<Entry>& entries, const Progress& progress)
       : backend_(backend), config_(config), progress_(progress) {
-    for (const std::string& path : paths) files_.push_back(std::make_shared<MappedFile>(path));
+    for (const std::string& path : paths) files_.push_back(std::make_unique<MappedFile>(path));
     for (const Entry& entry : entries) {
       by_name_.emplace(entry.name, &entry);
       if (entry.name.rfind("blk.", 0) == 0) gguf_ = true;
@@ -26,34 +40,37 @@ class Loader {
   Weights load() {
     const AttentionShape shape = config_.attention();
     const int64_t hidden = config_.hidden_size, ffn = config_.intermediate_size;
+    const int64_t kv_cols = shape.kv_heads * shape.head_dim;
     Weights weights;
     const bool tied = !find("lm_head.weight") && !find("output.weight");
     if (tied && !gguf_ && !config_.tie_word_embeddings) missing("lm_head.weight");
     plan([&] {
       weights.embed_tokens = place(name("model.embed_tokens", "token_embd"), config_.vocab_size, hidden,
-                                   tied ? WeightKind::embedding_and_matrix : WeightKind::embedding);
+                                   WeightKind::embedding);
       weights.layers.clear();
       for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
         LayerWeights layer;
         layer.input_layernorm = vector(in_layer(i, "input_layernorm", "attn_norm"));
-        layer.qkv_proj = stack(shape.qkv_size(), hidden, in_layer(i, "self_attn.qkv_proj", "attn_qkv"),
-                               {{in_layer(i, "self_attn.q_proj", "attn_q"), shape.q_size(), rotary(shape.heads)},
-                                {in_layer(i, "self_attn.k_proj", "attn_k"), shape.kv_size(), rotary(shape.kv_heads)},
-                                {in_layer(i, "self_attn.v_proj", "attn_v"), shape.kv_size(), 0}});
-        layer.o_proj = place(in_layer(i, "self_attn.o_proj", "attn_output"), hidden, shape.q_size(), WeightKind::matrix);
+        layer.qkv_proj = stack(shape.qkv_cols(), hidden, in_layer(i, "self_attn.qkv_proj", "attn_qkv"),
+                               {{in_layer(i, "self_attn.q_proj", "attn_q"), shape.context_cols(), rotary(shape.heads)},
+                                {in_layer(i, "self_attn.k_proj", "attn_k"), kv_cols, rotary(shape.kv_heads)},
+                                {in_layer(i, "self_attn.v_proj", "attn_v"), kv_cols, 0}});
+        layer.o_proj = place(in_layer(i, "self_attn.o_proj", "attn_output"), hidden, shape.context_cols(), WeightKind::projection);
         layer.post_attention_layernorm = vector(in_layer(i, "post_attention_layernorm", "ffn_norm"));
         // GGUF calls Phi-3's stacked gate and up simply ffn_up.
         const std::string stacked = in_layer(i, "mlp.gate_up_proj", "ffn_up");
         const std::string gate = in_layer(i, "mlp.gate_proj", "ffn_gate"), up = in_layer(i, "mlp.up_proj", "ffn_up");
         layer.gate_up_proj = stack(2 * ffn, hidden, find(gate) ? gate + " (stacked)" : stacked, {{gate, ffn, 0}, {up, ffn, 0}});
-        layer.down_proj = place(in_layer(i, "mlp.down_proj", "ffn_down"), hidden, ffn, WeightKind::matrix);
+        layer.down_proj = place(in_layer(i, "mlp.down_proj", "ffn_down"), hidden, ffn, WeightKind::projection);
         weights.layers.push_back(std::move(layer));
       }
       weights.norm = vector(name("model.norm", "output_norm"));
-      if (!tied) weights.own_head = place(name("lm_head", "output"), config_.vocab_size, hidden, WeightKind::matrix);
+      if (!tied) weights.own_head = place(name("lm_head", "output"), config_.vocab_size, hidden, WeightKind::head);
     });
     weights.lm_head = tied ? weights.embed_tokens.get() : weights.own_head.get();
-    weights.files = files_;
+    weights.files = std::move(files_);
+    weights.max_cols = max_cols_;
+    weights.bytes = bytes_;
     return weights;
   }
 
@@ -87,7 +104,7 @@ class Loader {
     return found == by_name_.end() ? nullptr : found->second;
   }
   [[noreturn]] static void missing(const std::string& wanted) {
-    throw Error("[weights] Expected a tensor " + wanted + " but the files hold none");
+    throw std::runtime_error("[weights] Expected a tensor " + wanted + " but the files hold none");
   }
 
   RowGroup group(const Part& part, int64_t cols) {
@@ -95,24 +112,26 @@ class Loader {
     if (!entry) missing(part.name);
     const std::vector<int64_t> expected = cols == 0 ? std::vector<int64_t>{part.rows} : std::vector<int64_t>{part.rows, cols};
     if (entry->shape != expected)
-      throw Error("[weights] Expected " + part.name + " of shape " + text_of(expected) + " but received " +
+      throw std::runtime_error("[weights] Expected " + part.name + " of shape " + text_of(expected) + " but received " +
                   text_of(entry->shape));
     const WeightFormat& format = format_of(entry->type);
     const int64_t width = cols == 0 ? part.rows : cols, height = cols == 0 ? 1 : part.rows;
-    if (width % format.block != 0)
-      throw Error("[weights] Expected the rows of " + part.name + " to be a multiple of " +
-                  std::to_string(format.block) + " long for " + format.name + " but received " + std::to_string(width));
+    if (width % format.block_size != 0)
+      throw std::runtime_error("[weights] Expected the rows of " + part.name + " to be a multiple of " +
+                  std::to_string(format.block_size) + " long for " + format.name + " but received " + std::to_string(width));
     if (entry->file < 0 || entry->file >= static_cast<int64_t>(files_.size()))
-      throw Error("[weights] " + part.name + " lies in file " + std::to_string(entry->file) + " of " +
+      throw std::runtime_error("[weights] " + part.name + " lies in file " + std::to_string(entry->file) + " of " +
                   std::to_string(files_.size()));
     const MappedFile& file = *files_[static_cast<size_t>(entry->file)];
-    const int64_t bytes = row_bytes(entry->type, width) * height;
+    const int64_t bytes = width / format.block_size * format.block_bytes * height;
     if (entry->offset < 0 || entry->offset > file.size() || bytes > file.size() - entry->offset)
-      throw Error("[weights] " + file.path() + " is truncated: " + part.name + " needs " + std::to_string(bytes) +
+      throw std::runtime_error("[weights] " + file.path() + " is truncated: " + part.name + " needs " + std::to_string(bytes) +
                   " bytes from byte " + std::to_string(entry->offset) + " on, the file has " +
                   std::to_string(file.size()));
     (dry_ ? total_ : placed_) += bytes;
-    return {file.data() + entry->offset, entry->type, part.rows, part.rotary_heads};
+    RowGroup group{entry->type, file.data() + entry->offset, height, {}};
+    if (!dry_ && part.rotary_heads > 0) group.output_row = rotary_rows(part.rows, part.rotary_heads);
+    return group;
   }
 
   std::unique_ptr<Weight> place(const std::string& weight, int64_t rows, int64_t cols, WeightKind kind) {
@@ -123,23 +142,19 @@ class Loader {
   }
   // One tensor when the file stacks them itself, else its parts.
   std::unique_ptr<Weight> stack(int64_t rows, int64_t cols, const std::string& whole, const std::vector<Part>& parts) {
-    return find(whole) ? place(whole, rows, cols, WeightKind::matrix) : finish(whole, rows, cols, parts, WeightKind::matrix);
+    return find(whole) ? place(whole, rows, cols, WeightKind::projection) : finish(whole, rows, cols, parts, WeightKind::projection);
   }
 
   std::unique_ptr<Weight> finish(const std::string& weight, int64_t rows, int64_t cols, const std::vector<Part>& parts,
                                  WeightKind kind) {
     WeightSource source;
     source.name = weight;
-    source.rows = kind == WeightKind::norm ? 1 : rows;
     source.cols = kind == WeightKind::norm ? rows : cols;
     for (const Part& part : parts) source.groups.push_back(group(part, cols));
-    if (kind == WeightKind::norm) source.groups[0].rows = 1;
     if (dry_) return nullptr;
-    source.release = [files = files_](const std::byte* data, int64_t bytes) {
-      for (const auto& file : files)
-        if (data >= file->data() && data < file->data() + file->size()) file->release(data, bytes);
-    };
     auto result = backend_.place(source, kind);
+    max_cols_ = std::max(max_cols_, source.cols);
+    bytes_ += result->bytes;
     if (progress_) progress_(placed_, total_);
     return result;
   }
@@ -147,10 +162,11 @@ class Loader {
   Backend& backend_;
   const Config& config_;
   const Progress& progress_;
-  std::vector<std::shared_ptr<MappedFile>> files_;
+  std::vector<std::unique_ptr<MappedFile>> files_;
   std::unordered_map<std::string, const Entry*> by_name_;
   bool gguf_ = false, dry_ = true;
-  int64_t total_ = 0, placed_ = 0;
+  int64_t total_ = 0, placed_ = 0, max_cols_ = 1;
+  size_t bytes_ = 0;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../backend.h"
 #include "config.h"
 #include "file.h"
 
@@ -23,27 +24,29 @@ struct Entry {
 
 struct LayerWeights {
   std::unique_ptr<Weight> input_layernorm;           // (hidden)
-  std::unique_ptr<Weight> qkv_proj;                  // (q_size + 2 * kv_size, hidden)
-  std::unique_ptr<Weight> o_proj;                    // (hidden, q_size)
+  std::unique_ptr<Weight> qkv_proj;                  // ((heads + 2 * kv_heads) * head_dim, hidden)
+  std::unique_ptr<Weight> o_proj;                    // (hidden, heads * head_dim)
   std::unique_ptr<Weight> post_attention_layernorm;  // (hidden)
   std::unique_ptr<Weight> gate_up_proj;              // (2 * ffn, hidden)
   std::unique_ptr<Weight> down_proj;                 // (hidden, ffn)
 };
 
 struct Weights {
+  std::vector<std::unique_ptr<MappedFile>> files;  // first, so that it goes last: a weight may point into them
   std::unique_ptr<Weight> embed_tokens;  // (vocab, hidden)
   std::vector<LayerWeights> layers;
   std::unique_ptr<Weight> norm;  // (hidden)
   const Weight* lm_head;         // (vocab, hidden): its own, or embed_tokens when the model ties them
 
   std::unique_ptr<Weight> own_head;
-  std::vector<std::shared_ptr<MappedFile>> files;  // last: a weight may point into them
+  int64_t max_cols = 0;  // of any matrix
+  size_t bytes = 0;      // that the backend holds
 };
 
 // Called with the bytes placed so far, of all; throws to stop.
 using Progress = std::function<void(int64_t placed, int64_t total)>;
 
-// Throws an Error that names the tensor when one is missing, lies outside its file or has another shape than expected.
+// Throws a sentence that names the tensor when one is missing, lies outside its file or has another shape than expected.
 Weights load_weights(Backend& backend, const Config& config, const std::vector<std::string>& paths,
                      const std::vector<Entry>& entries, const Progress& progress);
 
