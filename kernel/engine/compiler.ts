@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import type * as TypeScript from "@tslab/typescript-for-tslab";
 import type { PositionMap } from "./engine";
 import { GLOBALS_DECLARATION } from "./globals";
+import { withShorthand } from "./shorthand";
 
 /** What the wrapper notes down while a cell is converted. */
 export interface Notes {
@@ -163,7 +164,7 @@ function createProgram(ts: Compiler, notes: () => Notes): TypeScript.CreateProgr
   return (...args) => {
     const program = ts.createEmitAndSemanticDiagnosticsBuilderProgram(...(args as [never, never]));
     const emit = program.emit.bind(program);
-    program.emit = (file, writeFile, ...rest) => {
+    program.emit = (file, writeFile, cancellation, onlyDeclarations, transformers) => {
       const write: TypeScript.WriteFileCallback = (name, text, ...more) => {
         if (!name.endsWith(".map")) {
           writeFile?.(name, text.replace(SOURCE_MAP_COMMENT, "\n"), ...more);
@@ -171,7 +172,8 @@ function createProgram(ts: Compiler, notes: () => Notes): TypeScript.CreateProgr
           notes().typescriptMap = text;
         }
       };
-      return emit(file, write, ...rest);
+      const custom = withShorthand(ts, program.getProgram(), transformers);
+      return emit(file, write, cancellation, onlyDeclarations, custom);
     };
     return program;
   };

@@ -20,6 +20,13 @@ describe("A cell", function () {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences.
   const plain = (traceback: string[]) => traceback.join("\n").replace(/\x1b\[[\d;]*m/g, "");
 
+  it("uses names of earlier cells in shorthand, also to assign them", async () => {
+    await run("let first = 1; const second = { third: 3 }; function fourth() { return 4; }");
+    assert.equal((await run("({ first, second, fourth: fourth() })")).result, "{ first: 1, second: { third: 3 }, fourth: 4 }");
+    assert.equal((await run("(({ fourth }) => fourth())({ fourth })")).result, "4");
+    assert.equal((await run("({ first = 9 } = {} as any); first")).result, "9");
+  });
+
   it("shows its last value as Node would print it, and undefined not at all", async () => {
     const values: [string, unknown][] = [
       ...([
