@@ -91,7 +91,7 @@ describe("a notebook in JupyterLab", function () {
       console.log("    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM");
       this.skip();
     }
-    lab = await Lab.start({ disabledExtensions: ["jupyterlab-plotly"] });
+    lab = await Lab.start({ withoutExtensions: true });
   });
 
   after(async () => {
@@ -118,6 +118,8 @@ describe("a notebook in JupyterLab", function () {
     const page = await lab.open("picture.ipynb");
     assert.equal(await page.runAll(), true, outputText((await page.outputs()).flat()));
     const plot = await page.plot(1);
+    if (process.env.PHI3LAB_SCREENSHOTS)
+      await page.page.screenshot({ path: join(process.env.PHI3LAB_SCREENSHOTS, "picture.png") });
     assert.equal(plot.kind, "picture");
     assert.ok(plot.width > 300 && plot.height > 200);
     await page.save();

@@ -61,8 +61,8 @@ async function freePort(): Promise<number> {
 export interface LabOptions {
   /** Served as the root; default: a new temporary folder. */
   folder?: string;
-  /** Labextensions that are switched off, for example `jupyterlab-plotly`. */
-  disabledExtensions?: string[];
+  /** JupyterLab as it comes, without extensions: nothing renders plotly's MIME type. */
+  withoutExtensions?: boolean;
 }
 
 export class Lab {
@@ -87,8 +87,6 @@ export class Lab {
       join(config, "labconfig", "default_setting_overrides.json"),
       JSON.stringify({ "@jupyterlab/apputils-extension:notification": quiet }),
     );
-    const disabled = Object.fromEntries((options.disabledExtensions ?? []).map((name) => [name, true]));
-    writeFileSync(join(config, "labconfig", "page_config.json"), JSON.stringify({ disabledExtensions: disabled }));
     const port = await freePort();
     const log: string[] = [];
     const server = spawn(
@@ -107,6 +105,7 @@ export class Lab {
         "--ServerApp.terminals_enabled=False",
         "--ServerApp.iopub_data_rate_limit=1e9",
         "--ServerApp.iopub_msg_rate_limit=1e6",
+        ...(options.withoutExtensions ? [`--LabApp.labextensions_path=${join(home, "none")}`] : []),
       ],
       {
         env: {
