@@ -1,5 +1,6 @@
 // JavaScript ⇄ C++: the classes of src/native.ts over a Session. Every exception becomes a rejected promise or a thrown
 // Error; results travel from the model's thread to JavaScript's through a Dispatcher.
+#include <algorithm>
 #include <chrono>
 #include <unordered_set>
 
@@ -14,7 +15,7 @@ namespace {
 // What the addon keeps for one JavaScript environment (the main thread, or a worker thread).
 struct Addon {
   Napi::FunctionReference tensor, cache, model, abort_flag;
-  std::unordered_set<std::shared_ptr<Session>> sessions;
+  std::vector<std::weak_ptr<Session>> sessions;
 };
 
 Addon& addon_of(Napi::Env env) { return *env.GetInstanceData<Addon>(); }
@@ -101,7 +102,6 @@ class NativeTensor : public Napi::ObjectWrap<NativeTensor> {
     account(info.Env(), -accounted_);
     // Work that waits in the queue may still read the tensor.
     it_.session->worker().post([tensor = it_.tensor] { tensor->buffer.reset(); });
-    disposed_ = true;
   }
   void account(Napi::Env env, int64_t bytes) {
     accounted_ += bytes;
@@ -110,7 +110,6 @@ class NativeTensor : public Napi::ObjectWrap<NativeTensor> {
 
   TensorPayload it_;
   int64_t accounted_ = 0;
-  bool disposed_ = false;
 };
 
 struct CachePayload {
@@ -184,9 +183,8 @@ Napi::Value promise(Napi::Env env, std::shared_ptr<Session> session, std::shared
     } catch (const std::exception& caught) {
       error = caught.what();
     }
-    js::Dispatcher& to = *dispatcher;
-    to.post([session = std::move(session), dispatcher = std::move(dispatcher), deferred = std::move(deferred),
-             work = std::move(work), finish = std::move(finish), error, aborted](Napi::Env env) {
+    dispatcher->post([session = std::move(session), dispatcher, deferred = std::move(deferred), work = std::move(work),
+                      finish = std::move(finish), error, aborted](Napi::Env env) {
       const Napi::HandleScope scope(env);
       dispatcher->end(env);
       if (finish) {
@@ -222,9 +220,6 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
          InstanceMethod("memory", &NativeModel::memory), InstanceMethod("dispose", &NativeModel::dispose)});
   }
   explicit NativeModel(const Napi::CallbackInfo& info) : ObjectWrap(info), it_(payload<ModelPayload>(info)) {}
-  void Finalize(Napi::Env env) override {
-    if (Addon* addon = env.GetInstanceData<Addon>()) addon->sessions.erase(it_.session);
-  }
 
  private:
   Napi::Value device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), it_.session->device()); }
@@ -264,9 +259,9 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
       if (const Napi::Value value = options.Get("taps"); !value.IsUndefined())
         for (std::string& name : js::list(value, "taps", js::string)) taps.insert(std::move(name));
       const auto abort = AbortFlag::of(options.Get("abort"));
-      return promise(info.Env(), it_.session, it_.dispatcher, [=, session = it_.session.get()](Session&) -> Finish {
-        const ForwardResult result = session->forward(ids, cache, taps, abort);
-        return [result, owner = it_.session](Napi::Env env) -> Napi::Value {
+      return promise(info.Env(), it_.session, it_.dispatcher, [=, owner = it_.session](Session& session) -> Finish {
+        const ForwardResult result = session.forward(ids, cache, taps, abort);
+        return [result, owner](Napi::Env env) -> Napi::Value {
           auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
           const auto& make = addon_of(env).tensor;
           object.Set("last_hidden_state", construct<TensorPayload>(make, {owner, result.last_hidden_state}));
@@ -367,9 +362,12 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
 
   Napi::Value dispose(const Napi::CallbackInfo& info) {
     disposed_ = true;
-    return promise(info.Env(), it_.session, it_.dispatcher, [](Session& session) -> Finish {
+    return promise(info.Env(), it_.session, it_.dispatcher, [owner = it_.session](Session& session) -> Finish {
       session.dispose();
-      return [](Napi::Env env) { return env.Undefined(); };
+      return [owner](Napi::Env env) {
+        owner->shutdown();  // nothing can be asked of it any more
+        return env.Undefined();
+      };
     });
   }
 
@@ -422,7 +420,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const auto abort = AbortFlag::of(options.Get("abort"));
   auto session = std::make_shared<Session>();
   auto dispatcher = std::make_shared<js::Dispatcher>(env);
-  addon_of(env).sessions.insert(session);
+  auto& sessions = addon_of(env).sessions;
+  sessions.erase(std::remove_if(sessions.begin(), sessions.end(), [](const auto& one) { return one.expired(); }),
+                 sessions.end());
+  sessions.push_back(session);
   Progress progress;
   if (const Napi::Value value = options.Get("onProgress"); value.IsFunction()) {
     auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
@@ -441,10 +442,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       });
     };
   }
-  return promise(env, session, dispatcher, [request, progress, abort, session = session.get(), dispatcher](Session&) -> Finish {
-    session->open(request, abort, progress);
-    return [session = session->shared_from_this(), dispatcher](Napi::Env to) -> Napi::Value {
-      return construct<ModelPayload>(addon_of(to).model, {session, dispatcher});
+  return promise(env, session, dispatcher, [request, progress, abort, owner = session, dispatcher](Session& it) -> Finish {
+    it.open(request, abort, progress);
+    return [owner, dispatcher](Napi::Env to) -> Napi::Value {
+      return construct<ModelPayload>(addon_of(to).model, {owner, dispatcher});
     };
   });
 }
@@ -469,7 +470,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   addon->model = Napi::Persistent(NativeModel::define(env));
   // A process that ends stops the work under way before anything it uses is torn down.
   env.AddCleanupHook([addon] {
-    for (const auto& session : addon->sessions) session->shutdown();
+    for (const auto& weak : addon->sessions)
+      if (const auto session = weak.lock()) session->shutdown();
   });
   exports.Set("AbortFlag", addon->abort_flag.Value());
   exports.Set("open", Napi::Function::New(env, open, "open"));

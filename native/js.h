@@ -79,11 +79,8 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // From any thread. A process that is ending drops the task.
-  void post(Task task) {
-    auto* owned = new Task(std::move(task));
-    if (function_.NonBlockingCall(owned) != napi_ok) delete owned;
-  }
+  // From any thread. A process that is ending never runs the task, nor frees it: what it holds is JavaScript's.
+  void post(Task task) { function_.NonBlockingCall(new Task(std::move(task))); }
   // From JavaScript's thread, around each promise.
   void begin(Napi::Env env) {
     if (pending_++ == 0) function_.Ref(env);

@@ -111,7 +111,10 @@ TensorRef Session::tensor(std::vector<int64_t> dims) {
   made->dims = std::move(dims);
   made->buffer = model().backend().allocate(static_cast<size_t>(made->size()) * sizeof(float));
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (tensors_.size() >= 2 * tensors_.capacity() / 3) drop_expired(tensors_);
+  if (tensors_.size() >= prune_at_) {
+    drop_expired(tensors_);
+    prune_at_ = 2 * tensors_.size() + 64;
+  }
   tensors_.push_back(made);
   return made;
 }

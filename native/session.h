@@ -71,7 +71,7 @@ struct Memory {
   size_t weights, cache, workspace;
 };
 
-class Session : public std::enable_shared_from_this<Session> {
+class Session {
  public:
   Session() = default;
   ~Session() { shutdown(); }
@@ -105,6 +105,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   std::mutex mutex_;  // over the lists, which JavaScript's thread reads too
   std::vector<std::weak_ptr<DeviceTensor>> tensors_;
+  size_t prune_at_ = 64;  // length of that list at which it is looked through
   std::vector<std::weak_ptr<SequenceCache>> caches_;
   Config config_;
   std::string device_;
