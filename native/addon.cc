@@ -25,8 +25,9 @@ std::string no_model() { return "The model was disposed; load it again with from
 class AbortFlag : public Napi::ObjectWrap<AbortFlag> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "AbortFlag",
-                       {InstanceMethod("abort", &AbortFlag::abort), InstanceAccessor("aborted", &AbortFlag::aborted, nullptr)});
+    return DefineClass(
+        env, "AbortFlag",
+        {InstanceMethod("abort", &AbortFlag::abort), InstanceAccessor("aborted", &AbortFlag::aborted, nullptr)});
   }
   explicit AbortFlag(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
   void abort(const Napi::CallbackInfo&) { state->aborted = true; }
@@ -63,10 +64,11 @@ struct TensorPayload {
 class NativeTensor : public Napi::ObjectWrap<NativeTensor> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "NativeTensor",
-                       {InstanceAccessor("dims", &NativeTensor::dims, nullptr),
-                        InstanceAccessor("nbytes", &NativeTensor::nbytes, nullptr),
-                        InstanceMethod("read", &NativeTensor::read), InstanceMethod("dispose", &NativeTensor::dispose)});
+    return DefineClass(
+        env, "NativeTensor",
+        {InstanceAccessor("dims", &NativeTensor::dims, nullptr),
+         InstanceAccessor("nbytes", &NativeTensor::nbytes, nullptr), InstanceMethod("read", &NativeTensor::read),
+         InstanceMethod("dispose", &NativeTensor::dispose)});
   }
   explicit NativeTensor(const Napi::CallbackInfo& info) : ObjectWrap(info), it_(payload<TensorPayload>(info)) {
     account(info.Env(), it_.tensor->size() * 4);
@@ -120,11 +122,12 @@ struct CachePayload {
 class NativeCache : public Napi::ObjectWrap<NativeCache> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "NativeCache",
-                       {InstanceAccessor("length", &NativeCache::length, nullptr),
-                        InstanceAccessor("capacity", &NativeCache::capacity, nullptr),
-                        InstanceAccessor("nbytes", &NativeCache::nbytes, nullptr),
-                        InstanceMethod("truncate", &NativeCache::truncate), InstanceMethod("dispose", &NativeCache::dispose)});
+    return DefineClass(
+        env, "NativeCache",
+        {InstanceAccessor("length", &NativeCache::length, nullptr),
+         InstanceAccessor("capacity", &NativeCache::capacity, nullptr),
+         InstanceAccessor("nbytes", &NativeCache::nbytes, nullptr), InstanceMethod("truncate", &NativeCache::truncate),
+         InstanceMethod("dispose", &NativeCache::dispose)});
   }
   explicit NativeCache(const Napi::CallbackInfo& info) : ObjectWrap(info), it_(payload<CachePayload>(info)) {}
 
@@ -141,7 +144,9 @@ class NativeCache : public Napi::ObjectWrap<NativeCache> {
   }
   Napi::Value length(const Napi::CallbackInfo& info) { return number(info, it_.cache->length); }
   Napi::Value capacity(const Napi::CallbackInfo& info) { return number(info, cache(info.Env()).capacity); }
-  Napi::Value nbytes(const Napi::CallbackInfo& info) { return number(info, static_cast<int64_t>(cache(info.Env()).bytes())); }
+  Napi::Value nbytes(const Napi::CallbackInfo& info) {
+    return number(info, static_cast<int64_t>(cache(info.Env()).bytes()));
+  }
   void truncate(const Napi::CallbackInfo& info) {
     const int64_t length = js::integer(info[0], "length");
     cache(info.Env());
@@ -214,9 +219,10 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(
         env, "NativeModel",
-        {InstanceAccessor("device", &NativeModel::device, nullptr), InstanceMethod("createCache", &NativeModel::create_cache),
-         InstanceMethod("forward", &NativeModel::forward), InstanceMethod("lmHead", &NativeModel::lm_head),
-         InstanceMethod("upload", &NativeModel::upload), InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
+        {InstanceAccessor("device", &NativeModel::device, nullptr),
+         InstanceMethod("createCache", &NativeModel::create_cache), InstanceMethod("forward", &NativeModel::forward),
+         InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("upload", &NativeModel::upload),
+         InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
          InstanceMethod("memory", &NativeModel::memory), InstanceMethod("dispose", &NativeModel::dispose)});
   }
   explicit NativeModel(const Napi::CallbackInfo& info) : ObjectWrap(info), it_(payload<ModelPayload>(info)) {}
@@ -265,7 +271,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
           auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
           const auto& make = addon_of(env).tensor;
           object.Set("last_hidden_state", construct<TensorPayload>(make, {owner, result.last_hidden_state}));
-          for (const auto& [name, tensor] : result.taps) kept.Set(name, construct<TensorPayload>(make, {owner, tensor}));
+          for (const auto& [name, tensor] : result.taps)
+            kept.Set(name, construct<TensorPayload>(make, {owner, tensor}));
           object.Set("taps", kept);
           return object;
         };
@@ -293,7 +300,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
       js::expected(info.Env(), "a Float32Array", "data");
     const auto data = info[0].As<Napi::Float32Array>();
-    const auto dims = js::list(info[1], "dims", [](const Napi::Value& v, const std::string& n) { return js::integer(v, n); });
+    const auto dims =
+        js::list(info[1], "dims", [](const Napi::Value& v, const std::string& n) { return js::integer(v, n); });
     int64_t size = 1;
     for (int64_t dim : dims) {
       if (dim < 0 || (dim > 0 && size > INT64_MAX / 8 / dim)) js::expected(info.Env(), "sizes that fit", "dims");
@@ -315,9 +323,9 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
       request.min_new_tokens = js::integer(options, "min_new_tokens", 0);
       request.chunk = js::integer(options, "chunk", 0);
       request.use_cache = options.Get("use_cache").ToBoolean();
-      request.eos = js::list(options.Get("eos_token_id"), "eos_token_id", [](const Napi::Value& v, const std::string& n) {
-        return static_cast<int32_t>(js::integer(v, n));
-      });
+      request.eos =
+          js::list(options.Get("eos_token_id"), "eos_token_id",
+                   [](const Napi::Value& v, const std::string& n) { return static_cast<int32_t>(js::integer(v, n)); });
       const auto abort = AbortFlag::of(options.Get("abort"));
       if (const Napi::Value value = options.Get("onToken"); value.IsFunction()) {
         // The reference is freed on JavaScript's thread: the promise's result is the last to hold it.
@@ -379,8 +387,8 @@ WeightType weight_type(const Napi::Value& value, const std::string& name) {
   const std::string text = js::string(value, name);
   for (int i = 0; i <= static_cast<int>(WeightType::Q6_K); i++)
     if (text == format_of(static_cast<WeightType>(i)).name) return static_cast<WeightType>(i);
-  throw Napi::Error::New(value.Env(), "Expected F32, F16, BF16, Q4_0, Q4_1, Q8_0 or Q6_K for " + name +
-                                          " but received " + text);
+  throw Napi::Error::New(value.Env(),
+                         "Expected F32, F16, BF16, Q4_0, Q4_1, Q8_0 or Q6_K for " + name + " but received " + text);
 }
 
 Entry entry(const Napi::Value& value, const std::string& name) {
@@ -435,19 +443,21 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       dispatcher->post([callback, placed, total](Napi::Env to) {
         const Napi::HandleScope scope(to);
         try {
-          callback->Call({Napi::Number::New(to, static_cast<double>(placed)), Napi::Number::New(to, static_cast<double>(total))});
+          callback->Call(
+              {Napi::Number::New(to, static_cast<double>(placed)), Napi::Number::New(to, static_cast<double>(total))});
         } catch (const Napi::Error&) {
           // A progress bar that fails stops nothing.
         }
       });
     };
   }
-  return promise(env, session, dispatcher, [request, progress, abort, owner = session, dispatcher](Session& it) -> Finish {
-    it.open(request, abort, progress);
-    return [owner, dispatcher](Napi::Env to) -> Napi::Value {
-      return construct<ModelPayload>(addon_of(to).model, {owner, dispatcher});
-    };
-  });
+  return promise(env, session, dispatcher,
+                 [request, progress, abort, owner = session, dispatcher](Session& it) -> Finish {
+                   it.open(request, abort, progress);
+                   return [owner, dispatcher](Napi::Env to) -> Napi::Value {
+                     return construct<ModelPayload>(addon_of(to).model, {owner, dispatcher});
+                   };
+                 });
 }
 
 Napi::Value cpu_info(const Napi::CallbackInfo& info) {

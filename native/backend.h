@@ -1,8 +1,10 @@
 // The seam between the model and the devices: every verb that a forward pass may say.
 //
 // - A primitive verb is pure virtual. A fused verb's body here is its definition in primitives; a backend overrides it
-//   where fusing pays, begins with `if (listening()) return Backend::the_verb(...)`, and is tested against the definition.
-// - Verbs are asynchronous, run in the order they are said, and allocate nothing: every tensor is the caller's. What they
+//   where fusing pays, begins with `if (listening()) return Backend::the_verb(...)`, and is tested against the
+//   definition.
+// - Verbs are asynchronous, run in the order they are said, and allocate nothing: every tensor is the caller's. What
+// they
 //   compute is there after `synchronize` (or `read`, which waits as well). Token ids and position lie in device memory.
 // - Arguments: outputs, inputs, shapes, scalars. T is the number of tokens of the pass.
 // - A backend is used by one thread at a time, except `read`, `write` and `allocate`, which any thread may call.
@@ -47,7 +49,8 @@ class Backend {
 
   /** Tokens of a prompt that one pass takes best. */
   virtual int64_t preferred_chunk() const = 0;
-  /** Runs a pass. A backend may record it under `key` and run the record next time: same key, same verbs and pointers. */
+  /** Runs a pass. A backend may record it under `key` and run the record next time: same key, same verbs and pointers.
+   */
   virtual void replay(int64_t key, const std::function<void()>& pass) { (void)key, pass(); }
   /** Waits until everything said so far is computed. Throws what went wrong meanwhile. */
   virtual void synchronize() = 0;
@@ -84,7 +87,8 @@ class Backend {
   virtual void swiglu(Tensor out, Tensor gate_up) = 0;
   /** out = a + b, elementwise; out may be a. */
   virtual void add(Tensor out, Tensor a, Tensor b) = 0;
-  /** ids[0] = the smallest index of the largest of logits (1, vocab) not in `excluded` (excluded_count,); -1 if any is NaN. */
+  /** ids[0] = the smallest index of the largest of logits (1, vocab) not in `excluded` (excluded_count,); -1 if any is
+   * NaN. */
   virtual void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) = 0;
   /** out = in. */
   virtual void copy(Tensor out, Tensor in) = 0;

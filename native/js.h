@@ -18,7 +18,8 @@ namespace phi3lab::js {
 
 inline int64_t integer(const Napi::Value& value, const std::string& name) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(std::abs(number) <= 9007199254740991.0) || number != std::floor(number)) expected(value.Env(), "an integer", name);
+  if (!(std::abs(number) <= 9007199254740991.0) || number != std::floor(number))
+    expected(value.Env(), "an integer", name);
   return static_cast<int64_t>(number);
 }
 

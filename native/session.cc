@@ -31,7 +31,12 @@ class TapCollector {
   using Make = std::function<TensorRef(std::vector<int64_t>)>;
   TapCollector(Backend& backend, const std::unordered_set<std::string>& wanted, int64_t tokens, int64_t positions,
                int64_t heads, Make make)
-      : backend_(backend), wanted_(wanted), tokens_(tokens), positions_(positions), heads_(heads), make_(std::move(make)) {}
+      : backend_(backend),
+        wanted_(wanted),
+        tokens_(tokens),
+        positions_(positions),
+        heads_(heads),
+        make_(std::move(make)) {}
 
   int64_t first = 0;  // row of the chunk under way
   std::unordered_map<std::string, TensorRef> taps;
@@ -133,12 +138,12 @@ void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, 
   if (ids.empty()) throw std::runtime_error(prefix + "Expected at least one token but received none");
   for (int32_t id : ids)
     if (id < 0 || id >= config_.vocab_size)
-      throw std::runtime_error(prefix + "Expected token ids from 0 to " + std::to_string(config_.vocab_size - 1) + " but received " +
-                  std::to_string(id));
+      throw std::runtime_error(prefix + "Expected token ids from 0 to " + std::to_string(config_.vocab_size - 1) +
+                               " but received " + std::to_string(id));
   const int64_t positions = past + static_cast<int64_t>(ids.size());
   if (positions > config_.max_position_embeddings)
     throw std::runtime_error(prefix + "Expected at most " + std::to_string(config_.max_position_embeddings) +
-                " positions, the model's context, but received " + std::to_string(positions));
+                             " positions, the model's context, but received " + std::to_string(positions));
 }
 
 ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& given,
@@ -196,7 +201,8 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
   TensorRef logits = tensor({rows, vocab});
   for (int64_t done = 0; done < rows; done += phi3.max_chunk()) {
     const int64_t count = std::min(phi3.max_chunk(), rows - done);
-    phi3.lm_head({logits->data() + done * vocab, count, vocab}, {hidden->data() + (start + done) * width, count, width});
+    phi3.lm_head({logits->data() + done * vocab, count, vocab},
+                 {hidden->data() + (start + done) * width, count, width});
     phi3.backend().checkpoint(count);
   }
   phi3.backend().synchronize();
@@ -222,8 +228,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
           id = phi3.next_token(hidden.slice(hidden.rows - 1, 1),
                                n < request.min_new_tokens ? request.eos : std::vector<int32_t>());
       });
-      if (id < 0)
-        throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
+      if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
       (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);
       start = Clock::now();
       result.tokens.push_back(id);
@@ -248,7 +253,7 @@ void Session::read(float* out, const DeviceTensor& tensor, int64_t start, int64_
   if (!tensor.buffer) throw std::runtime_error("[read] The tensor was disposed, or the model that it belongs to");
   if (start < 0 || count < 0 || start > tensor.size() || count > tensor.size() - start)
     throw std::runtime_error("[read] Expected elements from 0 to " + std::to_string(tensor.size()) + " but received " +
-                std::to_string(start) + " to " + std::to_string(start + count));
+                             std::to_string(start) + " to " + std::to_string(start + count));
   model().backend().read(out, tensor.data() + start, static_cast<size_t>(count) * sizeof(float));
 }
 

@@ -112,7 +112,7 @@ class Session {
   std::unique_ptr<Phi3> model_;
   std::atomic<bool> stopping_{false};
   std::shared_ptr<AbortState> current_;  // of the work under way
-  Worker worker_;  // last: its thread uses all of the above
+  Worker worker_;                        // last: its thread uses all of the above
 };
 
 }  // namespace phi3lab

@@ -35,7 +35,8 @@ struct Tensor {
   Tensor slice(int64_t first, int64_t count) const { return {data + first * cols, count, cols}; }
 };
 
-/** Attention's weights for a tap: (heads, query rows, positions); head h, row t begins at data + h * head_stride + t * row_stride. */
+/** Attention's weights for a tap: (heads, query rows, positions); head h, row t begins at data + h * head_stride + t *
+ * row_stride. */
 struct AttentionWeights {
   float* data = nullptr;  // null: nobody listens
   int64_t head_stride = 0, row_stride = 0;

@@ -186,7 +186,9 @@ export function addon(): Addon {
   try {
     loaded = require(file) as Addon;
   } catch (error) {
-    throw new Error(`The native half of phi3lab does not load from ${file}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`The native half of phi3lab does not load from ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   return loaded;
 }

@@ -7,7 +7,16 @@ import { AutoModelForCausalLM, type ModelLoadOptions, type Phi3ForCausalLM } fro
 import { checkOptions, nearest } from "./options";
 import { AutoTokenizer, type Message, type PreTrainedTokenizer } from "./tokenizer";
 
-export interface PipelineOptions extends Omit<GenerateOptions, "output_scores" | "output_logits" | "output_hidden_states" | "output_attentions" | "return_dict_in_generate" | "return_timings"> {
+export interface PipelineOptions
+  extends Omit<
+    GenerateOptions,
+    | "output_scores"
+    | "output_logits"
+    | "output_hidden_states"
+    | "output_attentions"
+    | "return_dict_in_generate"
+    | "return_timings"
+  > {
   /** true (default): the prompt (or conversation) and its continuation; false: the continuation alone. */
   return_full_text?: boolean;
   /** BOS and the like before the prompt, where the model wants them. Default: true for text, false for conversations. */
@@ -28,7 +37,14 @@ export interface ChatOutput {
   generated_text: Message[];
 }
 
-const objects = ["output_scores", "output_logits", "output_hidden_states", "output_attentions", "return_dict_in_generate", "return_timings"];
+const objects = [
+  "output_scores",
+  "output_logits",
+  "output_hidden_states",
+  "output_attentions",
+  "return_dict_in_generate",
+  "return_timings",
+];
 const names = [...generateOptions.filter((name) => !objects.includes(name)), "return_full_text", "add_special_tokens"];
 const tasks = ["text-generation"];
 
@@ -89,7 +105,9 @@ export class TextGenerationPipeline extends Callable {
     // Decoding the prompt too keeps the space that a decoder drops from a text's first token.
     const before = this.tokenizer.decode(ids, skip);
     const whole = this.tokenizer.decode(all, skip);
-    const answer = whole.startsWith(before) ? whole.slice(before.length) : this.tokenizer.decode(all.slice(ids.length), skip);
+    const answer = whole.startsWith(before)
+      ? whole.slice(before.length)
+      : this.tokenizer.decode(all.slice(ids.length), skip);
     if (!return_full_text) return { generated_text: answer };
     if (typeof input === "string") return { generated_text: input + answer };
     return { generated_text: [...input, { role: "assistant", content: answer }] };
@@ -128,12 +146,22 @@ export function pipeline(
   }
   if (typeof second === "string") return load(second, options);
   if (typeof second !== "object" || second === null)
-    throw new TypeError(`Expected { model, tokenizer, … } or a model's name for pipeline but received ${inspect(second)}`);
+    throw new TypeError(
+      `Expected { model, tokenizer, … } or a model's name for pipeline but received ${inspect(second)}`,
+    );
   return new TextGenerationPipeline(second);
 }
 
 async function load(name: string, options: ModelLoadOptions): Promise<TextGenerationPipeline> {
-  const { device: _, device_map: __, dtype: ___, torch_dtype: ____, threads: _____, attn_implementation: ______, ...hub } = options;
+  const {
+    device: _,
+    device_map: __,
+    dtype: ___,
+    torch_dtype: ____,
+    threads: _____,
+    attn_implementation: ______,
+    ...hub
+  } = options;
   const tokenizer = await AutoTokenizer.from_pretrained(name, hub);
   const model = await AutoModelForCausalLM.from_pretrained(name, options);
   return new TextGenerationPipeline({ model, tokenizer });

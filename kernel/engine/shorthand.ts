@@ -25,7 +25,9 @@ export function withShorthand(
       if (!ts.isShorthandPropertyAssignment(node)) return ts.visitEachChild(node, visit, context);
       const { name, objectAssignmentInitializer: initial } = node;
       // The value keeps the original identifier, by which tslab finds the variable; the key is a new one.
-      const value = initial ? factory.createAssignment(name, ts.visitNode(initial, visit) as TypeScript.Expression) : name;
+      const value = initial
+        ? factory.createAssignment(name, ts.visitNode(initial, visit) as TypeScript.Expression)
+        : name;
       return ts.setTextRange(factory.createPropertyAssignment(factory.createIdentifier(name.text), value), node);
     };
     return ts.visitEachChild(file, visit, context);

@@ -31,7 +31,8 @@ const flags = ["--no-stderr", "--no-stdout", "--no-display"];
 export const capture: Magic = {
   name: "capture",
   kinds: ["cell"],
-  summary: "Runs a cell and keeps what it prints and shows, in a variable when one is named; --no-stdout, --no-stderr, --no-display let a kind through.",
+  summary:
+    "Runs a cell and keeps what it prints and shows, in a variable when one is named; --no-stdout, --no-stderr, --no-display let a kind through.",
   async run(context, line, body) {
     const words = line.split(/\s+/).filter(Boolean);
     const through = words.filter((word) => word.startsWith("-"));

@@ -5,7 +5,12 @@ export function formatTime(seconds: number, precision = 3): string {
   if (seconds >= 60) {
     const parts: string[] = [];
     let rest = seconds;
-    for (const [suffix, length] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]] as const) {
+    for (const [suffix, length] of [
+      ["d", 86400],
+      ["h", 3600],
+      ["min", 60],
+      ["s", 1],
+    ] as const) {
       const value = Math.floor(rest / length);
       if (value > 0) {
         rest %= length;
@@ -16,7 +21,14 @@ export function formatTime(seconds: number, precision = 3): string {
     return parts.join(" ");
   }
   const order = seconds > 0 ? Math.min(-Math.floor(Math.floor(Math.log10(seconds)) / 3), 3) : 3;
-  const [scale, unit] = ([[1, "s"], [1e3, "ms"], [1e6, "μs"], [1e9, "ns"]] as const)[order] as readonly [number, string];
+  const [scale, unit] = (
+    [
+      [1, "s"],
+      [1e3, "ms"],
+      [1e6, "μs"],
+      [1e9, "ns"],
+    ] as const
+  )[order] as readonly [number, string];
   return `${general(seconds * scale, precision)} ${unit}`;
 }
 

@@ -29,7 +29,8 @@ export interface Names {
 
 const cellMagic = /^\s*%%([A-Za-z_]\w*)(?:[ \t]+([^\r\n]*))?(?:\r?\n|$)/;
 const lineMagic = /^([ \t]*)%([A-Za-z_]\w*)(?=[ \t]|$)[ \t]*(.*)$/;
-const command = /^([ \t]*)((?:const|let|var)[ \t]+[A-Za-z_$][\w$]*[ \t]*=[ \t]*|[A-Za-z_$][\w$]*[ \t]*=[ \t]*)?!([^\s=!].*)$/;
+const command =
+  /^([ \t]*)((?:const|let|var)[ \t]+[A-Za-z_$][\w$]*[ \t]*=[ \t]*|[A-Za-z_$][\w$]*[ \t]*=[ \t]*)?!([^\s=!].*)$/;
 
 /** Splits a cell into a cell magic and its body, or marks the magic lines in its code. */
 export function parseCell(source: string, names: Names): Parsed {
@@ -74,7 +75,7 @@ function isCommand(text: string): boolean {
   if (word === undefined) return /^(?:\.{0,2}\/|~|\$\(|\{[A-Za-z_])/.test(text);
   if (operands.has(word)) return false;
   // `!done;`, `!f(x)`, `!a.b`, `!a && b`: JavaScript. `!ls -la`, `!git log`, `!make`: commands.
-  return /^(?:$|[ \t]+[^\s=&|?;<>!+*%,)\]}]|[-:.\/][\w.\/-]*(?:[ \t]|$))/.test(text.slice(word.length));
+  return /^(?:$|[ \t]+[^\s=&|?;<>!+*%,)\]}]|[-:./][\w./-]*(?:[ \t]|$))/.test(text.slice(word.length));
 }
 
 const operands = new Set(

@@ -54,7 +54,9 @@ async function runLine(
 ): Promise<unknown> {
   if (line.kind === "magic") return find(table, line.name, "line").run(context, line.text, undefined);
   let next = 0;
-  const command = line.text.replace(interpolation, (text, inner) => (isExpression(inner) ? String(values[next++]) : text));
+  const command = line.text.replace(interpolation, (text, inner) =>
+    isExpression(inner) ? String(values[next++]) : text,
+  );
   if (line.assign) return shellLines(context, command);
   await shellLine(context, command);
   return undefined;
@@ -84,7 +86,9 @@ async function meant(context: MagicContext, lines: readonly MagicLine[], source:
 }
 
 async function isVariable(context: MagicContext, name: string, source: string): Promise<boolean> {
-  const declared = new RegExp(`\\b(?:const|let|var|function|class|enum|import)\\b[^;\\n]*\\b${name.replace(/\$/g, "\\$")}\\b`);
+  const declared = new RegExp(
+    `\\b(?:const|let|var|function|class|enum|import)\\b[^;\\n]*\\b${name.replace(/\$/g, "\\$")}\\b`,
+  );
   if (declared.test(source) || name in globalThis) return true;
   try {
     // A name that no cell declared does not compile.
@@ -100,9 +104,11 @@ function find(table: readonly Magic[], name: string, kind: "line" | "cell"): Mag
   const magic = table.find((one) => one.name === name);
   if (magic?.kinds.includes(kind)) return magic;
   if (magic) throw new Error(`${sign}${name} is no ${kind} magic; use ${kind === "cell" ? "%" : "%%"}${name}`);
-  const near = nearest(name, table.map((one) => one.name));
+  const near = nearest(
+    name,
+    table.map((one) => one.name),
+  );
   throw new Error(
     `There is no magic ${sign}${name}; ${near === undefined ? "%lsmagic lists those there are" : `did you mean ${sign}${near}?`}`,
   );
 }
-

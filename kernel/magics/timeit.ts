@@ -17,7 +17,8 @@ interface Shared {
 export const timeit: Magic = {
   name: "timeit",
   kinds: ["line", "cell"],
-  summary: "Times a statement or a cell: -n loops, -r runs, -p digits, -q quiet, -o gives the result, -v NAME keeps it.",
+  summary:
+    "Times a statement or a cell: -n loops, -r runs, -p digits, -q quiet, -o gives the result, -v NAME keeps it.",
   async run(context, line, body) {
     const options = readOptions("timeit", line, "n:r:tcp:qov:");
     const statement = options.rest;
@@ -47,8 +48,9 @@ export const timeit: Magic = {
         delete lent[slot];
       }
     };
-    let loops = given;
-    if (loops === 0) for (let power = 0; power < 10; power++) if ((await run((loops = 10 ** power))) >= 0.2) break;
+    // IPython's rule: the first power of ten that takes 0.2 s.
+    let loops = given || 1;
+    for (let power = 1; given === 0 && power < 10 && (await run(loops)) < 0.2; power++) loops = 10 ** power;
     const runs: number[] = [];
     for (let i = 0; i < repeat; i++) runs.push(await run(loops));
     const [best, worst] = [Math.min(...runs) / loops, Math.max(...runs) / loops];

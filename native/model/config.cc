@@ -24,13 +24,16 @@ void Config::validate() const {
   };
   for (const Range& range : ranges)
     if (range.value < range.least || range.value > range.most)
-      throw std::runtime_error(std::string("[config] Expected ") + range.name + " from " + std::to_string(range.least) + " to " +
-                  std::to_string(range.most) + " but received " + std::to_string(range.value));
+      throw std::runtime_error(std::string("[config] Expected ") + range.name + " from " + std::to_string(range.least) +
+                               " to " + std::to_string(range.most) + " but received " + std::to_string(range.value));
   if (num_attention_heads % num_key_value_heads != 0)
-    throw std::runtime_error("[config] Expected num_attention_heads to be a multiple of num_key_value_heads but received " +
-                std::to_string(num_attention_heads) + " and " + std::to_string(num_key_value_heads));
-  if (head_dim % 2 != 0) throw std::runtime_error("[config] Expected an even head_dim but received " + std::to_string(head_dim));
-  if (!(rms_norm_eps > 0) || !std::isfinite(rms_norm_eps)) throw std::runtime_error("[config] Expected rms_norm_eps > 0");
+    throw std::runtime_error(
+        "[config] Expected num_attention_heads to be a multiple of num_key_value_heads but received " +
+        std::to_string(num_attention_heads) + " and " + std::to_string(num_key_value_heads));
+  if (head_dim % 2 != 0)
+    throw std::runtime_error("[config] Expected an even head_dim but received " + std::to_string(head_dim));
+  if (!(rms_norm_eps > 0) || !std::isfinite(rms_norm_eps))
+    throw std::runtime_error("[config] Expected rms_norm_eps > 0");
   if (!(rope_theta > 0) || !std::isfinite(rope_theta)) throw std::runtime_error("[config] Expected rope_theta > 0");
 }
 

@@ -23,8 +23,8 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   const int length = MultiByteToWideChar(CP_UTF8, 0, path.c_str(), -1, nullptr, 0);
   std::wstring wide(static_cast<size_t>(length), L'\0');
   MultiByteToWideChar(CP_UTF8, 0, path.c_str(), -1, wide.data(), length);
-  file_ = CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL,
-                      nullptr);
+  file_ =
+      CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
   LARGE_INTEGER size{};
   if (file_ == INVALID_HANDLE_VALUE || !GetFileSizeEx(file_, &size))
     throw std::runtime_error("[open] Could not read " + path + ": error " + std::to_string(GetLastError()));
@@ -46,11 +46,11 @@ MappedFile::~MappedFile() {
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) throw std::runtime_error("[open] Could not read " + path + ": " + std::strerror(errno));
-  struct stat status {};
+  struct stat status{};
   const bool known = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   size_ = known ? static_cast<int64_t>(status.st_size) : 0;
-  void* address = size_ > 0 ? ::mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_SHARED, descriptor, 0)
-                            : MAP_FAILED;
+  void* address =
+      size_ > 0 ? ::mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_SHARED, descriptor, 0) : MAP_FAILED;
   const int reason = errno;
   ::close(descriptor);
   if (!known) throw std::runtime_error("[open] " + path + " is not a file");

@@ -61,8 +61,9 @@ Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
     next += tokens * cols;
     return tensor;
   };
-  Chunk c{take(hidden), take(hidden), take(shape.qkv_cols()), take(shape.context_cols()), take(2 * ffn), take(ffn),
-          take(hidden), {},           positions};
+  Chunk c{take(hidden),  take(hidden), take(shape.qkv_cols()), take(shape.context_cols()),
+          take(2 * ffn), take(ffn),    take(hidden),           {},
+          positions};
   if (keep_attention_weights_) {
     const size_t bytes = static_cast<size_t>(shape.heads * tokens * positions) * sizeof(float);
     if (!attention_ || attention_->bytes < bytes) attention_ = backend_->allocate(bytes);
@@ -106,12 +107,14 @@ void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   b.tap("model.embed_tokens", -1, c.hidden);
   for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
-    b.norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape, eps);
+    b.norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
+                           eps);
     b.attend(c.context, c.weights, c.qkv, cache, input, i, shape);  // (T, heads * head_dim)
     if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
     b.tap("self_attn.context", i, c.context);
     b.project_residual(c.hidden, c.projected, c.context, *w.o_proj, i);  // (T, hidden)
-    b.norm_gate_up_swiglu(c.activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj, i, eps);
+    b.norm_gate_up_swiglu(c.activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj, i,
+                          eps);
     b.down_residual(c.hidden, c.projected, c.activation, *w.down_proj, i);  // (T, hidden)
     b.tap("", i, c.hidden);
     b.checkpoint(input.tokens);

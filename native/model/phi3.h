@@ -28,7 +28,8 @@ class Phi3 {
   std::unique_ptr<Cache> make_cache();
 
   // Runs `count` tokens behind those that `sequence` holds, in chunks of at most `chunk` tokens (0: the backend's
-  // choice), and calls `visit` after each with its hidden states (T, hidden), before the final norm, valid until the next.
+  // choice), and calls `visit` after each with its hidden states (T, hidden), before the final norm, valid until the
+  // next.
   void forward(SequenceCache& sequence, const int32_t* ids, int64_t count, int64_t chunk,
                const std::function<void(Tensor hidden, int64_t first)>& visit);
 

@@ -13,8 +13,8 @@ std::string text_of(const std::vector<int64_t>& shape) {
   return text + "]";
 }
 
-// Where the rows of GGUF's order of llama's q and k belong: row (head, pair, half) of the file, in which the two numbers
-// that rotate together are neighbours, is row (head, half, pair) of the model.
+// Where the rows of GGUF's order of llama's q and k belong: row (head, pair, half) of the file, in which the two
+// numbers that rotate together are neighbours, is row (head, half, pair) of the model.
 std::vector<int32_t> rotary_rows(int64_t rows, int64_t heads) {
   std::vector<int32_t> order(static_cast<size_t>(rows));
   const int64_t head_dim = rows / heads, half = head_dim / 2;
@@ -45,8 +45,8 @@ class Loader {
     const bool tied = !find("lm_head.weight") && !find("output.weight");
     if (tied && !gguf_ && !config_.tie_word_embeddings) missing("lm_head.weight");
     plan([&] {
-      weights.embed_tokens = place(name("model.embed_tokens", "token_embd"), config_.vocab_size, hidden,
-                                   WeightKind::embedding);
+      weights.embed_tokens =
+          place(name("model.embed_tokens", "token_embd"), config_.vocab_size, hidden, WeightKind::embedding);
       weights.layers.clear();
       for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
         LayerWeights layer;
@@ -55,12 +55,14 @@ class Loader {
                                {{in_layer(i, "self_attn.q_proj", "attn_q"), shape.context_cols(), rotary(shape.heads)},
                                 {in_layer(i, "self_attn.k_proj", "attn_k"), kv_cols, rotary(shape.kv_heads)},
                                 {in_layer(i, "self_attn.v_proj", "attn_v"), kv_cols, 0}});
-        layer.o_proj = place(in_layer(i, "self_attn.o_proj", "attn_output"), hidden, shape.context_cols(), WeightKind::projection);
+        layer.o_proj =
+            place(in_layer(i, "self_attn.o_proj", "attn_output"), hidden, shape.context_cols(), WeightKind::projection);
         layer.post_attention_layernorm = vector(in_layer(i, "post_attention_layernorm", "ffn_norm"));
         // GGUF calls Phi-3's stacked gate and up simply ffn_up.
         const std::string stacked = in_layer(i, "mlp.gate_up_proj", "ffn_up");
         const std::string gate = in_layer(i, "mlp.gate_proj", "ffn_gate"), up = in_layer(i, "mlp.up_proj", "ffn_up");
-        layer.gate_up_proj = stack(2 * ffn, hidden, find(gate) ? gate + " (stacked)" : stacked, {{gate, ffn, 0}, {up, ffn, 0}});
+        layer.gate_up_proj =
+            stack(2 * ffn, hidden, find(gate) ? gate + " (stacked)" : stacked, {{gate, ffn, 0}, {up, ffn, 0}});
         layer.down_proj = place(in_layer(i, "mlp.down_proj", "ffn_down"), hidden, ffn, WeightKind::projection);
         weights.layers.push_back(std::move(layer));
       }
@@ -91,9 +93,7 @@ class Loader {
     visit();
   }
 
-  std::string name(const char* model, const char* gguf) const {
-    return std::string(gguf_ ? gguf : model) + ".weight";
-  }
+  std::string name(const char* model, const char* gguf) const { return std::string(gguf_ ? gguf : model) + ".weight"; }
   std::string in_layer(int64_t i, const char* model, const char* gguf) const {
     return (gguf_ ? "blk." : "model.layers.") + std::to_string(i) + "." + (gguf_ ? gguf : model) + ".weight";
   }
@@ -110,24 +110,26 @@ class Loader {
   RowGroup group(const Part& part, int64_t cols) {
     const Entry* entry = find(part.name);
     if (!entry) missing(part.name);
-    const std::vector<int64_t> expected = cols == 0 ? std::vector<int64_t>{part.rows} : std::vector<int64_t>{part.rows, cols};
+    const std::vector<int64_t> expected =
+        cols == 0 ? std::vector<int64_t>{part.rows} : std::vector<int64_t>{part.rows, cols};
     if (entry->shape != expected)
       throw std::runtime_error("[weights] Expected " + part.name + " of shape " + text_of(expected) + " but received " +
-                  text_of(entry->shape));
+                               text_of(entry->shape));
     const WeightFormat& format = format_of(entry->type);
     const int64_t width = cols == 0 ? part.rows : cols, height = cols == 0 ? 1 : part.rows;
     if (width % format.block_size != 0)
       throw std::runtime_error("[weights] Expected the rows of " + part.name + " to be a multiple of " +
-                  std::to_string(format.block_size) + " long for " + format.name + " but received " + std::to_string(width));
+                               std::to_string(format.block_size) + " long for " + format.name + " but received " +
+                               std::to_string(width));
     if (entry->file < 0 || entry->file >= static_cast<int64_t>(files_.size()))
       throw std::runtime_error("[weights] " + part.name + " lies in file " + std::to_string(entry->file) + " of " +
-                  std::to_string(files_.size()));
+                               std::to_string(files_.size()));
     const MappedFile& file = *files_[static_cast<size_t>(entry->file)];
     const int64_t bytes = width / format.block_size * format.block_bytes * height;
     if (entry->offset < 0 || entry->offset > file.size() || bytes > file.size() - entry->offset)
-      throw std::runtime_error("[weights] " + file.path() + " is truncated: " + part.name + " needs " + std::to_string(bytes) +
-                  " bytes from byte " + std::to_string(entry->offset) + " on, the file has " +
-                  std::to_string(file.size()));
+      throw std::runtime_error("[weights] " + file.path() + " is truncated: " + part.name + " needs " +
+                               std::to_string(bytes) + " bytes from byte " + std::to_string(entry->offset) +
+                               " on, the file has " + std::to_string(file.size()));
     (dry_ ? total_ : placed_) += bytes;
     RowGroup group{entry->type, file.data() + entry->offset, height, {}};
     if (!dry_ && part.rotary_heads > 0) group.output_row = rotary_rows(part.rows, part.rotary_heads);
@@ -142,7 +144,8 @@ class Loader {
   }
   // One tensor when the file stacks them itself, else its parts.
   std::unique_ptr<Weight> stack(int64_t rows, int64_t cols, const std::string& whole, const std::vector<Part>& parts) {
-    return find(whole) ? place(whole, rows, cols, WeightKind::projection) : finish(whole, rows, cols, parts, WeightKind::projection);
+    return find(whole) ? place(whole, rows, cols, WeightKind::projection)
+                       : finish(whole, rows, cols, parts, WeightKind::projection);
   }
 
   std::unique_ptr<Weight> finish(const std::string& weight, int64_t rows, int64_t cols, const std::vector<Part>& parts,

@@ -13,7 +13,8 @@
 
 namespace phi3lab {
 
-// One tensor of a file. Nothing of it is believed until `Weights` has checked it against the file and the configuration.
+// One tensor of a file. Nothing of it is believed until `Weights` has checked it against the file and the
+// configuration.
 struct Entry {
   std::string name;
   WeightType type;
@@ -33,7 +34,7 @@ struct LayerWeights {
 
 struct Weights {
   std::vector<std::unique_ptr<MappedFile>> files;  // first, so that it goes last: a weight may point into them
-  std::unique_ptr<Weight> embed_tokens;  // (vocab, hidden)
+  std::unique_ptr<Weight> embed_tokens;            // (vocab, hidden)
   std::vector<LayerWeights> layers;
   std::unique_ptr<Weight> norm;  // (hidden)
   const Weight* lm_head;         // (vocab, hidden): its own, or embed_tokens when the model ties them
@@ -46,7 +47,8 @@ struct Weights {
 // Called with the bytes placed so far, of all; throws to stop.
 using Progress = std::function<void(int64_t placed, int64_t total)>;
 
-// Throws a sentence that names the tensor when one is missing, lies outside its file or has another shape than expected.
+// Throws a sentence that names the tensor when one is missing, lies outside its file or has another shape than
+// expected.
 Weights load_weights(Backend& backend, const Config& config, const std::vector<std::string>& paths,
                      const std::vector<Entry>& entries, const Progress& progress);
 

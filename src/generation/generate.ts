@@ -5,7 +5,7 @@
 import { abortable, abortError } from "../model/abort";
 import { type IdsInput, readBatch } from "../model/inputs";
 import { type Core, tapNames } from "../model/modules";
-import { DynamicCache } from "../model/outputs";
+import type { DynamicCache } from "../model/outputs";
 import type { AbortFlag, ForwardResult, GreedyResult, NativeCache, NativeTensor } from "../native";
 import { Tensor } from "../tensor";
 import { type GenerateArguments, readSettings, type Settings } from "./options";
@@ -71,7 +71,11 @@ export async function generate(
     const random = randomNumbers(settings.seed);
     const done: Row[] = [];
     for (const prompt of batch.rows)
-      done.push(native ? await greedyRow(core, prompt, settings, given, abort) : await loopRow(core, prompt, settings, given, abort, random));
+      done.push(
+        native
+          ? await greedyRow(core, prompt, settings, given, abort)
+          : await loopRow(core, prompt, settings, given, abort, random),
+      );
     return done;
   });
   given.streamer?.end();
@@ -81,7 +85,8 @@ export async function generate(
   if (given.return_timings) output.timings = (rows[0] as Row).timings;
   if (given.output_scores) output.scores = perStep(rows, (step) => step.scores);
   if (given.output_logits) output.logits = perStep(rows, (step) => step.logits);
-  if (given.output_hidden_states) output.hidden_states = only(rows, "output_hidden_states").steps.map((step) => step.hidden_states);
+  if (given.output_hidden_states)
+    output.hidden_states = only(rows, "output_hidden_states").steps.map((step) => step.hidden_states);
   if (given.output_attentions) output.attentions = only(rows, "output_attentions").steps.map((step) => step.attentions);
   if (given.past_key_values) output.past_key_values = given.past_key_values;
   return output;
@@ -98,7 +103,13 @@ function readArguments(first: GenerateArguments | IdsInput, second: GenerateArgu
   return options;
 }
 
-async function greedyRow(core: Core, ids: Int32Array, settings: Settings, given: GenerateArguments, abort: AbortFlag): Promise<Row> {
+async function greedyRow(
+  core: Core,
+  ids: Int32Array,
+  settings: Settings,
+  given: GenerateArguments,
+  abort: AbortFlag,
+): Promise<Row> {
   const { streamer } = given;
   let failure: unknown;
   const result: GreedyResult = await core.native.generateGreedy({
@@ -121,7 +132,11 @@ async function greedyRow(core: Core, ids: Int32Array, settings: Settings, given:
   });
   if (failure !== undefined) throw failure;
   if (result.aborted) throw abortError();
-  return { tokens: Array.from(result.tokens), timings: { prompt_ms: result.prompt_ms, token_ms: result.token_ms }, steps: [] };
+  return {
+    tokens: Array.from(result.tokens),
+    timings: { prompt_ms: result.prompt_ms, token_ms: result.token_ms },
+    steps: [],
+  };
 }
 
 async function loopRow(
@@ -137,7 +152,9 @@ async function loopRow(
   const own = given.past_key_values === undefined && settings.use_cache;
   const cache: NativeCache | undefined = given.past_key_values?.caches[0] ?? (own ? native.createCache() : undefined);
   if (cache && cache.length >= ids.length)
-    throw new RangeError(`Expected past_key_values of fewer positions than the prompt's ${ids.length} but received ${cache.length}`);
+    throw new RangeError(
+      `Expected past_key_values of fewer positions than the prompt's ${ids.length} but received ${cache.length}`,
+    );
   const processors = logitsProcessors({ ...settings, eos_token_id: settings.eos, prompt_length: prompt.length });
   const taps = tapNames(config, given);
   const limit = settings.newTokens(prompt.length);
@@ -153,7 +170,8 @@ async function loopRow(
       for (const process of processors) process(scores, ids);
       const id = settings.do_sample ? sample(scores, random) : greedy(scores);
       times.push(performance.now() - start);
-      if (given.output_scores || given.output_logits || taps.length > 0) row.steps.push(keep(core, result, taps, given, { logits, scores }));
+      if (given.output_scores || given.output_logits || taps.length > 0)
+        row.steps.push(keep(core, result, taps, given, { logits, scores }));
       else result.last_hidden_state.dispose();
       row.tokens.push(id);
       ids.push(id);
@@ -184,7 +202,9 @@ function keep(
 ): Step {
   const batched = (tensor: NativeTensor): Tensor => Tensor.fromNative(tensor, native.device, [1, ...tensor.dims]);
   const named = (attention: boolean): Tensor[] =>
-    taps.filter((name) => name.endsWith("attn_weights") === attention).map((name) => batched(result.taps[name] as NativeTensor));
+    taps
+      .filter((name) => name.endsWith("attn_weights") === attention)
+      .map((name) => batched(result.taps[name] as NativeTensor));
   const hidden_states = given.output_hidden_states ? [...named(false), batched(result.last_hidden_state)] : [];
   if (!given.output_hidden_states) result.last_hidden_state.dispose();
   return { ...both, hidden_states, attentions: named(true) };
@@ -202,7 +222,7 @@ function perStep(rows: Row[], pick: (step: Step) => Float32Array): Tensor[] {
     const parts = rows.map((row) => pick(row.steps[Math.min(s, row.steps.length - 1)] as Step));
     const vocab = (parts[0] as Float32Array).length;
     const data = new Float32Array(rows.length * vocab);
-    parts.forEach((part, r) => data.set(part, r * vocab));
+    for (const [r, part] of parts.entries()) data.set(part, r * vocab);
     return new Tensor("float32", data, [rows.length, vocab]);
   });
 }

@@ -23,7 +23,8 @@ export function logitsProcessors(options: ProcessorOptions): LogitsProcessor[] {
   const { repetition_penalty, min_new_tokens, eos_token_id, prompt_length } = options;
   const list: LogitsProcessor[] = [];
   if (repetition_penalty !== 1) list.push(repetitionPenalty(repetition_penalty));
-  if (min_new_tokens > 0 && eos_token_id.length > 0) list.push(minNewTokens(min_new_tokens, prompt_length, eos_token_id));
+  if (min_new_tokens > 0 && eos_token_id.length > 0)
+    list.push(minNewTokens(min_new_tokens, prompt_length, eos_token_id));
   if (!options.do_sample) return list;
   if (options.temperature !== 1) list.push(temperature(options.temperature));
   if (options.top_k > 0) list.push(topK(options.top_k));

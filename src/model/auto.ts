@@ -73,6 +73,8 @@ export class AutoModelForCausalLM {
 
 function oneOf<T extends string>(known: readonly T[], given: string, name: string): T {
   if (!known.includes(given as T))
-    throw new TypeError(`Expected one of ${known.map((one) => `"${one}"`).join(", ")} for ${name} but received ${inspect(given)}`);
+    throw new TypeError(
+      `Expected one of ${known.map((one) => `"${one}"`).join(", ")} for ${name} but received ${inspect(given)}`,
+    );
   return given as T;
 }

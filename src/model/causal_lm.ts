@@ -5,7 +5,7 @@ import { type GenerateArguments, type GenerateOutput, generate } from "../genera
 import { jupyterDisplay, type MimeBundle } from "../host";
 import type { ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
-import { type IdsInput } from "./inputs";
+import type { IdsInput } from "./inputs";
 import { type Core, forwardArguments, type ForwardOptions, LmHead, Phi3Model } from "./modules";
 import type { CausalLMOutput } from "./outputs";
 import { modelTree } from "./tree";

@@ -33,7 +33,9 @@ export function readBatch(ids: IdsInput, mask: IdsInput | undefined, limits: IdL
   if (width === 0) throw new RangeError("Expected at least one token in input_ids but received none");
   for (const row of padded) {
     if (row.length !== width)
-      throw new RangeError(`Expected rows of one length in input_ids but received ${width} and ${row.length}; pad them, with an attention_mask`);
+      throw new RangeError(
+        `Expected rows of one length in input_ids but received ${width} and ${row.length}; pad them, with an attention_mask`,
+      );
     for (const id of row)
       if (id < 0 || id >= limits.vocab_size)
         throw new RangeError(`Expected token ids from 0 to ${limits.vocab_size - 1} but received ${id}`);
@@ -57,8 +59,7 @@ export function readBatch(ids: IdsInput, mask: IdsInput | undefined, limits: IdL
 }
 
 function realRange(mask: Int32Array): [number, number] {
-  if (mask.some((value) => value !== 0 && value !== 1))
-    throw new RangeError("Expected only 0 and 1 in attention_mask");
+  if (mask.some((value) => value !== 0 && value !== 1)) throw new RangeError("Expected only 0 and 1 in attention_mask");
   const start = mask.indexOf(1);
   const end = mask.lastIndexOf(1) + 1;
   if (start < 0) throw new RangeError("Expected at least one 1 in each row of attention_mask");
@@ -69,7 +70,8 @@ function realRange(mask: Int32Array): [number, number] {
 
 function toRows(ids: IdsInput, name: string): Int32Array[] {
   if (ids instanceof Tensor) {
-    if (ids.ndim > 2) throw new RangeError(`Expected ${name} of shape [T] or [rows, T] but received [${ids.dims.join(", ")}]`);
+    if (ids.ndim > 2)
+      throw new RangeError(`Expected ${name} of shape [T] or [rows, T] but received [${ids.dims.join(", ")}]`);
     if (ids.dtype.startsWith("float") || ids.dtype === "bool")
       throw new TypeError(`Expected ${name} of whole numbers (int64) but received a ${ids.dtype} tensor`);
     const { data } = ids;
@@ -84,7 +86,9 @@ function toRows(ids: IdsInput, name: string): Int32Array[] {
     );
   const list = ids as ArrayLike<unknown>;
   if (list.length > 0 && typeof list[0] === "object" && list[0] !== null)
-    return Array.from(list, (row) => (row instanceof Tensor ? toRows(row, name).flat() : [toInts(row as ArrayLike<number>, name)])).flat();
+    return Array.from(list, (row) =>
+      row instanceof Tensor ? toRows(row, name).flat() : [toInts(row as ArrayLike<number>, name)],
+    ).flat();
   return [toInts(list as ArrayLike<number>, name)];
 }
 

@@ -85,7 +85,10 @@ export class Phi3Model extends Callable {
     const results = await abortable(options.signal, (abort) =>
       Promise.all(batch.rows.map((ids, r) => native.forward({ ids, cache: caches?.[r], taps, abort }))),
     );
-    const last_hidden_state = this.#gather(batch, results.map((result) => result.last_hidden_state));
+    const last_hidden_state = this.#gather(
+      batch,
+      results.map((result) => result.last_hidden_state),
+    );
     const output: BaseModelOutput = { 0: last_hidden_state, last_hidden_state };
     if (options.output_hidden_states) {
       const names = taps.filter((name) => !name.endsWith("attn_weights"));
@@ -100,7 +103,10 @@ export class Phi3Model extends Callable {
   }
 
   #tap(batch: Batch, results: ForwardResult[], name: string): Tensor {
-    return this.#gather(batch, results.map((result) => result.taps[name] as ForwardResult["last_hidden_state"]));
+    return this.#gather(
+      batch,
+      results.map((result) => result.taps[name] as ForwardResult["last_hidden_state"]),
+    );
   }
 
   /** (rows, T, n) of the rows' (t, n): on the device for one whole row, else padded with zeros in JavaScript's memory. */
@@ -155,7 +161,9 @@ export class Phi3Model extends Callable {
 export function forwardArguments(where: string, args: unknown[]): ForwardOptions & { input_ids: IdsInput } {
   const [first, second] = args as [unknown, ForwardOptions | undefined];
   const plain = typeof first === "object" && first !== null && "input_ids" in first;
-  const options: ForwardOptions = plain ? { ...(first as ForwardOptions), ...second } : { ...second, input_ids: first as IdsInput };
+  const options: ForwardOptions = plain
+    ? { ...(first as ForwardOptions), ...second }
+    : { ...second, input_ids: first as IdsInput };
   checkOptions(options, forwardOptions, where);
   return options as ForwardOptions & { input_ids: IdsInput };
 }
@@ -184,7 +192,9 @@ export class LmHead extends Callable {
     const { native, config } = this.#core;
     const hidden = args[0];
     if (!(hidden instanceof Tensor))
-      throw new TypeError(`Expected a tensor of hidden states for lm_head but received ${inspect(hidden, { depth: 0 })}`);
+      throw new TypeError(
+        `Expected a tensor of hidden states for lm_head but received ${inspect(hidden, { depth: 0 })}`,
+      );
     const width = config.hidden_size;
     if (hidden.dims.at(-1) !== width || hidden.size === 0)
       throw new RangeError(`Expected hidden states of shape [..., ${width}] but received [${hidden.dims.join(", ")}]`);

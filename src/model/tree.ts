@@ -39,7 +39,10 @@ export function modelTree(config: ModelConfig): string {
 /** The stack alone, as `print(model.model)` shows it. */
 export function stackTree(config: ModelConfig): string {
   const lines = modelTree(config).split("\n").slice(1, -2);
-  return lines.map((line) => line.slice(2)).join("\n").replace(/^\(model\): /, "");
+  return lines
+    .map((line) => line.slice(2))
+    .join("\n")
+    .replace(/^\(model\): /, "");
 }
 
 export function headTree(config: ModelConfig): string {

@@ -121,10 +121,7 @@ function layout(all: Series[], title: string): Record<string, unknown> {
 function picture(all: Series[], title: string): string {
   const lines = curves(all);
   const [top, bottom, left] = [76, 310, 70];
-  const shapes = [
-    text(left, 26, title, { size: 16, weight: 600 }),
-    text(left, 46, summary(all), { size: 12 }),
-  ];
+  const shapes = [text(left, 26, title, { size: 16, weight: 600 }), text(left, 46, summary(all), { size: 12 })];
   let x0 = left;
   if (lines.length) {
     const width = 380;
@@ -136,9 +133,17 @@ function picture(all: Series[], title: string): string {
       if (mark <= last && Number.isInteger(mark))
         shapes.push(text(x0 + mark * xs, bottom + 18, String(mark), { anchor: "middle", size: 12 }));
     for (const one of lines)
-      shapes.push(polyline(one.token_ms.map((ms, i) => [x0 + (i + 2) * xs, bottom - ms * ys] as const), one.colour));
+      shapes.push(
+        polyline(
+          one.token_ms.map((ms, i) => [x0 + (i + 2) * xs, bottom - ms * ys] as const),
+          one.colour,
+        ),
+      );
     lines.forEach((one, i) => {
-      shapes.push(rect(x0 + 14, top + 6 + 20 * i, 14, 4, one.colour), text(x0 + 34, top + 12 + 20 * i, one.name, { size: 12 }));
+      shapes.push(
+        rect(x0 + 14, top + 6 + 20 * i, 14, 4, one.colour),
+        text(x0 + 34, top + 12 + 20 * i, one.name, { size: 12 }),
+      );
     });
     shapes.push(text(x0 + width / 2, bottom + 40, "new token", { anchor: "middle" }));
     shapes.push(text(x0 - 48, (top + bottom) / 2, "time a token (ms)", { anchor: "middle", vertical: true }));

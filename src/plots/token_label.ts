@@ -14,7 +14,9 @@ export function makeVisible(text: string): string {
     const code = char.codePointAt(0) as number;
     // The joiners hold an emoji or a script's letters together: without them the text would be another one.
     if (code === 0x200d || code === 0x200c) return char;
-    return visible[char] ?? (code < 0x20 ? String.fromCharCode(0x2400 + code) : `‹U+${code.toString(16).toUpperCase()}›`);
+    return (
+      visible[char] ?? (code < 0x20 ? String.fromCharCode(0x2400 + code) : `‹U+${code.toString(16).toUpperCase()}›`)
+    );
   });
 }
 
@@ -25,7 +27,7 @@ export function makeVisible(text: string): string {
 export function tokenLabel(tokenizer: LabelTokenizer, id: number): string {
   const name = tokenizer.convert_ids_to_tokens([id])[0] ?? `<${id}>`;
   const keep = { skip_special_tokens: false };
-  const [anchor] = anchorOf(tokenizer);
+  const anchor = anchorOf(tokenizer);
   const before = tokenizer.decode([anchor], keep);
   const both = tokenizer.decode([anchor, id], keep);
   const text = both.startsWith(before) ? both.slice(before.length) : tokenizer.decode([id], keep);
@@ -33,16 +35,16 @@ export function tokenLabel(tokenizer: LabelTokenizer, id: number): string {
   return makeVisible(text);
 }
 
-const anchors = new WeakMap<LabelTokenizer, [number]>();
+const anchors = new WeakMap<LabelTokenizer, number>();
 
 /** A token of plain letters, which no decoder joins with what follows: the first such in the vocabulary. */
-function anchorOf(tokenizer: LabelTokenizer): [number] {
-  let anchor = anchors.get(tokenizer);
-  if (!anchor) {
-    let id = 0;
-    while (id < 2000 && !/^[A-Za-z]$/.test(tokenizer.convert_ids_to_tokens([id])[0] ?? "")) id++;
-    anchors.set(tokenizer, (anchor = [id < 2000 ? id : 0]));
-  }
+function anchorOf(tokenizer: LabelTokenizer): number {
+  const known = anchors.get(tokenizer);
+  if (known !== undefined) return known;
+  let id = 0;
+  while (id < 2000 && !/^[A-Za-z]$/.test(tokenizer.convert_ids_to_tokens([id])[0] ?? "")) id++;
+  const anchor = id < 2000 ? id : 0;
+  anchors.set(tokenizer, anchor);
   return anchor;
 }
 

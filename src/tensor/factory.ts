@@ -17,7 +17,9 @@ export function tensor(data: NestedArray, dtype?: DataType): Tensor {
   const visit = (part: NestedArray, depth: number): void => {
     if (Array.isArray(part)) {
       if (part.length !== dims[depth])
-        throw new RangeError(`Expected ${dims[depth]} elements in each row of dimension ${depth} but received ${part.length}`);
+        throw new RangeError(
+          `Expected ${dims[depth]} elements in each row of dimension ${depth} but received ${part.length}`,
+        );
       for (const item of part) visit(item, depth + 1);
     } else if (depth !== dims.length || !["number", "bigint", "boolean"].includes(typeof part)) {
       throw new TypeError(`Expected numbers in equally deep arrays but received ${inspect(part)}`);
@@ -26,6 +28,12 @@ export function tensor(data: NestedArray, dtype?: DataType): Tensor {
   visit(data, 0);
   const whole = (value: number | bigint | boolean): boolean => typeof value === "bigint" || Number.isInteger(value);
   const usual: DataType =
-    flat.length === 0 ? "float32" : flat.every((v) => typeof v === "boolean") ? "bool" : flat.every(whole) ? "int64" : "float32";
+    flat.length === 0
+      ? "float32"
+      : flat.every((v) => typeof v === "boolean")
+        ? "bool"
+        : flat.every(whole)
+          ? "int64"
+          : "float32";
   return new Tensor(dtype ?? usual, flat, dims);
 }

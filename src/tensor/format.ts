@@ -80,10 +80,7 @@ function exponential(value: number): string {
 function edgeIndices(dims: readonly number[]): number[] {
   let indices = [0];
   for (const dim of dims) {
-    const kept =
-      dim > 2 * edge
-        ? [0, 1, 2, dim - 3, dim - 2, dim - 1]
-        : Array.from({ length: dim }, (_, i) => i);
+    const kept = dim > 2 * edge ? [0, 1, 2, dim - 3, dim - 2, dim - 1] : Array.from({ length: dim }, (_, i) => i);
     indices = indices.flatMap((index) => kept.map((i) => index * dim + i));
   }
   return indices;
@@ -101,9 +98,7 @@ function nested(
   const stride = inner.reduce((product, size) => product * size, 1);
   const cut = summarize && dim > 2 * edge;
   const item = (i: number): string =>
-    inner.length === 0
-      ? format(first + i)
-      : nested(inner, first + i * stride, indent + 1, summarize, format);
+    inner.length === 0 ? format(first + i) : nested(inner, first + i * stride, indent + 1, summarize, format);
   const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => item(from + i));
   if (inner.length > 0) {
     const items = cut ? [...range(0, edge), "...", ...range(dim - edge, dim)] : range(0, dim);

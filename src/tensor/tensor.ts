@@ -42,7 +42,11 @@ export class Tensor {
   constructor(dtype: DataType, data: DataArray | readonly (number | bigint | boolean)[], dims: readonly number[]);
   /** @internal A view. */
   constructor(view: View);
-  constructor(first: DataType | View, data?: DataArray | readonly (number | bigint | boolean)[], dims?: readonly number[]) {
+  constructor(
+    first: DataType | View,
+    data?: DataArray | readonly (number | bigint | boolean)[],
+    dims?: readonly number[],
+  ) {
     if (typeof first === "object") {
       this.dtype = first.dtype;
       this.dims = first.dims;
@@ -52,7 +56,9 @@ export class Tensor {
       return;
     }
     if (!dataTypes.includes(first))
-      throw new TypeError(`Expected one of ${dataTypes.join(", ")} for the type of a tensor but received ${inspect(first)}`);
+      throw new TypeError(
+        `Expected one of ${dataTypes.join(", ")} for the type of a tensor but received ${inspect(first)}`,
+      );
     const array = isArrayOf(first, data) ? data : fromNumbers(first, data);
     const shape = dims ?? [array.length];
     if (shape.some((dim) => !Number.isInteger(dim) || dim < 0) || sizeOf(shape) !== array.length)
@@ -239,7 +245,9 @@ export class Tensor {
     const along = this.#lanes(dim);
     const { data } = this;
     const { starts, step } = along.lanes;
-    const values = argBest(data, along.lanes, sign).map((i, lane) => data[(starts[lane] as number) + i * step] as number);
+    const values = argBest(data, along.lanes, sign).map(
+      (i, lane) => data[(starts[lane] as number) + i * step] as number,
+    );
     return new Tensor(this.dtype, values, along.reduced(keepdim));
   }
 
@@ -329,7 +337,9 @@ export class Tensor {
       if (this.device === "cuda" || cudaAvailable()) return this;
       throw new Error('There is no CUDA device that this build can use; the model runs on "cpu" (see model.device)');
     }
-    throw new TypeError(`Expected a type (${dataTypes.join(", ")}) or a device ("cpu", "cuda") but received ${inspect(target)}`);
+    throw new TypeError(
+      `Expected a type (${dataTypes.join(", ")}) or a device ("cpu", "cuda") but received ${inspect(target)}`,
+    );
   }
 
   #toType(dtype: DataType): Tensor {
@@ -386,7 +396,8 @@ Object.setPrototypeOf(
   Tensor.prototype,
   new Proxy(Object.prototype, {
     get(target, key, receiver) {
-      if (typeof key === "string" && /^-?\d+$/.test(key) && receiver instanceof Tensor) return receiver.slice(Number(key));
+      if (typeof key === "string" && /^-?\d+$/.test(key) && receiver instanceof Tensor)
+        return receiver.slice(Number(key));
       return Reflect.get(target, key, receiver);
     },
   }),
@@ -402,7 +413,8 @@ export function setCudaAvailable(answer: () => boolean): void {
 }
 
 function bound(index: number, size: number): number {
-  if (!Number.isInteger(index)) throw new RangeError(`Expected whole numbers for a range but received ${inspect(index)}`);
+  if (!Number.isInteger(index))
+    throw new RangeError(`Expected whole numbers for a range but received ${inspect(index)}`);
   return Math.min(size, Math.max(0, index < 0 ? index + size : index));
 }
 

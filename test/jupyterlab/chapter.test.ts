@@ -13,13 +13,16 @@ describe("the chapter in JupyterLab", function () {
 
   before(async function () {
     if (!findChromium()) {
-      console.log("    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM");
+      console.log(
+        "    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM",
+      );
       this.skip();
     }
     lab = await Lab.start();
     // The install cell names the set-up script by its place beside the notebook's folder.
     const source = JSON.parse(readFileSync(join(root, "notebooks", chapter), "utf8"));
-    for (const cell of source.cells) if (cell.cell_type === "code") Object.assign(cell, { outputs: [], execution_count: null });
+    for (const cell of source.cells)
+      if (cell.cell_type === "code") Object.assign(cell, { outputs: [], execution_count: null });
     writeFileSync(join(lab.folder, chapter), JSON.stringify(source));
     mkdirSync(join(lab.home, "scripts"), { recursive: true });
     writeFileSync(
@@ -88,7 +91,9 @@ describe("a notebook in JupyterLab", function () {
 
   before(async function () {
     if (!findChromium()) {
-      console.log("    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM");
+      console.log(
+        "    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM",
+      );
       this.skip();
     }
     lab = await Lab.start({ withoutExtensions: true });

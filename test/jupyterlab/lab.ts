@@ -242,8 +242,8 @@ export class NotebookPage {
   /** Sources of the cells, in their order. */
   async sources(): Promise<string[]> {
     return this.page.evaluate(() =>
-      jupyterapp.shell.currentWidget.content.widgets.map((cell: { model: { sharedModel: { source: string } } }) =>
-        cell.model.sharedModel.source,
+      jupyterapp.shell.currentWidget.content.widgets.map(
+        (cell: { model: { sharedModel: { source: string } } }) => cell.model.sharedModel.source,
       ),
     ) as Promise<string[]>;
   }
@@ -252,7 +252,9 @@ export class NotebookPage {
   async plot(index: number): Promise<{ kind: "live" | "picture"; width: number; height: number }> {
     const cell = this.page.locator(".jp-Notebook .jp-Cell").nth(index);
     await this.scrollTo(index);
-    const shown = cell.locator("svg.main-svg, img.plot-img, .jp-RenderedSVG img, .jp-RenderedImage img, .jp-RenderedHTML img");
+    const shown = cell.locator(
+      "svg.main-svg, img.plot-img, .jp-RenderedSVG img, .jp-RenderedImage img, .jp-RenderedHTML img",
+    );
     await shown.first().waitFor({ state: "visible", timeout: 30_000 });
     const box = await shown.first().boundingBox();
     assert(box, "the plot has a place on the screen");

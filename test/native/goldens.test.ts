@@ -23,7 +23,10 @@ function distance(a: Float32Array, b: Float32Array): number {
 for (const name of readdirSync(tiny)) {
   describe(`the tiny model "${name}"`, () => {
     const folder = join(tiny, name);
-    const golden = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as { prompt: number[]; tokens: number[] };
+    const golden = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
+      prompt: number[];
+      tokens: number[];
+    };
     const taps = readGolden(join(folder, "taps.safetensors"));
     const ids = Int32Array.from(golden.prompt);
     let model: NativeModel;
