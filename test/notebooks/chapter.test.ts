@@ -1,0 +1,79 @@
+/** The committed chapter, and the chapter on the real Phi-3-mini wherever that lies in the cache. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { resolveModel } from "../../src/hub/resolve";
+import { type Output, outputText } from "../jupyterlab/lab";
+
+const root = resolve(__dirname, "../..");
+const path = join(root, "notebooks", "looking_inside_transformers.ipynb");
+const phi3 = "microsoft/Phi-3-mini-4k-instruct";
+
+interface CodeCell {
+  cell_type: "code" | "markdown";
+  source: string[] | string;
+  outputs: Output[];
+  execution_count: number | null;
+}
+
+const codeCells = (file: string): CodeCell[] =>
+  (JSON.parse(readFileSync(file, "utf8")).cells as CodeCell[]).filter((cell) => cell.cell_type === "code");
+const sourceOf = (cell: CodeCell): string => [cell.source].flat().join("");
+
+describe("the chapter's notebook", () => {
+  it("has the book's three prompts to the letter", () => {
+    const source = codeCells(path).map(sourceOf).join("\n");
+    for (const prompt of [
+      "Write an email apologizing to Sarah for the tragic gardening mishap. Explain how it happened.",
+      "The capital of France is",
+      "Write a very long email apologizing to Sarah for the tragic gardening mishap. Explain how it happened.",
+    ])
+      assert.ok(source.includes(`const prompt = "${prompt}";`), prompt);
+  });
+
+  it("is committed as it ran from top to bottom, without an error, in less than 300 kB", () => {
+    const cells = codeCells(path);
+    assert.deepEqual(
+      cells.map((cell) => cell.execution_count),
+      cells.map((_, i) => i + 1),
+    );
+    assert.ok(cells.every((cell) => cell.outputs.every((output) => output.output_type !== "error")));
+    assert.ok(statSync(path).size < 300_000, `${statSync(path).size} bytes`);
+  });
+});
+
+describe("the chapter on Phi-3-mini-4k-instruct", function () {
+  this.timeout(3_600_000);
+
+  it("gives the book's shapes, token and text", async function () {
+    const cached = await resolveModel(phi3, { local_files_only: true }).catch(() => undefined);
+    if (!cached) {
+      console.log(`    skipped: ${phi3} is not in the cache; \`hf download ${phi3}\` brings it (7.6 GB)`);
+      this.skip();
+    }
+    const out = mkdtempSync(join(tmpdir(), "phi3lab-phi3-"));
+    try {
+      const run = spawnSync(process.execPath, [join(root, "scripts", "chapter.mjs"), path, "--out", out], {
+        encoding: "utf8",
+        env: { ...process.env, PHI3LAB_MODEL: phi3 },
+      });
+      assert.equal(run.status, 0, run.stdout + run.stderr);
+      const text = outputText(
+        codeCells(join(out, "looking_inside_transformers.ipynb")).flatMap((cell) => cell.outputs),
+      );
+      assert.match(text, /\[ 1, 5, 3072 \]/);
+      assert.match(text, /\[ 1, 5, 32064 \]/);
+      assert.match(text, /'Paris'/);
+      assert.match(
+        text,
+        /Mention the steps you're taking to prevent it in the future\.\n\nDear Sarah,\n\nI hope this message/,
+      );
+      assert.match(text, /\(embed_tokens\): Embedding\(32064, 3072, padding_idx=32000\)/);
+      assert.match(text, /\(0-31\): 32 x Phi3DecoderLayer\(/);
+    } finally {
+      rmSync(out, { recursive: true, force: true });
+    }
+  });
+});
