@@ -1,0 +1,49 @@
+/** What a model costs: memory while it works, processor time while it rests. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+const program = `
+const { AutoModelForCausalLM, defaultModel } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "index.ts"))});
+(async () => {
+  const id = await defaultModel({ print() {} });
+  // What any use of the library costs (its code, the addon) is not the model's.
+  require(${JSON.stringify(join(__dirname, "..", "..", "src", "native.ts"))}).addon().cpu();
+  globalThis.gc();
+  const before = process.memoryUsage().rss;
+  const model = await AutoModelForCausalLM.from_pretrained(id);
+  const ids = Array.from({ length: 24 }, (_, i) => 500 + 7 * i);
+  await model.generate({ input_ids: ids, max_new_tokens: 100, min_new_tokens: 100 });
+  const grown = process.memoryUsage().rss - before;
+  const { config } = model;
+  const keys_and_values = 124 * 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
+  await new Promise((done) => setTimeout(done, 1000));
+  const start = process.cpuUsage();
+  await new Promise((done) => setTimeout(done, 3000));
+  const { user, system } = process.cpuUsage(start);
+  console.log(JSON.stringify({ grown, weights: model.memory().weights, keys_and_values, idle_ms: (user + system) / 1000 }));
+  process.exit(0);
+})();
+`;
+
+describe("a model at work and at rest", function () {
+  this.timeout(120_000);
+  let seen: { grown: number; weights: number; keys_and_values: number; idle_ms: number };
+
+  before(() => {
+    const run = spawnSync(process.execPath, ["--expose-gc", "--require", "tsx", "-e", program], { encoding: "utf8" });
+    assert.equal(run.status, 0, run.stderr);
+    seen = JSON.parse(run.stdout.trim().split("\n").at(-1) as string);
+  });
+
+  it("grows the process by at most 1.15 times the weights, the keys and values, and 20 MiB", () => {
+    const most = 1.15 * seen.weights + seen.keys_and_values + 20 * 2 ** 20;
+    const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
+    assert.ok(seen.grown <= most, `grew by ${mb(seen.grown)} MB; at most ${mb(most)} were expected`);
+  });
+
+  it("uses no processor time while nothing runs", () => {
+    // A spinning thread would take 3,000 ms; the promise is under one percent.
+    assert.ok(seen.idle_ms < 300, `${seen.idle_ms} ms in 3 s`);
+  });
+});
