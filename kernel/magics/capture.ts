@@ -1,24 +1,20 @@
 /** `%%capture [name]`: runs a cell and keeps what it prints and shows. */
-import type { MimeBundle } from "../../src/host";
-import type { Magic, MagicContext } from "./magic";
+import { host, type MimeBundle } from "../../src/host";
+import type { Magic } from "./magic";
 
 /** What `%%capture name` leaves in `name`. */
 export class CapturedIO {
-  readonly #context: MagicContext;
   constructor(
     readonly stdout: string,
     readonly stderr: string,
     readonly outputs: MimeBundle[],
-    context: MagicContext,
-  ) {
-    this.#context = context;
-  }
+  ) {}
 
-  /** Prints and shows all of it after all. */
+  /** Prints and shows all of it after all, below the cell that runs. */
   show(): void {
     if (this.stdout) process.stdout.write(this.stdout);
     if (this.stderr) process.stderr.write(this.stderr);
-    for (const output of this.outputs) this.#context.display(output);
+    for (const output of this.outputs) host()?.display(output);
   }
 
   toString(): string {
@@ -49,16 +45,15 @@ export const capture: Magic = {
         failure = { error };
       }
     });
-    const let_ = (flag: string): boolean => through.includes(flag);
-    if (let_("--no-stdout")) context.write("stdout", kept.stdout);
-    if (let_("--no-stderr")) context.write("stderr", kept.stderr);
-    if (let_("--no-display")) for (const output of kept.outputs) context.display(output);
+    const passes = (flag: string): boolean => through.includes(flag);
+    if (passes("--no-stdout")) context.write("stdout", kept.stdout);
+    if (passes("--no-stderr")) context.write("stderr", kept.stderr);
+    if (passes("--no-display")) for (const output of kept.outputs) context.display(output);
     if (names[0] !== undefined) {
       const result = new CapturedIO(
-        let_("--no-stdout") ? "" : kept.stdout,
-        let_("--no-stderr") ? "" : kept.stderr,
-        let_("--no-display") ? [] : kept.outputs,
-        context,
+        passes("--no-stdout") ? "" : kept.stdout,
+        passes("--no-stderr") ? "" : kept.stderr,
+        passes("--no-display") ? [] : kept.outputs,
       );
       await context.setVariable(names[0], result);
     }

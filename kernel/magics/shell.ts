@@ -3,11 +3,14 @@
  * processes; `_exit_code` holds how the last one ended.
  */
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { Magic, MagicContext } from "./magic";
 
 /** How long a program may take to end when asked, before it is ended. */
 const patience = 500;
+/** How long output that a command left in its pipes is waited for, where something keeps them open. */
+const settle = 200;
 
 /** Runs a command; its exit code (of a signal 128 + its number, as shells say it). */
 export async function runShell(
@@ -15,6 +18,7 @@ export async function runShell(
   command: string,
   options: { shell?: string; onOutput?: (text: string) => void } = {},
 ): Promise<number> {
+  context.signal.throwIfAborted();
   const unix = process.platform !== "win32";
   const shell = options.shell ?? (unix ? "sh" : (process.env.ComSpec ?? "cmd.exe"));
   const child = spawn(shell, unix ? ["-c", command] : ["/d", "/s", "/c", command], {
@@ -31,10 +35,9 @@ export async function runShell(
       // It has ended already.
     }
   };
-  let timer: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
     kill("SIGINT");
-    timer = setTimeout(() => kill("SIGKILL"), patience);
+    setTimeout(() => kill("SIGKILL"), patience).unref();
   };
   context.signal.addEventListener("abort", interrupt, { once: true });
   for (const name of ["stdout", "stderr"] as const) {
@@ -47,22 +50,20 @@ export async function runShell(
     child[name].on("end", () => emit(decoder.end()));
   }
   try {
-    return await new Promise<number>((done, fail) => {
+    const code = await new Promise<number>((done, fail) => {
       child.once("error", (error: NodeJS.ErrnoException) =>
         fail(error.code === "ENOENT" ? new Error(`There is no shell "${shell}" on this machine`) : error),
       );
       const end = (code: number | null, signal: NodeJS.Signals | null): void =>
-        done(code ?? 128 + (require("node:os").constants.signals[signal as NodeJS.Signals] ?? 0));
+        done(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0));
       child.once("close", end);
-      // A child that goes on in the background keeps the pipes open: what it writes later is not waited for.
-      child.once("exit", (code, signal) => setTimeout(() => end(code, signal), 100).unref());
+      // A child that goes on in the background keeps the pipes open: what it writes later comes later.
+      child.once("exit", (code, signal) => setTimeout(() => end(code, signal), settle));
     });
-  } finally {
-    clearTimeout(timer);
-    context.signal.removeEventListener("abort", interrupt);
-    child.stdout.destroy();
-    child.stderr.destroy();
     context.signal.throwIfAborted();
+    return code;
+  } finally {
+    context.signal.removeEventListener("abort", interrupt);
   }
 }
 

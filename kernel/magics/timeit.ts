@@ -61,12 +61,18 @@ export const timeit: Magic = {
   },
 };
 
-/** The body keeps its lines: everything of ours stands before its first and after its last. */
+/**
+ * The body keeps its lines: everything of ours stands before its first and after its last. It is a function of its own, so
+ * that a `return` in it ends one loop and a `break` does not compile; one without `await` is called without one.
+ */
 function compile(context: MagicContext, setup: string, code: string): Promise<() => Promise<unknown>> {
-  const lent = `(globalThis as any).${slot} as { loops: number; now: () => number }`;
-  return context.compile(
-    `const $shared = ${lent}, $loops = $shared.loops; ${setup}; const $start = $shared.now(); for (let $loop = 0; $loop < $loops; $loop++) { ${code}\n} return $shared.now() - $start;`,
-  );
+  const waits = /\bawait\b/.test(code);
+  const body = `const $phi3lab_body = ${waits ? "async " : ""}() => {`;
+  const loop = `for (let $i = 0; $i < $shared.loops; $i++) ${waits ? "await " : ""}$phi3lab_body();`;
+  const measure = `const $shared = (globalThis as any).${slot} as { loops: number; now: () => number }; const $start = $shared.now(); ${loop} return $shared.now() - $start;`;
+  // Set-up may end in a comment, so a line ends it: the one that the body has to spare below its magic's line.
+  const [before, rest] = code.startsWith("\n") ? ["\n", code.slice(1)] : ["", code];
+  return context.compile(`${setup}${before};${body}${rest}\n}; ${measure}`);
 }
 
 function report(context: MagicContext, result: TimeitResult): void {
