@@ -24,7 +24,7 @@ class HostBuffer : public Buffer {
 
 }  // namespace
 
-CpuBackend::CpuBackend(const Isa& isa, int threads) : isa_(isa), team_(threads), stages_(new Stage[kStages]) {}
+CpuBackend::CpuBackend(const Isa& isa, int threads) : isa_(isa), rowwise_(rowwise_of(isa)), team_(threads), stages_(new Stage[kStages]) {}
 
 std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CpuWeight>();

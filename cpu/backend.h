@@ -10,6 +10,7 @@
 #include "matmul.h"
 #include "native/backend.h"
 #include "path.h"
+#include "rowwise.h"
 #include "team.h"
 
 namespace phi3lab::cpu {
@@ -96,6 +97,7 @@ class CpuBackend : public Backend {
   }
 
   Isa isa_;
+  const Rowwise& rowwise_;
   Team team_;
   Arena arena_;
   std::unique_ptr<Workspace> workspace_;

@@ -1,0 +1,28 @@
+// What is computed row by row besides products: attention of one query, the gate, the norm. One source, compiled for
+// each path's instructions (rowwise_portable.cc, rowwise_avx2.cc, rowwise_avx512.cc); the path is chosen when the
+// backend is made.
+#pragma once
+
+#include "path.h"
+
+namespace phi3lab::cpu {
+
+struct Rowwise {
+  /**
+   * out (dim,) = softmax(scale · query keysᵀ) values over `count` positions, keys and values (count, dim); leaves the
+   * weights in scores (count,).
+   */
+  void (*attend)(float* out, float* scores, const float* query, const float* keys, const float* values, int64_t count,
+                 int64_t dim, float scale);
+  /** out (cols,) = up · gate / (1 + exp(−gate)). */
+  void (*swiglu)(float* out, const float* gate, const float* up, int64_t cols);
+  /** out (cols,) = in / sqrt(mean(in²) + eps) · weight. */
+  void (*rms_norm)(float* out, const float* in, const float* weight, int64_t cols, float eps);
+};
+
+extern const Rowwise kRowwisePortable, kRowwiseAvx2, kRowwiseAvx512;
+
+/** The functions of a path. */
+const Rowwise& rowwise_of(const Isa& isa);
+
+}  // namespace phi3lab::cpu

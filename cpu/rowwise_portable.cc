@@ -1,0 +1,3 @@
+// rowwise.h for the path "portable".
+#define ROWWISE kRowwisePortable
+#include "rowwise.inc"
