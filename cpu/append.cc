@@ -15,7 +15,8 @@ void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_
       const int64_t position = *input.position + t;
       for (int64_t h = 0; h < shape.kv_heads; h++) {
         std::memcpy(target->keys(layer, h) + position * dim, keys + h * dim, static_cast<size_t>(dim) * sizeof(float));
-        std::memcpy(target->values(layer, h) + position * dim, values + h * dim, static_cast<size_t>(dim) * sizeof(float));
+        std::memcpy(target->values(layer, h) + position * dim, values + h * dim,
+                    static_cast<size_t>(dim) * sizeof(float));
       }
     }
   });

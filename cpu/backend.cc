@@ -15,7 +15,8 @@ class HostBuffer : public Buffer {
     try {
       data = ::operator new(std::max<size_t>(size, 1), std::align_val_t{64});
     } catch (const std::bad_alloc&) {
-      throw std::runtime_error("[memory] Expected " + std::to_string(size) + " bytes of memory, but there are not so many");
+      throw std::runtime_error("[memory] Expected " + std::to_string(size) +
+                               " bytes of memory, but there are not so many");
     }
     bytes = size;
   }
@@ -24,7 +25,8 @@ class HostBuffer : public Buffer {
 
 }  // namespace
 
-CpuBackend::CpuBackend(const Isa& isa, int threads) : isa_(isa), rowwise_(rowwise_of(isa)), team_(threads), stages_(new Stage[kStages]) {}
+CpuBackend::CpuBackend(const Isa& isa, int threads)
+    : isa_(isa), rowwise_(rowwise_of(isa)), team_(threads), stages_(new Stage[kStages]) {}
 
 std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CpuWeight>();

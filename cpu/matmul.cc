@@ -70,7 +70,8 @@ int64_t block_size(WeightType type) {
 }
 
 size_t row_bytes(WeightType type, int64_t cols) {
-  static const size_t block_bytes[] = {4, 2, 2, sizeof(BlockQ4_0), sizeof(BlockQ4_1), sizeof(BlockQ8_0), sizeof(BlockQ6_K)};
+  static const size_t block_bytes[] = {
+      4, 2, 2, sizeof(BlockQ4_0), sizeof(BlockQ4_1), sizeof(BlockQ8_0), sizeof(BlockQ6_K)};
   return static_cast<size_t>(cols / block_size(type)) * block_bytes[static_cast<int>(type)];
 }
 
@@ -106,7 +107,8 @@ void Matrix::place_filed(const RowGroup& g) {
   bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols_);
 }
 
-Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena) : isa_(isa), cols_(cols) {
+Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena)
+    : isa_(isa), cols_(cols) {
   if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
   std::vector<bool> blocks(groups.size());
   for (size_t i = 0; i < groups.size(); i++) {
@@ -137,7 +139,8 @@ void Matrix::read_row(float* out, int64_t row) const {
     if (s.output_row) r = std::find(s.output_row, s.output_row + s.rows, static_cast<int32_t>(r)) - s.output_row;
     return dequantise(out, s.type, s.data + static_cast<size_t>(r) * row_bytes(s.type, cols_), 0, cols_);
   }
-  throw std::runtime_error("[matmul] Expected a row below " + std::to_string(rows_) + " but received " + std::to_string(row));
+  throw std::runtime_error("[matmul] Expected a row below " + std::to_string(rows_) + " but received " +
+                           std::to_string(row));
 }
 
 Workspace::Workspace(int threads, int64_t max_cols) : max_cols_((max_cols + 31) / 32 * 32) {
@@ -221,10 +224,13 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
                   workspace.own(thread)};
   switch (matrix.isa().path) {
 #ifdef PHI3LAB_X64_PATHS
-    case Path::avx2: return matmul_avx2(p);
-    case Path::avx512: return matmul_avx512(p);
+    case Path::avx2:
+      return matmul_avx2(p);
+    case Path::avx512:
+      return matmul_avx512(p);
 #endif
-    default: return matmul_portable(p);
+    default:
+      return matmul_portable(p);
   }
 }
 

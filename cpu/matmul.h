@@ -82,8 +82,8 @@ class Matrix {
  public:
   Matrix() = default;
   /**
-   * Throws a sentence when a group does not fit. Repacks into `arena`, which must outlive it, where `isa` computes faster
-   * from blocks; without an arena the rows are used as they lie.
+   * Throws a sentence when a group does not fit. Repacks into `arena`, which must outlive it, where `isa` computes
+   * faster from blocks; without an arena the rows are used as they lie.
    */
   Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena);
 
@@ -136,7 +136,8 @@ class Workspace {
  * out (tokens, out_stride ≥ rows) = in (tokens, in_stride ≥ cols) · matrixᵀ.
  *
  * Every thread of the team calls it, inside a region, with the same arguments; rows are split between the threads. The
- * caller puts a barrier before it (`in` is complete) and one after it (before `out` is read or the next product starts).
+ * caller puts a barrier before it (`in` is complete) and one after it (before `out` is read or the next product
+ * starts).
  */
 void matmul(Team& team, int thread, const Workspace& workspace, float* out, const float* in, const Matrix& matrix,
             int64_t tokens, int64_t out_stride, int64_t in_stride);

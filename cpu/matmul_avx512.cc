@@ -25,8 +25,10 @@ void multiply_few(const Product& p, int64_t token, int64_t tokens) {
       int64_t first, last;
       split(s.rows, kGroupRows, p.thread, p.threads, &first, &last);
       float* out = p.out + t * p.out_stride;
-      if (fixed) multiply_digits(out, s, digits, p.cols, first, last);
-      else multiply_tiles(p, s, tile, out, 1, first, last);
+      if (fixed)
+        multiply_digits(out, s, digits, p.cols, first, last);
+      else
+        multiply_tiles(p, s, tile, out, 1, first, last);
     }
   }
 }
@@ -37,8 +39,10 @@ void matmul_avx512(const Product& p) {
   bool any_blocks = false;
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
-    if (s.layout == Layout::filed) multiply_filed<Avx512>(p, s);
-    else any_blocks = true;
+    if (s.layout == Layout::filed)
+      multiply_filed<Avx512>(p, s);
+    else
+      any_blocks = true;
   }
   if (!any_blocks) return;
   if (p.tokens > kPackedTokens) {

@@ -6,7 +6,8 @@
 
 namespace phi3lab::cpu {
 
-/** A block of 32 activations in 24-bit fixed point: x[k] = scale · (65536·digits[0][k] + 256·digits[1][k] + digits[2][k]). */
+/** A block of 32 activations in 24-bit fixed point: x[k] = scale · (65536·digits[0][k] + 256·digits[1][k] +
+ * digits[2][k]). */
 struct alignas(64) DigitBlock {
   int8_t digits[3][32];
   float scale;
@@ -29,7 +30,8 @@ void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t 
  * x (tokens, x_stride) transposed a tile of tokens at a time, columns [first, last) of `cols`: a tile of n tokens from
  * token t on is (cols, n) at out + t * cols. Both bounds are multiples of 32.
  */
-void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t tokens, int64_t cols, int64_t first, int64_t last);
+void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t tokens, int64_t cols, int64_t first,
+                     int64_t last);
 
 /** Rows [first, last) of a blocks16 segment for up to Workspace::kSharedTokens tokens, from transposed tiles. */
 void multiply_tiles(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,

@@ -37,7 +37,8 @@ void put_row(uint8_t* block, WeightType type, int lane, const FiledBlock& from) 
   if (type == WeightType::Q4_1) std::memcpy(block + quants + 32 + 2 * lane, from.m, 2);
 }
 
-/** Drops the whole pages of a read-only file mapping within [begin, end); they would come back from the file if read. */
+/** Drops the whole pages of a read-only file mapping within [begin, end); they would come back from the file if read.
+ */
 void give_back(const uint8_t* begin, const uint8_t* end) {
 #ifndef _WIN32
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));

@@ -1,5 +1,5 @@
-// The layout blocks16 of Q4_0, Q4_1 and Q8_0: 16 rows interleaved, in the bytes that the file needs, so that a vector of
-// 16 lanes holds 16 rows and a product needs no sum across lanes. A group of 16 rows is `cols` / 32 blocks on end:
+// The layout blocks16 of Q4_0, Q4_1 and Q8_0: 16 rows interleaved, in the bytes that the file needs, so that a vector
+// of 16 lanes holds 16 rows and a product needs no sum across lanes. A group of 16 rows is `cols` / 32 blocks on end:
 //
 //   Q4_0, Q4_1   4 vectors of 64 bytes: dword r of vector i holds the bytes 4i … 4i + 3 of row r's nibbles
 //   Q8_0         8 vectors: dword r of vector i holds the weights 4i … 4i + 3 of row r, plus 128 (as unsigned bytes)

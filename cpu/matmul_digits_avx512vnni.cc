@@ -124,9 +124,12 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
 
 void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last) {
   switch (s.type) {
-    case WeightType::Q4_0: return multiply<WeightType::Q4_0>(out, s, x, cols, first, last);
-    case WeightType::Q4_1: return multiply<WeightType::Q4_1>(out, s, x, cols, first, last);
-    default: return multiply<WeightType::Q8_0>(out, s, x, cols, first, last);
+    case WeightType::Q4_0:
+      return multiply<WeightType::Q4_0>(out, s, x, cols, first, last);
+    case WeightType::Q4_1:
+      return multiply<WeightType::Q4_1>(out, s, x, cols, first, last);
+    default:
+      return multiply<WeightType::Q8_0>(out, s, x, cols, first, last);
   }
 }
 

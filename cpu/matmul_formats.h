@@ -1,5 +1,5 @@
-// The weight formats as they lie in their files, and one row's numbers as float32: what every other layout and kernel is
-// measured against. `static` throughout: files compiled for different instructions must not share these functions.
+// The weight formats as they lie in their files, and one row's numbers as float32: what every other layout and kernel
+// is measured against. `static` throughout: files compiled for different instructions must not share these functions.
 #pragma once
 
 #include <cstdint>
@@ -78,7 +78,9 @@ static inline void dequantise_q6_k(float* out, const BlockQ6_K& b) {
 /** Columns [first, first + count) of a filed row; for block formats both are multiples of the block. */
 static inline void dequantise(float* out, WeightType type, const uint8_t* row, int64_t first, int64_t count) {
   switch (type) {
-    case WeightType::F32: std::memcpy(out, row + 4 * first, static_cast<size_t>(count) * 4); return;
+    case WeightType::F32:
+      std::memcpy(out, row + 4 * first, static_cast<size_t>(count) * 4);
+      return;
     case WeightType::F16:
       for (int64_t i = 0; i < count; i++) out[i] = half_at(row + 2 * (first + i));
       return;

@@ -65,7 +65,8 @@ static void multiply_panels(const Product& p, const Segment& s, Pack pack) {
   for (int64_t row = first_row; row < last_row; row += rows * panels) {
     for (int64_t first = 0; first < p.cols; first += Workspace::kPanelCols) {
       const int64_t cols = p.cols - first < Workspace::kPanelCols ? p.cols - first : Workspace::kPanelCols;
-      const int count = static_cast<int>((last_row - row + rows - 1) / rows < panels ? (last_row - row + rows - 1) / rows : panels);
+      const int count =
+          static_cast<int>((last_row - row + rows - 1) / rows < panels ? (last_row - row + rows - 1) / rows : panels);
       for (int i = 0; i < 2 * count; i++) {
         pack(packed + (i / 2) * cols * rows + i % 2 * V::width, row + i * V::width, first, cols);
       }
@@ -75,11 +76,16 @@ static void multiply_panels(const Product& p, const Segment& s, Pack pack) {
         for (int i = 0; i < count; i++) {
           const float* x = p.in + t * p.in_stride + first;
           const float* panel = packed + i * cols * rows;
-          if (m == most) multiply_tile<V, most>(tile, x, p.in_stride, panel, cols);
-          else if (m == 8) multiply_tile<V, 8>(tile, x, p.in_stride, panel, cols);
-          else if (m == 4) multiply_tile<V, 4>(tile, x, p.in_stride, panel, cols);
-          else if (m == 2) multiply_tile<V, 2>(tile, x, p.in_stride, panel, cols);
-          else multiply_tile<V, 1>(tile, x, p.in_stride, panel, cols);
+          if (m == most)
+            multiply_tile<V, most>(tile, x, p.in_stride, panel, cols);
+          else if (m == 8)
+            multiply_tile<V, 8>(tile, x, p.in_stride, panel, cols);
+          else if (m == 4)
+            multiply_tile<V, 4>(tile, x, p.in_stride, panel, cols);
+          else if (m == 2)
+            multiply_tile<V, 2>(tile, x, p.in_stride, panel, cols);
+          else
+            multiply_tile<V, 1>(tile, x, p.in_stride, panel, cols);
           const int64_t r0 = row + i * rows, present = last_row - r0 < rows ? last_row - r0 : rows;
           for (int u = 0; u < m; u++) {
             float* out = p.out + (t + u) * p.out_stride;
@@ -111,13 +117,20 @@ static void multiply_filed(const Product& p, const Segment& s) {
 template <class V>
 static void multiply_filed(const Product& p, const Segment& s) {
   switch (s.type) {
-    case WeightType::F32: return multiply_filed<V, WeightType::F32>(p, s);
-    case WeightType::F16: return multiply_filed<V, WeightType::F16>(p, s);
-    case WeightType::BF16: return multiply_filed<V, WeightType::BF16>(p, s);
-    case WeightType::Q4_0: return multiply_filed<V, WeightType::Q4_0>(p, s);
-    case WeightType::Q4_1: return multiply_filed<V, WeightType::Q4_1>(p, s);
-    case WeightType::Q8_0: return multiply_filed<V, WeightType::Q8_0>(p, s);
-    case WeightType::Q6_K: return multiply_filed<V, WeightType::Q6_K>(p, s);
+    case WeightType::F32:
+      return multiply_filed<V, WeightType::F32>(p, s);
+    case WeightType::F16:
+      return multiply_filed<V, WeightType::F16>(p, s);
+    case WeightType::BF16:
+      return multiply_filed<V, WeightType::BF16>(p, s);
+    case WeightType::Q4_0:
+      return multiply_filed<V, WeightType::Q4_0>(p, s);
+    case WeightType::Q4_1:
+      return multiply_filed<V, WeightType::Q4_1>(p, s);
+    case WeightType::Q8_0:
+      return multiply_filed<V, WeightType::Q8_0>(p, s);
+    case WeightType::Q6_K:
+      return multiply_filed<V, WeightType::Q6_K>(p, s);
   }
 }
 

@@ -10,7 +10,9 @@ namespace phi3lab::cpu {
 namespace {
 
 /** The tile that comes next when so many tokens are left. */
-inline int tile_size(int64_t left) { return left >= 24 ? 24 : left >= 16 ? 16 : left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
+inline int tile_size(int64_t left) {
+  return left >= 24 ? 24 : left >= 16 ? 16 : left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
 
 /** Calls column(k, weights) for the 32 columns of a block, weights being those of 16 rows as float32. */
 template <WeightType type, class Column>
@@ -27,7 +29,8 @@ inline void for_columns(const uint8_t* block, Column column) {
       column(4 * i + 3, _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_srai_epi32(w, 24))));
     }
   } else {
-    __m512 numbers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);  // vpermps takes the low 4 bits
+    __m512 numbers =
+        _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);  // vpermps takes the low 4 bits
     __m512 m = _mm512_setzero_ps();
     if constexpr (type == WeightType::Q4_1) {
       m = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + quants + 32)));
@@ -55,7 +58,8 @@ inline void for_columns(const uint8_t* block, Column column) {
 
 /** 16 rows times n tokens: out[t * stride + row]. */
 template <WeightType type, int n>
-inline void multiply_tile(float* out, int64_t stride, __mmask16 present, const uint8_t* block, const float* x, int64_t blocks) {
+inline void multiply_tile(float* out, int64_t stride, __mmask16 present, const uint8_t* block, const float* x,
+                          int64_t blocks) {
   // Few tokens leave the multiply-adds waiting for each other: then every fourth column has a sum of its own.
   constexpr int chains = n >= 8 ? 1 : 4;
   __m512 sums[n][chains];
@@ -72,13 +76,15 @@ inline void multiply_tile(float* out, int64_t stride, __mmask16 present, const u
   }
   for (int t = 0; t < n; t++) {
     __m512 sum = sums[t][0];
-    if constexpr (chains == 4) sum = _mm512_add_ps(_mm512_add_ps(sum, sums[t][1]), _mm512_add_ps(sums[t][2], sums[t][3]));
+    if constexpr (chains == 4)
+      sum = _mm512_add_ps(_mm512_add_ps(sum, sums[t][1]), _mm512_add_ps(sums[t][2], sums[t][3]));
     _mm512_mask_storeu_ps(out + t * stride, present, sum);
   }
 }
 
 template <WeightType type>
-void multiply(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first, int64_t last) {
+void multiply(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,
+              int64_t last) {
   const int64_t blocks = p.cols / 32, stride = p.out_stride;
   for (int64_t row = first; row < last; row += kGroupRows) {
     const uint8_t* group = s.data + static_cast<size_t>(row / kGroupRows * blocks) * block16(type);
@@ -88,12 +94,18 @@ void multiply(const Product& p, const Segment& s, const float* tiles, float* out
       const int n = tile_size(tokens - t);
       float* y = out + t * stride + s.first + row;
       const float* x = tiles + t * p.cols;
-      if (n == 24) multiply_tile<type, 24>(y, stride, present, group, x, blocks);
-      else if (n == 16) multiply_tile<type, 16>(y, stride, present, group, x, blocks);
-      else if (n == 8) multiply_tile<type, 8>(y, stride, present, group, x, blocks);
-      else if (n == 4) multiply_tile<type, 4>(y, stride, present, group, x, blocks);
-      else if (n == 2) multiply_tile<type, 2>(y, stride, present, group, x, blocks);
-      else multiply_tile<type, 1>(y, stride, present, group, x, blocks);
+      if (n == 24)
+        multiply_tile<type, 24>(y, stride, present, group, x, blocks);
+      else if (n == 16)
+        multiply_tile<type, 16>(y, stride, present, group, x, blocks);
+      else if (n == 8)
+        multiply_tile<type, 8>(y, stride, present, group, x, blocks);
+      else if (n == 4)
+        multiply_tile<type, 4>(y, stride, present, group, x, blocks);
+      else if (n == 2)
+        multiply_tile<type, 2>(y, stride, present, group, x, blocks);
+      else
+        multiply_tile<type, 1>(y, stride, present, group, x, blocks);
       t += n;
     }
   }
@@ -102,13 +114,15 @@ void multiply(const Product& p, const Segment& s, const float* tiles, float* out
 template <WeightType type>
 void unpack(float* panel, const uint8_t* block, int64_t blocks) {
   for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * 32) {
-    for_columns<type>(block, [&](int k, __m512 w) __attribute__((always_inline)) { _mm512_storeu_ps(panel + 32 * k, w); });
+    for_columns<type>(block,
+                      [&](int k, __m512 w) __attribute__((always_inline)) { _mm512_storeu_ps(panel + 32 * k, w); });
   }
 }
 
 }  // namespace
 
-void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t tokens, int64_t cols, int64_t first, int64_t last) {
+void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t tokens, int64_t cols, int64_t first,
+                     int64_t last) {
   for (int64_t t = 0; t < tokens;) {
     const int n = tile_size(tokens - t);
     for (int64_t k = first; k < last; k += 16) {
@@ -130,18 +144,24 @@ void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t token
 void multiply_tiles(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,
                     int64_t last) {
   switch (s.type) {
-    case WeightType::Q4_0: return multiply<WeightType::Q4_0>(p, s, tiles, out, tokens, first, last);
-    case WeightType::Q4_1: return multiply<WeightType::Q4_1>(p, s, tiles, out, tokens, first, last);
-    default: return multiply<WeightType::Q8_0>(p, s, tiles, out, tokens, first, last);
+    case WeightType::Q4_0:
+      return multiply<WeightType::Q4_0>(p, s, tiles, out, tokens, first, last);
+    case WeightType::Q4_1:
+      return multiply<WeightType::Q4_1>(p, s, tiles, out, tokens, first, last);
+    default:
+      return multiply<WeightType::Q8_0>(p, s, tiles, out, tokens, first, last);
   }
 }
 
 void unpack_blocks16(float* panel, const Segment& s, int64_t cols, int64_t row, int64_t first, int64_t count) {
   const uint8_t* block = s.data + static_cast<size_t>(row / kGroupRows * (cols / 32) + first / 32) * block16(s.type);
   switch (s.type) {
-    case WeightType::Q4_0: return unpack<WeightType::Q4_0>(panel, block, count / 32);
-    case WeightType::Q4_1: return unpack<WeightType::Q4_1>(panel, block, count / 32);
-    default: return unpack<WeightType::Q8_0>(panel, block, count / 32);
+    case WeightType::Q4_0:
+      return unpack<WeightType::Q4_0>(panel, block, count / 32);
+    case WeightType::Q4_1:
+      return unpack<WeightType::Q4_1>(panel, block, count / 32);
+    default:
+      return unpack<WeightType::Q8_0>(panel, block, count / 32);
   }
 }
 

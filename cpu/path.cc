@@ -66,8 +66,8 @@ Features features() {
   const bool ymm = (saved & 0x6) == 0x6, zmm = (saved & 0xe6) == 0xe6;
   const Registers seven = cpuid(7, 0);
   f.avx2 = ymm && bit(one.ecx, 28) && bit(one.ecx, 12) /* FMA */ && bit(one.ecx, 29) /* F16C */ && bit(seven.ebx, 5);
-  f.avx512 = f.avx2 && zmm && bit(seven.ebx, 16) /* F */ && bit(seven.ebx, 17) /* DQ */ && bit(seven.ebx, 30) /* BW */ &&
-             bit(seven.ebx, 31) /* VL */;
+  f.avx512 = f.avx2 && zmm && bit(seven.ebx, 16) /* F */ && bit(seven.ebx, 17) /* DQ */ &&
+             bit(seven.ebx, 30) /* BW */ && bit(seven.ebx, 31) /* VL */;
   f.vnni = f.avx512 && bit(seven.ecx, 11);
   f.bf16 = f.avx512 && seven.eax >= 1 && bit(cpuid(7, 1).eax, 5);
   return f;
@@ -79,10 +79,14 @@ Features features() {
 
 const char* path_name(Path path) {
   switch (path) {
-    case Path::portable: return "portable";
-    case Path::avx2: return "avx2";
-    case Path::avx512: return "avx512";
-    case Path::neon: return "neon";
+    case Path::portable:
+      return "portable";
+    case Path::avx2:
+      return "avx2";
+    case Path::avx512:
+      return "avx512";
+    case Path::neon:
+      return "neon";
   }
   return "unknown";
 }

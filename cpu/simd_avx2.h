@@ -32,7 +32,9 @@ struct Avx2 {
   }
 
   /** 8 float16, bfloat16 or int8 numbers. */
-  static inline Vector load_f16(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static inline Vector load_f16(const void* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
   static inline Vector load_bf16(const void* p) {
     const __m128i halves = _mm_loadu_si128(static_cast<const __m128i*>(p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));

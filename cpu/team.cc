@@ -47,7 +47,9 @@ Team::Team(int threads) : size_(threads), arrived_(new Line[threads > 0 ? thread
     for (int t = 1; t < threads; t++) threads_.emplace_back([this, t] { worker(t); });
   } catch (...) {
     stop_ = true;
-    { std::lock_guard<std::mutex> lock(mutex_); }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+    }
     wake_.notify_all();
     for (std::thread& thread : threads_) thread.join();
     throw;

@@ -1,6 +1,7 @@
 // A team of threads that works in regions: `run` starts a function on every thread and returns when all are done;
 // inside a region the threads meet at `barrier`. A decode step is one region of about 120 barriers, so waiting threads
-// spin; a thread without a region to work in parks after some tens of microseconds, so that an idle process uses no CPU.
+// spin; a thread without a region to work in parks after some tens of microseconds, so that an idle process uses no
+// CPU.
 #pragma once
 
 #include <atomic>
@@ -32,8 +33,8 @@ class Team {
   int size() const { return size_; }
 
   /**
-   * Runs work(thread, size()) on every thread, the caller as thread 0. From one thread at a time, never nested. The first
-   * exception is thrown again here once all threads have left; the others leave at their next barrier.
+   * Runs work(thread, size()) on every thread, the caller as thread 0. From one thread at a time, never nested. The
+   * first exception is thrown again here once all threads have left; the others leave at their next barrier.
    */
   void run(const std::function<void(int, int)>& work);
 

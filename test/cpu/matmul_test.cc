@@ -1,7 +1,8 @@
 // Every path's products in every format against a definition in double precision, and their row reader.
 //
 // Prints a line a case: "ok <name> <error>" or "not ok <name> <error> > <tolerance>", then "done"; the error is the
-// largest |out − definition| over its scale Σ|w·x| (see kTolerances for what the scale counts). Exit status 1 on failure.
+// largest |out − definition| over its scale Σ|w·x| (see kTolerances for what the scale counts). Exit status 1 on
+// failure.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -18,10 +19,10 @@ using namespace phi3lab::cpu;
 
 namespace {
 
-// Why each number. float32 sums: tiles and panels add up to 2,304 products in one chain, each addition rounding by at most
-// 2⁻²⁵ of the sum so far; the sums so far walk at random, well below Σ|w·x|, and the largest of 10,000 errors here is 8e-7
-// (a mistake in one weight's last bit would be 1e-4). Fixed point: sums within a block are exact, so the chain is 32 times
-// shorter, and 2⁻²⁴ of each block's largest activation is lost, which the scale counts with the terms.
+// Why each number. float32 sums: tiles and panels add up to 2,304 products in one chain, each addition rounding by at
+// most 2⁻²⁵ of the sum so far; the sums so far walk at random, well below Σ|w·x|, and the largest of 10,000 errors here
+// is 8e-7 (a mistake in one weight's last bit would be 1e-4). Fixed point: sums within a block are exact, so the chain
+// is 32 times shorter, and 2⁻²⁴ of each block's largest activation is lost, which the scale counts with the terms.
 struct Tolerance {
   const char* what;
   double error;
@@ -59,7 +60,8 @@ double weight(WeightType type, const uint8_t* row, int64_t k) {
       std::memcpy(&f, row + 4 * k, 4);
       return f;
     }
-    case WeightType::F16: return f16(row + 2 * k);
+    case WeightType::F16:
+      return f16(row + 2 * k);
     case WeightType::BF16: {
       const uint32_t bits = static_cast<uint32_t>(row[2 * k]) << 16 | static_cast<uint32_t>(row[2 * k + 1]) << 24;
       float f;
@@ -149,8 +151,10 @@ int failures = 0;
 void report(const std::string& name, double error, double tolerance) {
   const bool ok = error <= tolerance;  // false for NaN as well
   failures += !ok;
-  if (ok) std::printf("ok %s %.1e\n", name.c_str(), error);
-  else std::printf("not ok %s %.1e > %.1e\n", name.c_str(), error, tolerance);
+  if (ok)
+    std::printf("ok %s %.1e\n", name.c_str(), error);
+  else
+    std::printf("not ok %s %.1e > %.1e\n", name.c_str(), error, tolerance);
 }
 
 /** A matrix, the memory behind it and its definition. */
@@ -167,7 +171,8 @@ struct Example {
       g.type = part.type;
       g.data = bytes.back().data();
       g.rows = part.rows;
-      for (int32_t r = 0; part.permuted && r < part.rows; r++) g.output_row.push_back(static_cast<int32_t>((r * 7 + 3) % part.rows));
+      for (int32_t r = 0; part.permuted && r < part.rows; r++)
+        g.output_row.push_back(static_cast<int32_t>((r * 7 + 3) % part.rows));
       groups.push_back(g);
       rows += part.rows;
     }
@@ -195,15 +200,15 @@ std::vector<float> random_activations(int64_t tokens, int64_t cols) {
   return x;
 }
 
-std::vector<float> product(const Isa& isa, const Example& e, const std::vector<float>& x, int64_t tokens, int threads, Arena* arena) {
+std::vector<float> product(const Isa& isa, const Example& e, const std::vector<float>& x, int64_t tokens, int threads,
+                           Arena* arena) {
   const Matrix matrix(isa, e.groups, e.cols, arena);
   Team team(threads);
   const Workspace workspace(threads, e.cols);
   const int64_t stride = e.rows + 5;
   std::vector<float> out(static_cast<size_t>(tokens * stride), 77);
-  team.run([&](int thread, int) {
-    matmul(team, thread, workspace, out.data(), x.data(), matrix, tokens, stride, e.cols);
-  });
+  team.run(
+      [&](int thread, int) { matmul(team, thread, workspace, out.data(), x.data(), matrix, tokens, stride, e.cols); });
   for (int64_t t = 0; t < tokens; t++) {
     for (int64_t r = e.rows; r < stride; r++) {
       if (out[static_cast<size_t>(t * stride + r)] != 77) return {};  // wrote beside its rows
@@ -215,7 +220,8 @@ std::vector<float> product(const Isa& isa, const Example& e, const std::vector<f
 }
 
 /** Both tolerances' scale is Σ|w·x|; where sums are in fixed point each |x| counts with 1/8 of its block's largest. */
-double largest_error(const Example& e, const std::vector<float>& x, const std::vector<float>& out, int64_t tokens, bool fixed) {
+double largest_error(const Example& e, const std::vector<float>& x, const std::vector<float>& out, int64_t tokens,
+                     bool fixed) {
   if (out.empty()) return NAN;
   double worst = 0;
   for (int64_t t = 0; t < tokens; t++) {
@@ -225,7 +231,8 @@ double largest_error(const Example& e, const std::vector<float>& x, const std::v
       for (int64_t i = k / 32 * 32; fixed && i < std::min(e.cols, k / 32 * 32 + 32); i++) {
         largest = std::max(largest, std::fabs(static_cast<double>(x[static_cast<size_t>(t * e.cols + i)])));
       }
-      size[static_cast<size_t>(k)] = std::fabs(static_cast<double>(x[static_cast<size_t>(t * e.cols + k)])) + largest / 8;
+      size[static_cast<size_t>(k)] =
+          std::fabs(static_cast<double>(x[static_cast<size_t>(t * e.cols + k)])) + largest / 8;
     }
     for (int64_t r = 0; r < e.rows; r++) {
       double sum = 0, scale = 1e-30;
@@ -250,7 +257,8 @@ void run_case(const Isa& isa, const Case& c) {
     name += std::string(" ") + weight_type_name(p.type) + "[" + std::to_string(p.rows) + (p.permuted ? "p]" : "]");
     quants = quants || (p.type != WeightType::F32 && p.type != WeightType::F16 && p.type != WeightType::BF16);
   }
-  name += " cols=" + std::to_string(c.cols) + " tokens=" + std::to_string(c.tokens) + " threads=" + std::to_string(c.threads);
+  name += " cols=" + std::to_string(c.cols) + " tokens=" + std::to_string(c.tokens) +
+          " threads=" + std::to_string(c.threads);
   const Example e(c.parts, c.cols);
   const std::vector<float> x = random_activations(c.tokens, c.cols);
   const bool fixed = isa.vnni && quants;
@@ -271,7 +279,8 @@ void run_rows(const Isa& isa) {
     for (int64_t r = 0; r < e.rows; r++) {
       matrix.read_row(row.data(), r);
       for (int64_t k = 0; k < e.cols; k++) {
-        worst = std::max(worst, std::fabs(row[static_cast<size_t>(k)] - e.weights[static_cast<size_t>(r * e.cols + k)]) / 0.1);
+        worst = std::max(worst,
+                         std::fabs(row[static_cast<size_t>(k)] - e.weights[static_cast<size_t>(r * e.cols + k)]) / 0.1);
       }
     }
     report("rows " + isa_name(isa) + " " + weight_type_name(type), worst, 3e-7);
@@ -289,9 +298,12 @@ void run_strange(const Isa& isa) {
           const uint16_t infinity16 = 0x7c00;
           const float infinity = std::numeric_limits<float>::infinity();
           uint8_t* row = e.bytes[0].data() + 20 * row_bytes(type, e.cols);
-          if (type == WeightType::F32) std::memcpy(row, &infinity, 4);
-          else if (type == WeightType::BF16) row[0] = 0x80, row[1] = 0x7f;
-          else std::memcpy(row, &infinity16, 2);
+          if (type == WeightType::F32)
+            std::memcpy(row, &infinity, 4);
+          else if (type == WeightType::BF16)
+            row[0] = 0x80, row[1] = 0x7f;
+          else
+            std::memcpy(row, &infinity16, 2);
           e.define();
         } else {
           x[40] = NAN;
@@ -303,13 +315,15 @@ void run_strange(const Isa& isa) {
         for (int64_t t = 0; t < tokens && !out.empty(); t++) {
           for (int64_t r = 0; r < e.rows; r++) {
             double sum = 0;
-            for (int64_t k = 0; k < e.cols; k++) sum += e.weights[static_cast<size_t>(r * e.cols + k)] * x[static_cast<size_t>(t * e.cols + k)];
+            for (int64_t k = 0; k < e.cols; k++)
+              sum += e.weights[static_cast<size_t>(r * e.cols + k)] * x[static_cast<size_t>(t * e.cols + k)];
             const float y = out[static_cast<size_t>(t * e.rows + r)];
             if (std::isnan(sum) ? !std::isnan(y) : std::isinf(sum) ? y != sum : !std::isfinite(y)) wrong++;
           }
         }
         report("strange " + isa_name(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens) +
-                   (in_weights ? " weights" : " activations"), wrong, 0);
+                   (in_weights ? " weights" : " activations"),
+               wrong, 0);
       }
     }
   }
@@ -345,7 +359,8 @@ std::vector<Case> cases() {
   std::vector<Case> list;
   for (W type : {W::F32, W::F16, W::BF16, W::Q4_0, W::Q4_1, W::Q8_0, W::Q6_K}) {
     const int64_t unit = block_size(type) == 1 ? 1 : block_size(type);
-    for (int64_t tokens : {1, 2, 3, 5, 6, 7, 8, 13, 24, 25, 31, 61, 124, 129, 145}) list.push_back({{{type, 50, false}}, 2 * unit < 64 ? 70 : 2 * unit, tokens, 2});
+    for (int64_t tokens : {1, 2, 3, 5, 6, 7, 8, 13, 24, 25, 31, 61, 124, 129, 145})
+      list.push_back({{{type, 50, false}}, 2 * unit < 64 ? 70 : 2 * unit, tokens, 2});
     list.push_back({{{type, 1, false}}, unit, 1, 1});
     list.push_back({{{type, 3, false}}, unit, 130, 3});
     list.push_back({{{type, 64, true}, {type, 32, true}, {type, 32, false}}, 512, 1, 2});
@@ -357,7 +372,8 @@ std::vector<Case> cases() {
     list.push_back({{{type, 70, false}}, 2304, 150, 2});  // more columns than a panel holds
   }
   for (int64_t cols : {1, 15, 17, 33, 575}) {
-    for (int64_t tokens : {1, 9}) list.push_back({{{W::F32, 21, false}, {W::BF16, 3, false}, {W::F16, 9, true}}, cols, tokens, 2});
+    for (int64_t tokens : {1, 9})
+      list.push_back({{{W::F32, 21, false}, {W::BF16, 3, false}, {W::F16, 9, true}}, cols, tokens, 2});
   }
   list.push_back({{{W::Q4_1, 48, true}, {W::Q8_0, 20, false}, {W::F16, 7, false}}, 96, 1, 2});
   list.push_back({{{W::Q4_1, 48, true}, {W::Q8_0, 20, false}, {W::F16, 7, false}}, 96, 31, 2});

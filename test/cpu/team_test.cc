@@ -27,7 +27,8 @@ void run_barriers(int threads) {
   constexpr int kRounds = 200;
   team.run([&](int thread, int n) {
     for (int round = 0; round < kRounds; round++) {
-      next[static_cast<size_t>(thread)] = (now[static_cast<size_t>(thread)] * 3 + now[static_cast<size_t>((thread + 1) % n)]) % 1000003;
+      next[static_cast<size_t>(thread)] =
+          (now[static_cast<size_t>(thread)] * 3 + now[static_cast<size_t>((thread + 1) % n)]) % 1000003;
       team.barrier(thread);
       now[static_cast<size_t>(thread)] = next[static_cast<size_t>(thread)];
       team.barrier(thread);
@@ -69,7 +70,8 @@ void run_failure(int threads, int failing) {
     team.barrier(thread);
     if (thread == 0) after = 1;
   });
-  report("a failure of thread " + std::to_string(failing) + " of " + std::to_string(threads) + " comes back and the next region runs",
+  report("a failure of thread " + std::to_string(failing) + " of " + std::to_string(threads) +
+             " comes back and the next region runs",
          message == "thread " + std::to_string(failing) && after == 1);
 }
 

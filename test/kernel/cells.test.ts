@@ -22,7 +22,10 @@ describe("A cell", function () {
 
   it("uses names of earlier cells in shorthand, also to assign them", async () => {
     await run("let first = 1; const second = { third: 3 }; function fourth() { return 4; }");
-    assert.equal((await run("({ first, second, fourth: fourth() })")).result, "{ first: 1, second: { third: 3 }, fourth: 4 }");
+    assert.equal(
+      (await run("({ first, second, fourth: fourth() })")).result,
+      "{ first: 1, second: { third: 3 }, fourth: 4 }",
+    );
     assert.equal((await run("(({ fourth }) => fourth())({ fourth })")).result, "4");
     assert.equal((await run("({ first = 9 } = {} as any); first")).result, "9");
   });
