@@ -62,7 +62,7 @@ export class Tensor {
     const array = isArrayOf(first, data) ? data : fromNumbers(first, data);
     const shape = dims ?? [array.length];
     if (shape.some((dim) => !Number.isInteger(dim) || dim < 0) || sizeOf(shape) !== array.length)
-      throw new RangeError(`Expected ${array.length} elements' shape but received [${shape.join(", ")}]`);
+      throw new RangeError(`Expected a shape of ${array.length} elements but received [${shape.join(", ")}]`);
     this.dtype = first;
     this.dims = [...shape];
     this.#storage = new Storage(array);

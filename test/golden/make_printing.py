@@ -51,7 +51,7 @@ def main():
         case["all"] = {"argmax": t.argmax().item(), "sum": t.sum().item(), "mean": t.mean().item(),
                        "max": t.max().item(), "min": t.min().item()}
         for dim in range(-len(dims), len(dims)):
-            top = t.topk(2, dim)
+            top = t.topk(min(2, t.shape[dim]), dim)
             case["along"].append({
                 "dim": dim, "argmax": t.argmax(dim).tolist(), "argmin": t.argmin(dim).tolist(), "sum": t.sum(dim).tolist(),
                 "mean": t.mean(dim).tolist(), "max": t.amax(dim).tolist(), "min": t.amin(dim, keepdim=True).tolist(),
