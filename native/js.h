@@ -72,8 +72,8 @@ class Dispatcher {
  public:
   using Task = std::function<void(Napi::Env)>;
 
-  explicit Dispatcher(Napi::Env env) {
-    function_ = Function::New(env, "phi3lab", 0, 1);
+  explicit Dispatcher(Napi::Env env)
+      : function_(Napi::ThreadSafeFunction::New(env, Napi::Function(), "phi3lab", 0, 1)) {
     function_.Unref(env);
   }
   ~Dispatcher() { function_.Release(); }
@@ -81,7 +81,13 @@ class Dispatcher {
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   // From any thread. A process that is ending never runs the task, nor frees it: what it holds is JavaScript's.
-  void post(Task task) { function_.NonBlockingCall(new Task(std::move(task))); }
+  void post(Task task) {
+    function_.NonBlockingCall(new Task(std::move(task)), [](Napi::Env env, Napi::Function, Task* owned) {
+      if (!static_cast<napi_env>(env)) return;
+      const std::unique_ptr<Task> it(owned);
+      (*it)(env);
+    });
+  }
   // From JavaScript's thread, around each promise.
   void begin(Napi::Env env) {
     if (pending_++ == 0) function_.Ref(env);
@@ -91,13 +97,7 @@ class Dispatcher {
   }
 
  private:
-  static void call(Napi::Env env, Napi::Function, std::nullptr_t*, Task* task) {
-    const std::unique_ptr<Task> owned(task);
-    if (static_cast<napi_env>(env)) (*owned)(env);
-  }
-  using Function = Napi::TypedThreadSafeFunction<std::nullptr_t, Task, call>;
-
-  Function function_;
+  Napi::ThreadSafeFunction function_;
   int pending_ = 0;
 };
 

