@@ -75,7 +75,7 @@ function isCommand(text: string): boolean {
   if (word === undefined) return /^(?:\.{0,2}\/|~|\$\(|\{[A-Za-z_])/.test(text);
   if (operands.has(word)) return false;
   // `!done;`, `!f(x)`, `!a.b`, `!a && b`: JavaScript. `!ls -la`, `!git log`, `!make`: commands.
-  return /^(?:$|[ \t]+[^\s=&|?;<>!+*%,)\]}]|[-:./][\w./-]*(?:[ \t]|$))/.test(text.slice(word.length));
+  return /^(?:$|[ \t]+(?:[^\s=&|?;<>!+*%,)\]}]|\*\S)|[-:/][\w./-]*(?:[ \t]|$))/.test(text.slice(word.length));
 }
 
 const operands = new Set(
