@@ -30,6 +30,7 @@ describe("a cell", () => {
     ["that takes a remainder", "total\n% 4", []],
     ["that takes a remainder of a name", "total\n%parts", []],
     ["with a magic in a template", "const t = `\n%time 1\n!ls\n`;", []],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the cell's text, not a template.
     ["with a magic in a template's hole", "`${\n%time\n}`", []],
     ["with a magic in a comment", "/*\n%time 1\n*/ 1 // !ls", []],
     ["with a magic in brackets", "f(\n%time\n)", []],
