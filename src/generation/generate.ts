@@ -61,8 +61,8 @@ export async function generate(
   const ids = (given.input_ids ?? given.inputs) as IdsInput;
   const batch = readBatch(ids, given.attention_mask, config);
   const several = batch.rows.length > 1;
-  for (const name of ["streamer", "past_key_values"] as const)
-    if (given[name] !== undefined && several)
+  for (const name of ["streamer", "past_key_values", "output_hidden_states", "output_attentions"] as const)
+    if (given[name] && several)
       throw new RangeError(`Expected one prompt with ${name} but received ${batch.rows.length}`);
   given.streamer?.put(Array.from(batch.rows[0] as Int32Array));
   const plain = !given.output_scores && !given.output_logits && !given.output_hidden_states && !given.output_attentions;
@@ -85,9 +85,8 @@ export async function generate(
   if (given.return_timings) output.timings = (rows[0] as Row).timings;
   if (given.output_scores) output.scores = perStep(rows, (step) => step.scores);
   if (given.output_logits) output.logits = perStep(rows, (step) => step.logits);
-  if (given.output_hidden_states)
-    output.hidden_states = only(rows, "output_hidden_states").steps.map((step) => step.hidden_states);
-  if (given.output_attentions) output.attentions = only(rows, "output_attentions").steps.map((step) => step.attentions);
+  if (given.output_hidden_states) output.hidden_states = (rows[0] as Row).steps.map((step) => step.hidden_states);
+  if (given.output_attentions) output.attentions = (rows[0] as Row).steps.map((step) => step.attentions);
   if (given.past_key_values) output.past_key_values = given.past_key_values;
   return output;
 }
@@ -208,11 +207,6 @@ function keep(
   const hidden_states = given.output_hidden_states ? [...named(false), batched(result.last_hidden_state)] : [];
   if (!given.output_hidden_states) result.last_hidden_state.dispose();
   return { ...both, hidden_states, attentions: named(true) };
-}
-
-function only(rows: Row[], name: string): Row {
-  if (rows.length > 1) throw new RangeError(`Expected one prompt with ${name} but received ${rows.length}`);
-  return rows[0] as Row;
 }
 
 /** (rows, vocab) of each step; a row that ended early repeats its last. */

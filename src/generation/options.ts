@@ -81,6 +81,17 @@ export const generateOptions: readonly string[] = [
   "return_timings",
 ];
 
+const flags = [
+  "do_sample",
+  "use_cache",
+  "output_scores",
+  "output_logits",
+  "output_hidden_states",
+  "output_attentions",
+  "return_dict_in_generate",
+  "return_timings",
+] as const;
+
 /** What the defaults depend on. */
 export interface ModelDefaults {
   eos_token_id: number[];
@@ -110,9 +121,14 @@ export function readSettings(options: GenerateArguments, model: ModelDefaults): 
   positive(given.repetition_penalty, "repetition_penalty");
   if (typeof given.top_p !== "number" || !(given.top_p >= 0 && given.top_p <= 1))
     throw new RangeError(`Expected number from 0 to 1 for top_p but received ${inspect(given.top_p)}`);
-  for (const name of ["do_sample", "use_cache", "return_timings", "output_scores", "output_logits"] as const)
+  for (const name of flags)
     if (options[name] !== undefined && typeof options[name] !== "boolean")
       throw new TypeError(`Expected true or false for ${name} but received ${inspect(options[name])}`);
+  const { streamer } = options;
+  if (streamer !== undefined && (typeof streamer?.put !== "function" || typeof streamer.end !== "function"))
+    throw new TypeError(
+      `Expected an object with put and end for streamer, as a TextStreamer, but received ${inspect(streamer, { depth: 0 })}`,
+    );
   const eos = options.eos_token_id === undefined ? model.eos_token_id : [options.eos_token_id].flat();
   for (const id of eos) whole(id, 0, "eos_token_id");
   const context = model.max_position_embeddings;

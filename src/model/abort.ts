@@ -1,9 +1,12 @@
 /** Ties abort signals (the caller's, and the notebook's interrupt) to a native abort flag while work runs. */
+import { inspect } from "node:util";
 import { host } from "../host";
 import { type AbortFlag, addon } from "../native";
 
 /** Runs `work` with a flag that any of the signals sets; an abort rejects with an `AbortError` that says so. */
 export async function abortable<T>(signal: AbortSignal | undefined, work: (flag: AbortFlag) => Promise<T>): Promise<T> {
+  if (signal !== undefined && typeof signal?.addEventListener !== "function")
+    throw new TypeError(`Expected an AbortSignal for signal but received ${inspect(signal, { depth: 0 })}`);
   const flag = new (addon().AbortFlag)();
   const signals = [signal, host()?.signal].filter((one): one is AbortSignal => one !== undefined);
   const abort = (): void => flag.abort();

@@ -1,6 +1,7 @@
 /** The distribution of the next token, as horizontal bars. */
+import { inspect } from "node:util";
 import { checkOptions } from "../options";
-import type { Tensor } from "../tensor";
+import { Tensor } from "../tensor";
 import { Figure } from "./figure";
 import { document, line, palette, rect, text, textWidth, ticks } from "./svg";
 import { type LabelTokenizer, plotlyText, tokenLabel } from "./token_label";
@@ -50,6 +51,8 @@ export function plotNextToken(logits: Tensor, options: PlotNextTokenOptions): Fi
 }
 
 function lastRow(logits: Tensor): ArrayLike<number> {
+  if (!(logits instanceof Tensor))
+    throw new TypeError(`Expected a tensor of logits for plotNextToken but received ${inspect(logits, { depth: 0 })}`);
   const { dims } = logits;
   const leading = dims.slice(0, -1);
   if (dims.length < 1 || dims.length > 3 || (dims.length === 3 && dims[0] !== 1) || leading.includes(0))

@@ -2,6 +2,7 @@
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
 import { document, line, palette, polyline, rect, text, ticks } from "./svg";
+import { plotlyText } from "./token_label";
 
 /** Times of one generation, as `generate({ return_timings: true })` measures them. */
 export interface Timings {
@@ -100,7 +101,7 @@ function layout(all: Series[], title: string): Record<string, unknown> {
   const axis = { gridcolor: palette.grid, zeroline: false };
   const totals = { ...axis, title: { text: "total (s)" }, rangemode: "tozero" };
   return {
-    title: { text: `${title}<br><sub>${summary(all)}</sub>`, font: { size: 16 } },
+    title: { text: `${plotlyText(title)}<br><sub>${summary(all)}</sub>`, font: { size: 16 } },
     height: 380,
     margin: { t: 80, b: 60 },
     paper_bgcolor: "rgba(0,0,0,0)",

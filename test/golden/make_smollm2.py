@@ -21,7 +21,7 @@ PROMPTS = {
     "capital": "The capital of France is",
     "long apology": "Write a very long email apologizing to Sarah for the tragic gardening mishap. Explain how it happened.",
     "code": "def fibonacci(n):\n    if n < 2:\n        return n\n    return",
-    "German": "Die Hauptstadt von Frankreich ist Paris. Die Hauptstadt von Deutschland ist",
+    "Spanish": "El agua es importante para la vida porque",
     "emoji": "Weather: ☀️🌧️⛄. Family: 👨‍👩‍👧. The last emoji shows",
     "digits": "The numbers are 1, 2, 3, 5, 8, 13, 21, 34, 55,",
     "one token": "Hello",
@@ -29,7 +29,7 @@ PROMPTS = {
     "newlines": "First line\n\nSecond line\n\n\nThird line\n\t",
     "maths": "If x + 3 = 7, then x =",
     "list": "- apples\n- pears\n- plums\n-",
-    "1,500 tokens": {"text": "Attention is a way to look back." + LONG * 99, "tokens": 1500},
+    "1,500 tokens": {"text": "Attention is a way to look back." + LONG * 110, "tokens": 1500},
 }
 
 
@@ -58,10 +58,10 @@ def main():
                     break
                 output = model(torch.tensor([[tokens[-1]]]), past_key_values=output.past_key_values)
         print(name, len(ids), "tokens, gap", round(gap, 5), repr(tokenizer.decode(tokens))[:80])
-        assert gap > LEAST_GAP, name
+        assert gap > LEAST_GAP, f"{name}: choose another prompt"
         case = {"name": name, "text": text}
         if ruled:
-            case = {"name": name, "text": "Attention is a way to look back.", "repeated": LONG, "times": 99,
+            case = {"name": name, "text": "Attention is a way to look back.", "repeated": LONG, "times": 110,
                     "count": len(ids)}
         else:
             case["ids"] = ids

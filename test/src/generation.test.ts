@@ -1,0 +1,249 @@
+/** Generation beside transformers': the processors of scores, greedy runs, batches, and all that a run can tell. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { AutoModelForCausalLM, type GenerateOptions, type Phi3ForCausalLM, TextStreamer } from "../../src";
+import { greedy, logitsProcessors, sample } from "../../src/generation/processors";
+import { randomNumbers } from "../../src/generation/random";
+import type { Tensor } from "../../src/tensor";
+
+type Numbers = (number | string)[];
+interface Told {
+  dims: number[];
+  data: Numbers;
+}
+interface Golden {
+  processors: {
+    scores: number[];
+    ids: number[];
+    cases: {
+      settings: Record<string, number>;
+      prompt_length: number;
+      eos_token_id: number[];
+      result: Numbers;
+    }[];
+  };
+  model: string;
+  greedy: { options: GenerateOptions; tokens: number[] }[];
+  batch: { input_ids: number[][]; attention_mask: number[][]; logits: Told; sequences: number[][] };
+  outputs: {
+    input_ids: number[];
+    sequences: number[][];
+    scores: Told[];
+    logits: Told[];
+    hidden_states: Told[][];
+    attentions: Told[][];
+  };
+}
+const goldens = join(__dirname, "..", "golden");
+const golden = JSON.parse(readFileSync(join(goldens, "generation.json"), "utf8")) as Golden;
+const prompt = golden.batch.input_ids[0] as number[];
+
+function close(actual: ArrayLike<number>, expected: Numbers, what: string, limit = 1e-4): void {
+  assert.equal(actual.length, expected.length, what);
+  expected.forEach((text, i) => {
+    const value = Number(String(text).replace("inf", "Infinity"));
+    const near = actual[i] === value || Math.abs((actual[i] as number) - value) <= limit;
+    assert.ok(near, `${what}: element ${i} is ${actual[i]}, not ${value}`);
+  });
+}
+function closeTensor(actual: Tensor | undefined, expected: Told, what: string): void {
+  assert.deepEqual(actual?.dims, expected.dims, what);
+  close((actual as Tensor).data as Float32Array, expected.data, what);
+}
+const rowsOf = (tensor: Tensor): number[][] => (tensor.tolist() as bigint[][]).map((row) => row.map(Number));
+
+describe("the processors of scores", () => {
+  const { scores, ids, cases } = golden.processors;
+  for (const { settings, prompt_length, eos_token_id, result } of cases)
+    it(`do what transformers' do: ${JSON.stringify(settings)}`, () => {
+      const none = { repetition_penalty: 1, min_new_tokens: 0, temperature: 1, top_k: 0, top_p: 1 };
+      const changed = Float32Array.from(scores);
+      for (const process of logitsProcessors({ ...none, ...settings, prompt_length, eos_token_id, do_sample: true }))
+        process(changed, ids);
+      close(changed, result, "scores", 1e-5);
+    });
+
+  it("leave greedy choice to the scores: temperature, top_k and top_p are for sampling", () => {
+    const sampling = { temperature: 0.5, top_k: 3, top_p: 0.5, repetition_penalty: 1, min_new_tokens: 0 };
+    assert.equal(logitsProcessors({ ...sampling, prompt_length: 1, eos_token_id: [2], do_sample: false }).length, 0);
+  });
+
+  it("a draw has the probabilities of softmax", () => {
+    const logs = Float32Array.from([0.1, 0.2, 0, 0.7], Math.log);
+    const random = randomNumbers(1);
+    const counts = [0, 0, 0, 0];
+    for (let i = 0; i < 20_000; i++) {
+      const id = sample(logs, random);
+      counts[id] = (counts[id] as number) + 1;
+    }
+    // The standard deviation is 0.0033 at most.
+    close(
+      counts.map((count) => count / 20_000),
+      [0.1, 0.2, 0, 0.7],
+      "shares",
+      0.015,
+    );
+    assert.equal(counts[2], 0);
+  });
+
+  it("the greatest score is chosen, the first of equals; NaN is an error that says so", () => {
+    assert.equal(greedy(Float32Array.of(-3, 2, 2, -1)), 1);
+    assert.equal(greedy(Float32Array.of(-Infinity, -1e30)), 1);
+    assert.throws(() => greedy(Float32Array.of(0, Number.NaN)), /next token hold NaN/);
+  });
+});
+
+describe("generate", function () {
+  this.timeout(60_000);
+  let model: Phi3ForCausalLM;
+  before(async () => {
+    model = await AutoModelForCausalLM.from_pretrained(join(goldens, "tiny", golden.model), { device: "cpu" });
+  });
+  after(() => model.dispose());
+
+  for (const { options, tokens } of golden.greedy) {
+    it(`chooses transformers' tokens with ${JSON.stringify(options)}`, async () => {
+      for (const use_cache of [true, false]) {
+        const sequences = await model.generate({ input_ids: prompt, max_new_tokens: 24, use_cache, ...options });
+        assert.deepEqual(rowsOf(sequences), [[...prompt, ...tokens]]);
+      }
+    });
+  }
+
+  it("continues each row of a padded batch as if it were alone, and pads what ended early", async () => {
+    const { input_ids, attention_mask, sequences } = golden.batch;
+    const options = { max_new_tokens: 12, eos_token_id: 202, pad_token_id: 0 };
+    const made = await model.generate({ input_ids, attention_mask, ...options });
+    assert.deepEqual(rowsOf(made), sequences);
+    const penalised = await model.generate({ input_ids, attention_mask, ...options, output_scores: true });
+    assert.deepEqual(rowsOf((penalised as unknown as { sequences: Tensor }).sequences), sequences);
+  });
+
+  it("tells scores, logits, hidden states and attentions as transformers does, step by step", async () => {
+    const { input_ids, sequences, scores, logits, hidden_states, attentions } = golden.outputs;
+    const output = await model.generate({
+      input_ids,
+      max_new_tokens: 3,
+      repetition_penalty: 1.1,
+      return_dict_in_generate: true,
+      output_scores: true,
+      output_logits: true,
+      output_hidden_states: true,
+      output_attentions: true,
+    });
+    assert.deepEqual(rowsOf(output.sequences), sequences);
+    scores.forEach((expected, step) => {
+      closeTensor(output.scores?.[step], expected, `scores of step ${step}`);
+      closeTensor(output.logits?.[step], logits[step] as Told, `logits of step ${step}`);
+    });
+    for (const [step, layers] of hidden_states.entries()) {
+      assert.equal(output.hidden_states?.[step]?.length, layers.length);
+      layers.forEach((expected, layer) => {
+        closeTensor(output.hidden_states?.[step]?.[layer], expected, `hidden state ${layer} of step ${step}`);
+      });
+    }
+    for (const [step, layers] of attentions.entries()) {
+      assert.equal(output.attentions?.[step]?.length, layers.length);
+      layers.forEach((expected, layer) => {
+        closeTensor(output.attentions?.[step]?.[layer], expected, `attention ${layer} of step ${step}`);
+      });
+    }
+  });
+
+  it("gives times, one for the prompt and one for each later token, natively and in the loop", async () => {
+    for (const extra of [{}, { repetition_penalty: 1.1 }]) {
+      const { timings } = await model.generate({
+        input_ids: prompt,
+        max_new_tokens: 6,
+        return_timings: true,
+        ...extra,
+      });
+      assert.equal(timings?.token_ms.length, 5);
+      assert.ok((timings?.prompt_ms ?? -1) >= 0 && timings?.token_ms.every((ms) => ms >= 0));
+    }
+  });
+
+  it("makes 20 tokens unless told, as many as max_length leaves, and none beyond the context", async () => {
+    const count = async (options: GenerateOptions, ids = prompt) =>
+      (await model.generate(ids, { eos_token_id: [], ...options })).dims.at(-1);
+    assert.equal(await count({}), prompt.length + 20);
+    assert.equal(await count({ max_length: 15 }), 15);
+    assert.equal(await count({ max_length: 15, max_new_tokens: 5 }), prompt.length + 5);
+    const long = Array.from({ length: 126 }, (_, i) => i + 3);
+    assert.equal(await count({ max_new_tokens: 50 }, long), 129);
+    assert.equal(await count({ max_new_tokens: 50, repetition_penalty: 1.1 }, long), 129);
+    await assert.rejects(count({ max_length: 12 }), /Expected max_length above the prompt's 12 tokens but received 12/);
+  });
+
+  it("draws the same tokens of the same seed, others of another", async () => {
+    const draw = async (seed: number) =>
+      rowsOf(await model.generate({ input_ids: prompt, max_new_tokens: 20, do_sample: true, top_k: 0, seed }));
+    assert.deepEqual(await draw(1), await draw(1));
+    assert.notDeepEqual(await draw(1), await draw(2));
+  });
+
+  it("draws only among what top_k and top_p leave", async () => {
+    const best = rowsOf(await model.generate({ input_ids: prompt, max_new_tokens: 10 }));
+    for (const narrow of [{ top_k: 1 }, { top_p: 0 }, { temperature: 1e-4 }])
+      assert.deepEqual(
+        rowsOf(await model.generate({ input_ids: prompt, max_new_tokens: 10, do_sample: true, ...narrow })),
+        best,
+      );
+  });
+
+  it("tells a streamer the prompt and each token, in order, then the end", async () => {
+    for (const extra of [{}, { repetition_penalty: 1.0001 }]) {
+      const told: (number[] | "end")[] = [];
+      const streamer = { put: (ids: number[]) => void told.push(ids), end: () => void told.push("end") };
+      const [row] = rowsOf(await model.generate({ input_ids: prompt, max_new_tokens: 5, streamer, ...extra }));
+      const tokens = (row as number[]).slice(prompt.length);
+      assert.deepEqual(told, [prompt, ...tokens.map((id) => [id]), "end"]);
+    }
+  });
+
+  it("an error of the streamer ends the generation and is the call's", async () => {
+    for (const extra of [{}, { repetition_penalty: 1.1 }]) {
+      let calls = 0;
+      const put = (): void => {
+        if (++calls === 3) throw new Error("no more paper");
+      };
+      const streamer = { put, end: () => undefined };
+      await assert.rejects(
+        model.generate({ input_ids: prompt, max_new_tokens: 100, streamer, ...extra }),
+        /no more paper/,
+      );
+    }
+    assert.throws(() => new TextStreamer(undefined as never), /Expected a tokenizer for TextStreamer/);
+  });
+
+  it("says which option cannot be, and names the one that was meant", async () => {
+    const cases: [Record<string, unknown>, RegExp][] = [
+      [{ max_new_token: 5 }, /generate has no option "max_new_token"; did you mean max_new_tokens\?/],
+      [{ max_new_tokens: 0 }, /integer > 0 for max_new_tokens but received 0/],
+      [{ max_new_tokens: 1.5 }, /integer > 0 for max_new_tokens but received 1\.5/],
+      [{ max_new_tokens: "5" }, /integer > 0 for max_new_tokens but received '5'/],
+      [{ temperature: 0, do_sample: true }, /number > 0 for temperature but received 0/],
+      [{ temperature: Number.NaN }, /number > 0 for temperature but received NaN/],
+      [{ top_p: 1.1 }, /number from 0 to 1 for top_p but received 1\.1/],
+      [{ top_k: -1 }, /integer >= 0 for top_k but received -1/],
+      [{ repetition_penalty: -1 }, /number > 0 for repetition_penalty but received -1/],
+      [{ do_sample: "yes" }, /true or false for do_sample but received 'yes'/],
+      [{ eos_token_id: "x" }, /integer >= 0 for eos_token_id but received 'x'/],
+      [{ seed: -1 }, /integer >= 0 for seed/],
+      [{ streamer: {} }, /streamer/],
+      [{ output_attentions: "all" }, /true or false for output_attentions/],
+      [{ signal: 5 }, /signal/],
+    ];
+    for (const [options, message] of cases)
+      await assert.rejects(model.generate({ input_ids: prompt, max_new_tokens: 2, ...options }), message);
+    await assert.rejects(model.generate({ max_new_tokens: 5 }), /Expected input_ids for generate/);
+    const two = [prompt, prompt];
+    const streamer = { put: () => undefined, end: () => undefined };
+    await assert.rejects(model.generate({ input_ids: two, streamer }), /one prompt with streamer but received 2/);
+    await assert.rejects(
+      model.generate({ input_ids: two, output_attentions: true }),
+      /one prompt with output_attentions but received 2/,
+    );
+  });
+});
