@@ -81,6 +81,9 @@ export class TextGenerationPipeline extends Callable {
     const [input, options] = args as [unknown, PipelineOptions | undefined];
     checkOptions(options, names, "the pipeline");
     const merged = { ...this.#defaults, ...options };
+    for (const name of ["return_full_text", "add_special_tokens"] as const)
+      if (merged[name] !== undefined && typeof merged[name] !== "boolean")
+        throw new TypeError(`Expected true or false for ${name} but received ${inspect(merged[name])}`);
     if (typeof input === "string" || isChat(input)) return [await this.#one(input, merged)];
     if (Array.isArray(input) && input.length > 0 && input.every((item) => typeof item === "string" || isChat(item))) {
       const results: TextOutput[][] = [];

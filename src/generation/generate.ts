@@ -5,7 +5,7 @@
 import { abortable, abortError } from "../model/abort";
 import { type IdsInput, readBatch } from "../model/inputs";
 import { type Core, tapNames } from "../model/modules";
-import type { DynamicCache } from "../model/outputs";
+import { checkCache, type DynamicCache } from "../model/outputs";
 import type { AbortFlag, ForwardResult, GreedyResult, NativeCache, NativeTensor } from "../native";
 import { Tensor } from "../tensor";
 import { type GenerateArguments, readSettings, type Settings } from "./options";
@@ -60,6 +60,7 @@ export async function generate(
   const settings = readSettings(given, config);
   const ids = (given.input_ids ?? given.inputs) as IdsInput;
   const batch = readBatch(ids, given.attention_mask, config);
+  checkCache(given.past_key_values);
   const several = batch.rows.length > 1;
   for (const name of ["streamer", "past_key_values", "output_hidden_states", "output_attentions"] as const)
     if (given[name] && several)

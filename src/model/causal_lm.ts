@@ -39,6 +39,9 @@ export class Phi3ForCausalLM extends Callable {
   /** The id, folder or file it came from. */
   readonly name_or_path: string;
   readonly #core: Core;
+  /** Calls under way, each made of several native ones: `dispose` waits for them. */
+  readonly #calls = new Set<Promise<unknown>>();
+  #disposed: Promise<void> | undefined;
 
   /** @internal */
   constructor(core: Core, name_or_path: string) {
@@ -49,10 +52,25 @@ export class Phi3ForCausalLM extends Callable {
     this.lm_head = new LmHead(core);
   }
 
-  protected override async _call(...args: unknown[]): Promise<CausalLMOutput> {
+  protected override _call(...args: unknown[]): Promise<CausalLMOutput> {
+    return this.#during(() => this.#forward(args));
+  }
+
+  async #forward(args: unknown[]): Promise<CausalLMOutput> {
     const { last_hidden_state, ...rest } = await this.model(forwardArguments("model", args));
     const logits = await this.lm_head(last_hidden_state);
     return { ...rest, 0: logits, logits };
+  }
+
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#disposed) throw new Error("The model was disposed; load it again with from_pretrained");
+    const call = work();
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   /** Sizes and special ids, as transformers names them. */
@@ -87,7 +105,7 @@ export class Phi3ForCausalLM extends Callable {
     first: GenerateArguments | IdsInput,
     second?: Omit<GenerateArguments, "input_ids">,
   ): Promise<Tensor | GenerateOutput> {
-    return generate(this, first, second);
+    return this.#during(() => generate(this, first, second));
   }
 
   /** Count of weights; a head tied to the embeddings counts once. */
@@ -119,7 +137,8 @@ export class Phi3ForCausalLM extends Callable {
 
   /** Waits for the work under way, then frees weights, caches and tensors. Later calls are errors that say so. */
   async dispose(): Promise<void> {
-    await this.#core.native.dispose();
+    this.#disposed ??= Promise.allSettled(this.#calls).then(() => this.#core.native.dispose());
+    await this.#disposed;
   }
 
   override toString(): string {

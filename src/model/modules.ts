@@ -7,7 +7,7 @@ import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
 import { abortable } from "./abort";
 import { type Batch, type IdsInput, readBatch } from "./inputs";
-import { type BaseModelOutput, DynamicCache } from "./outputs";
+import { type BaseModelOutput, checkCache, DynamicCache } from "./outputs";
 import { headTree, stackTree } from "./tree";
 
 export interface ForwardOptions {
@@ -78,6 +78,7 @@ export class Phi3Model extends Callable {
     const { native, config } = this.#core;
     const batch = readBatch(options.input_ids, options.attention_mask, config);
     const past = options.past_key_values;
+    checkCache(past);
     if (past && past.caches.length !== batch.rows.length)
       throw new RangeError(`Expected past_key_values of ${batch.rows.length} rows but received ${past.caches.length}`);
     const caches = past?.caches ?? (options.use_cache ? batch.rows.map(() => native.createCache()) : undefined);

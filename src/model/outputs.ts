@@ -1,4 +1,5 @@
 /** What a model's calls give: fields by name, and by number in transformers' order. */
+import { inspect } from "node:util";
 import type { NativeCache } from "../native";
 import type { Tensor } from "../tensor";
 
@@ -26,6 +27,14 @@ export class DynamicCache {
   dispose(): void {
     for (const cache of this.caches) cache.dispose();
   }
+}
+
+/** @throws {TypeError} when `past_key_values` is given and is no cache. */
+export function checkCache(past: unknown): void {
+  if (past !== undefined && !(past instanceof DynamicCache))
+    throw new TypeError(
+      `Expected the past_key_values of an earlier call, made with use_cache: true, but received ${inspect(past, { depth: 0 })}`,
+    );
 }
 
 /** Of `model.model(…)`. */

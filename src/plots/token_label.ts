@@ -3,7 +3,7 @@
 /** The part of a tokenizer that labels need; every tokenizer of this library has it. */
 export interface LabelTokenizer {
   decode(ids: number[], options?: { skip_special_tokens?: boolean }): string;
-  convert_ids_to_tokens(ids: number[]): string[];
+  convert_ids_to_tokens(ids: number[]): (string | undefined)[];
 }
 
 const visible: Record<string, string> = { " ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "\u00a0": "⍽" };

@@ -1,0 +1,124 @@
+/** The pipeline continues texts and conversations, as transformers' does; SmolLM2 is held against test/golden/smollm2.json. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  AutoModelForCausalLM,
+  AutoTokenizer,
+  type Message,
+  type Phi3ForCausalLM,
+  type PreTrainedTokenizer,
+  pipeline,
+  type TextGenerationPipeline,
+  TextStreamer,
+} from "../../src";
+import { smollm } from "./tokenizer/models";
+
+const cases = JSON.parse(readFileSync(join(__dirname, "..", "golden", "smollm2.json"), "utf8")) as {
+  name: string;
+  text: string;
+  tokens: number[];
+}[];
+const golden = (name: string) => cases.find((one) => one.name === name) as (typeof cases)[number];
+
+describe("pipeline", function () {
+  this.timeout(60_000);
+  const capital = golden("capital");
+  const apology = golden("apology");
+  let path: string;
+  let model: Phi3ForCausalLM;
+  let tokenizer: PreTrainedTokenizer;
+  let generator: TextGenerationPipeline;
+
+  before(async function () {
+    const found = await smollm();
+    if (found === undefined) {
+      console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
+      return this.skip();
+    }
+    path = found;
+    tokenizer = await AutoTokenizer.from_pretrained(path);
+    model = await AutoModelForCausalLM.from_pretrained(path, { device: "cpu" });
+    generator = pipeline("text-generation", { model, tokenizer, return_full_text: false, max_new_tokens: 8 });
+  });
+  after(() => model?.dispose());
+
+  const continued = ({ tokens }: { tokens: number[] }, count = 8): string =>
+    tokenizer.decode(tokens.slice(0, count), { skip_special_tokens: true });
+
+  it("continues a text as transformers does", async () => {
+    assert.deepEqual(await generator(capital.text), [{ generated_text: continued(capital) }]);
+    const [first] = await generator(apology.text, { max_new_tokens: 50 });
+    assert.equal(first?.generated_text, continued(apology, 50));
+  });
+
+  it("gives the prompt too, unless return_full_text is false", async () => {
+    const full = pipeline("text-generation", { model, tokenizer, max_new_tokens: 8 });
+    assert.deepEqual(await full(capital.text), [{ generated_text: capital.text + continued(capital) }]);
+    assert.deepEqual(await full(capital.text, { return_full_text: false }), [{ generated_text: continued(capital) }]);
+  });
+
+  it("continues each of several texts", async () => {
+    const results = await generator([capital.text, apology.text]);
+    assert.deepEqual(
+      results,
+      [capital, apology].map((one) => [{ generated_text: continued(one) }]),
+    );
+  });
+
+  it("answers a conversation in the model's chat format, and does not change what it was given", async () => {
+    const user = { role: "user", content: "What is the capital of Italy?" };
+    const system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+    const chat = [{ role: "system", content: system }, user];
+    const [answer] = await generator(chat, { max_new_tokens: 20 });
+    const text = `<|im_start|>system\n${system}<|im_end|>\n<|im_start|>user\n${user.content}<|im_end|>\n<|im_start|>assistant\n`;
+    const [asText] = await generator(text, { max_new_tokens: 20, add_special_tokens: false });
+    assert.equal(answer?.generated_text, asText?.generated_text);
+    assert.notEqual(answer?.generated_text, "");
+
+    const [full] = await generator(chat as Message[], { max_new_tokens: 20, return_full_text: true });
+    assert.deepEqual(full?.generated_text, [...chat, { role: "assistant", content: answer?.generated_text }]);
+    assert.equal(chat.length, 2);
+  });
+
+  it("streams the text as it comes: the pieces together are the answer", async () => {
+    const pieces: string[] = [];
+    const streamer = new TextStreamer(tokenizer, {
+      skip_prompt: true,
+      skip_special_tokens: true,
+      callback_function: (text) => pieces.push(text),
+    });
+    const [first] = await generator(capital.text, { streamer });
+    assert.ok(pieces.length > 3, `${pieces.length} pieces`);
+    assert.equal(pieces.join(""), first?.generated_text);
+  });
+
+  it("is made of a model's name as well", async () => {
+    const made = await pipeline("text-generation", path, { device: "cpu" });
+    const [first] = await made(capital.text, { max_new_tokens: 1, return_full_text: false });
+    assert.equal(first?.generated_text, continued(capital, 1));
+    await made.model.dispose();
+  });
+
+  it("says which task, option or input cannot be", async () => {
+    assert.throws(() => pipeline("text-generator", { model, tokenizer }), /did you mean "text-generation"\?/);
+    assert.throws(() => pipeline("summarization", { model, tokenizer }), /"text-generation", the one there is/);
+    assert.throws(() => pipeline("text-generation", undefined as never), /Expected \{ model, tokenizer/);
+    assert.throws(() => pipeline("text-generation", { model } as never), /Expected a tokenizer for pipeline/);
+    assert.throws(() => pipeline("text-generation", { tokenizer } as never), /Expected a model for pipeline/);
+    assert.throws(
+      () => pipeline("text-generation", { model, tokenizer, max_tokens: 5 } as never),
+      /did you mean max_new_tokens\?|has no option "max_tokens"/,
+    );
+    await assert.rejects(generator("a", { retrun_full_text: true } as never), /did you mean return_full_text\?/);
+    await assert.rejects(generator("a", { output_scores: true } as never), /has no option "output_scores"/);
+    await assert.rejects(generator("a", { max_new_tokens: 0 }), /integer > 0 for max_new_tokens/);
+    await assert.rejects(generator("a", { return_full_text: "no" as never }), /true or false for return_full_text/);
+    await assert.rejects(generator(5 as never), /Expected a string, messages .* but received 5/);
+    await assert.rejects(generator([]), /Expected a string, messages/);
+    await assert.rejects(generator(["a", 5] as never), /Expected a string, messages/);
+    await assert.rejects(generator([{ role: "user" }] as never), /Expected a string, messages/);
+    await assert.rejects(generator(""), /at least one token/);
+    assert.deepEqual(await generator(capital.text), [{ generated_text: continued(capital) }]);
+  });
+});
