@@ -68,7 +68,7 @@ describe("SmolLM2, read from its GGUF file", function () {
       const cached = await model.generate({ input_ids, max_new_tokens: 50 });
       assert.deepEqual(newTokens(cached, input_ids.length), one.tokens);
       // A pass over the whole text for every token: the long one is given time for two.
-      const few = long ? 2 : Math.min(12, one.tokens.length);
+      const few = long ? 2 : one.tokens.length;
       const uncached = await model.generate({ input_ids, max_new_tokens: few, use_cache: false });
       assert.deepEqual(newTokens(uncached, input_ids.length), one.tokens.slice(0, few));
     });

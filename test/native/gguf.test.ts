@@ -1,0 +1,47 @@
+/** Every GGUF weight format against what gguf-py reads and transformers computes; see test/golden/make_gguf.py. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { addon, type NativeModel } from "../../src/native";
+import { openWeights } from "../../src/weights";
+import { readGolden } from "../golden/safetensors";
+
+const folder = join(__dirname, "..", "golden", "tiny_gguf");
+const { prompt, ...formats } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
+  prompt: number[];
+} & Record<string, { tokens: number[] }>;
+
+for (const [name, { tokens }] of Object.entries(formats) as [string, { tokens: number[] }][]) {
+  describe(`a GGUF file in ${name}`, () => {
+    let model: NativeModel;
+    const ids = Int32Array.from(prompt);
+
+    before(async () => {
+      const opened = await openWeights(join(folder, `${name}.gguf`));
+      assert.ok(opened.weights.some((weight) => weight.type === name));
+      model = await addon().open({ ...opened, device: "cpu", dtype: "auto" });
+    });
+    after(() => model.dispose());
+
+    it("gives transformers' intermediates and logits within 1e-5", async () => {
+      const golden = readGolden(join(folder, `${name}.taps.safetensors`));
+      const taps = [...golden.keys()].filter((tap) => tap !== "logits");
+      const result = await model.forward({ ids, taps });
+      const logits = await model.lmHead(result.last_hidden_state, 0, ids.length);
+      for (const [tap, { data }] of golden) {
+        const mine = tap === "logits" ? logits : result.taps[tap];
+        const values = mine?.read(0, data.length) as Float32Array;
+        const most = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+        const worst = data.reduce((max, value, i) => Math.max(max, Math.abs(value - (values[i] as number))), 0);
+        assert.ok(worst <= 1e-5 * most, `${tap} differs by ${worst / most} of its greatest value`);
+      }
+    });
+
+    it("continues with transformers' tokens, with and without the cache", async () => {
+      for (const use_cache of [true, false]) {
+        const options = { ids, max_new_tokens: 20, min_new_tokens: 0, eos_token_id: [], use_cache };
+        assert.deepEqual(Array.from((await model.generateGreedy(options)).tokens), tokens);
+      }
+    });
+  });
+}
