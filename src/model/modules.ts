@@ -132,7 +132,10 @@ export class Phi3Model extends Callable {
     if (tensors.length === 1 && t === batch.width)
       return Tensor.fromNative(tensors[0] as never, this.#core.native.device, [1, heads, t, positions]);
     const { width } = batch;
-    const data = new Float32Array(tensors.length * heads * width * width);
+    // Positions that a cache held before; of rows with fewer of them, the first columns stay zero.
+    const past = Math.max(...tensors.map(({ dims: [, rows, columns] }) => (columns as number) - (rows as number)));
+    const total = past + width;
+    const data = new Float32Array(tensors.length * heads * width * total);
     tensors.forEach((tensor, r) => {
       const [, rows, columns] = tensor.dims as [number, number, number];
       const values = tensor.read(0, tensor.nbytes / 4);
@@ -140,11 +143,14 @@ export class Phi3Model extends Callable {
       for (let h = 0; h < heads; h++)
         for (let q = 0; q < rows; q++) {
           const from = (h * rows + q) * columns;
-          data.set(values.subarray(from, from + columns), ((r * heads + h) * width + start + q) * width + start);
+          const to = ((r * heads + h) * width + start + q) * total + past;
+          const held = columns - rows;
+          data.set(values.subarray(from, from + held), to - held);
+          data.set(values.subarray(from + held, from + columns), to + start);
         }
       tensor.dispose();
     });
-    return new Tensor("float32", data, [tensors.length, heads, width, width]);
+    return new Tensor("float32", data, [tensors.length, heads, width, total]);
   }
 
   override toString(): string {

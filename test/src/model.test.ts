@@ -195,6 +195,22 @@ describe("a model", function () {
       past_key_values?.dispose();
     });
 
+    it("of each row of a batch, and its attentions are the row's own", async () => {
+      const rows = [prompt.slice(0, 6), prompt.slice(6)];
+      const split = (from: number, to: number): number[][] => rows.map((row) => row.slice(from, to));
+      const { past_key_values } = await model(split(0, 4), { use_cache: true });
+      const both = await model(split(4, 6), { past_key_values, output_attentions: true });
+      for (const [r, row] of rows.entries()) {
+        const alone = await model(row, { output_attentions: true });
+        close(floats(both.logits.slice(r)), floats(alone.logits.slice(0, [4, 6])));
+        both.attentions?.forEach((weights, i) => {
+          assert.deepEqual(weights.dims, [2, 4, 2, 6]);
+          close(floats(weights.slice(r)), floats((alone.attentions?.[i] as Tensor).slice(0, null, [4, 6])));
+        });
+      }
+      past_key_values?.dispose();
+    });
+
     it("and generation goes on from them", async () => {
       const { past_key_values } = await model(prompt.slice(0, 9), { use_cache: true });
       const ids = await model.generate({ input_ids: prompt, past_key_values, max_new_tokens: 10, eos_token_id: [] });
