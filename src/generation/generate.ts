@@ -123,7 +123,8 @@ async function greedyRow(
       streamer &&
       ((id) => {
         try {
-          if (failure === undefined) streamer.put([id]);
+          // Tokens that were made before the native loop saw the flag are not shown any more.
+          if (!abort.aborted) streamer.put([id]);
         } catch (error) {
           failure = error;
           abort.abort();
@@ -131,7 +132,7 @@ async function greedyRow(
       }),
   });
   if (failure !== undefined) throw failure;
-  if (result.aborted) throw abortError();
+  if (result.aborted || abort.aborted) throw abortError();
   return {
     tokens: Array.from(result.tokens),
     timings: { prompt_ms: result.prompt_ms, token_ms: result.token_ms },

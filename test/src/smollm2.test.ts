@@ -75,18 +75,16 @@ describe("SmolLM2, read from its GGUF file", function () {
 
     it(`continues so whatever the size of a pass: ${one.name}`, async () => {
       const ids = Int32Array.from(idsOf(one));
-      const few = long ? 2 : 50;
-      // A pass a token over the long prompt would only take long.
-      for (const chunk of long ? [64] : [1, 7, 64]) {
+      for (const chunk of [1, 7, 64]) {
         const { tokens } = await model.core.native.generateGreedy({
           ids,
-          max_new_tokens: few,
+          max_new_tokens: 50,
           min_new_tokens: 0,
           eos_token_id: model.config.eos_token_id,
           use_cache: true,
           chunk,
         });
-        assert.deepEqual(Array.from(tokens), one.tokens.slice(0, few), `in passes of ${chunk}`);
+        assert.deepEqual(Array.from(tokens), one.tokens, `in passes of ${chunk}`);
       }
     });
   }
