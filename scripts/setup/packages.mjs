@@ -43,7 +43,8 @@ export const packagesStep = {
   check: () => void findNpm(),
   async run(context) {
     const [command, ...args] = findNpm();
-    await run(command, [...args, "ci", "--include=dev", "--no-audit", "--no-fund"], {
+    // What npm says of a failure tells its cause, also under `npm test --silent`, whose quiet it would inherit.
+    await run(command, [...args, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=notice"], {
       ...context,
       log: "packages",
       fresh: true,
