@@ -28,7 +28,9 @@ const { paths } = createRequire(import.meta.url)(addon).cpu();
 let failed = false;
 for (const path of paths) {
   console.log(`\nsanitizers on the path "${path}"`);
-  const tests = ["test/native/goldens.test.ts", "test/sanitize/damage.test.ts"].map((name) => join(root, name));
+  const tests = ["test/native/goldens.test.ts", "test/native/gguf.test.ts", "test/sanitize/damage.test.ts"].map(
+    (name) => join(root, name),
+  );
   const run = spawnSync(process.execPath, [join(root, "node_modules/mocha/bin/mocha.js"), ...tests], {
     cwd: root,
     stdio: "inherit",
