@@ -205,7 +205,7 @@ describe("a model", function () {
         close(floats(both.logits.slice(r)), floats(alone.logits.slice(0, [4, 6])));
         both.attentions?.forEach((weights, i) => {
           assert.deepEqual(weights.dims, [2, 4, 2, 6]);
-          close(floats(weights.slice(r)), floats((alone.attentions?.[i] as Tensor).slice(0, null, [4, 6])));
+          close(floats(weights.slice(r)), floats(((alone.attentions as Tensor[])[i] as Tensor).slice(0, null, [4, 6])));
         });
       }
       past_key_values?.dispose();
