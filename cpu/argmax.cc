@@ -1,4 +1,4 @@
-// The next token of greedy decoding, and the step to its position.
+// The next token of greedy decoding, the step to its position, and its way to the host.
 #include <cmath>
 
 #include "backend.h"
@@ -31,6 +31,23 @@ void CpuBackend::advance(int32_t* position, int64_t count) {
   stage([=](const Worker& w) {
     if (w.thread == 0) *position += static_cast<int32_t>(count);
   });
+}
+
+void CpuBackend::publish(const int32_t* id) {
+  int32_t* slot = &outbox_[published_++ % kOutbox];
+  stage([=](const Worker& w) {
+    if (w.thread == 0) *slot = *id;
+  });
+}
+
+int32_t CpuBackend::receive() {
+  synchronize();
+  return outbox_[received_++ % kOutbox];
+}
+
+void CpuBackend::discard() noexcept {
+  queued_ = 0;
+  received_ = published_;
 }
 
 }  // namespace phi3lab::cpu

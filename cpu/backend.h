@@ -77,6 +77,9 @@ class CpuBackend : public Backend {
   void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
   void copy(Tensor out, Tensor in) override;
   void advance(int32_t* position, int64_t count) override;
+  void publish(const int32_t* id) override;
+  int32_t receive() override;
+  void discard() noexcept override;
 
  private:
   /** A queued stage: a trivially copyable closure, so that queueing allocates nothing. */
@@ -105,6 +108,9 @@ class CpuBackend : public Backend {
   size_t queued_ = 0;
   std::vector<float> scores_;  // (threads, longest cache), of `attend`
   size_t workspace_bytes_ = 0;
+  static constexpr size_t kOutbox = 64;
+  int32_t outbox_[kOutbox] = {};  // published ids, a ring
+  size_t published_ = 0, received_ = 0;
 };
 
 inline const CpuWeight& placed(const Weight& weight) { return static_cast<const CpuWeight&>(weight); }

@@ -6,6 +6,7 @@
 
 #include "../cpu/path.h"
 #include "../cpu/team.h"
+#include "devices.h"
 #include "js_model.h"
 
 namespace phi3lab {
@@ -49,6 +50,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Object options = js::object(info[0], "the options of open");
   OpenRequest request;
   request.device = js::string(options.Get("device"), "device");
+  if (const Napi::Value value = options.Get("dtype"); !value.IsUndefined()) request.dtype = js::string(value, "dtype");
   request.config = config(js::object(options.Get("config"), "config"));
   request.files = js::list(options.Get("files"), "files", js::string);
   request.entries = js::list(options.Get("weights"), "weights", entry);
@@ -99,6 +101,29 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   return object;
 }
 
+Napi::Value cuda_info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const CudaStatus status = cuda_status();
+  auto object = Napi::Object::New(env);
+  auto devices = Napi::Array::New(env);
+  uint32_t i = 0;
+  for (const CudaDevice& one : status.devices) {
+    auto device = Napi::Object::New(env);
+    device.Set("index", one.index);
+    device.Set("name", one.name);
+    device.Set("memory_total", static_cast<double>(one.memory_total));
+    device.Set("memory_free", static_cast<double>(one.memory_free));
+    device.Set("capability", std::to_string(one.capability_major) + "." + std::to_string(one.capability_minor));
+    devices.Set(i++, device);
+  }
+  object.Set("built", status.built);
+  object.Set("driver_version", status.driver_version);
+  object.Set("runtime_version", status.runtime_version);
+  object.Set("problem", status.problem);
+  object.Set("devices", devices);
+  return object;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* addon = new Addon();
   env.SetInstanceData(addon);
@@ -114,6 +139,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("AbortFlag", addon->abort_flag.Value());
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("cpu", Napi::Function::New(env, cpu_info, "cpu"));
+  exports.Set("cuda", Napi::Function::New(env, cuda_info, "cuda"));
   return exports;
 }
 

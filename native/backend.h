@@ -4,8 +4,10 @@
 //   where fusing pays, begins with `if (listening()) return Backend::the_verb(...)`, and is tested against the
 //   definition.
 // - Verbs are asynchronous, run in the order they are said, and allocate nothing: every tensor is the caller's. What
-// they
-//   compute is there after `synchronize` (or `read`, which waits as well). Token ids and position lie in device memory.
+//   they compute is there after `synchronize`. Token ids and position lie in device memory.
+// - While nobody listens, qkv, context and activation pass between fused verbs in whatever form the backend keeps them,
+//   and rotation and appending may wait for `attend` of the same layer. What primitive verbs write, `hidden` and logits
+//   are float32 always.
 // - Arguments: outputs, inputs, shapes, scalars. T is the number of tokens of the pass.
 // - A backend is used by one thread at a time, except `read`, `write` and `allocate`, which any thread may call.
 #pragma once
@@ -24,6 +26,11 @@ struct Aborted : std::runtime_error {
   Aborted() : std::runtime_error("The work was aborted") {}
 };
 
+/** Thrown where the device has not so much memory as is asked for: freeing some and asking again may help. */
+struct OutOfMemory : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -40,20 +47,28 @@ class Backend {
   virtual void prepare(int64_t tokens, int64_t max_cols) = 0;
   /** Bytes of scratch memory that the backend holds for itself. */
   virtual size_t workspace_bytes() const = 0;
-  /** Copies to host memory what was computed before; waits for it. */
+  /** Copies to host memory what was computed before the last `synchronize`. */
   virtual void read(void* host, const void* device, size_t bytes) = 0;
   /** Copies from host memory; the host memory may be reused at once. Not while a pass that reads it is under way. */
   virtual void write(void* device, const void* host, size_t bytes) = 0;
 
   // The course of a pass.
 
+  /** "float32", "bfloat16" or "float16": what weights, keys and values are kept in. */
+  virtual const char* dtype() const { return "float32"; }
   /** Tokens of a prompt that one pass takes best. */
   virtual int64_t preferred_chunk() const = 0;
-  /** Runs a pass. A backend may record it under `key` and run the record next time: same key, same verbs and pointers.
-   */
-  virtual void replay(int64_t key, const std::function<void()>& pass) { (void)key, pass(); }
+  /** Passes of one token that are said before the first one's token is received: more than one hides the host. */
+  virtual int64_t steps_ahead() const { return 1; }
+  /** Runs a pass over `cache`. A backend may record it under `key` and run the record next time: the same key and cache
+   * are the same verbs and pointers. */
+  virtual void replay(int64_t key, const Cache& cache, const std::function<void()>& pass) { (void)key, (void)cache, pass(); }
   /** Waits until everything said so far is computed. Throws what went wrong meanwhile. */
   virtual void synchronize() = 0;
+  /** The oldest id that was published and not received yet; waits for it. Throws Aborted when `stop` is set. */
+  virtual int32_t receive() = 0;
+  /** Waits until everything said so far is computed, and forgets what was published. Throws nothing. */
+  virtual void discard() noexcept = 0;
   /** After each layer of a pass of T tokens: work may be handed to the device; throws Aborted when `stop` is set. */
   virtual void checkpoint(int64_t tokens) = 0;
   /** Obeyed by `checkpoint` until set anew; null: nothing stops the work. */
@@ -94,6 +109,8 @@ class Backend {
   virtual void copy(Tensor out, Tensor in) = 0;
   /** position += count, in device memory. */
   virtual void advance(int32_t* position, int64_t count) = 0;
+  /** Sends *id to the host, which takes it by `receive` without stopping what is said after this. */
+  virtual void publish(const int32_t* id) = 0;
 
   // Fused verbs; `normed`, `projected`, `gate_up` are scratch that an override may leave undefined.
 
@@ -140,6 +157,16 @@ class Backend {
                             float eps) {
     rms_norm(normed, hidden, norm, eps);
     matmul(logits, normed, weight);
+  }
+
+  /** id = argmax of norm_lm_head, published, and the position advanced by the pass's tokens: the next pass may begin. */
+  virtual void next_token(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+                          const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
+                          float eps) {
+    norm_lm_head(logits, normed, hidden, norm, weight, eps);
+    argmax(id, logits, excluded, excluded_count);
+    publish(id);
+    advance(input.position, input.tokens);
   }
 
  protected:

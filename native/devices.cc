@@ -3,14 +3,35 @@
 #include <stdexcept>
 
 #include "../cpu/backend.h"
+#ifdef PHI3LAB_HAS_CUDA
+#include "../cuda/backend.h"
+#endif
 
 namespace phi3lab {
 
-std::unique_ptr<Backend> make_backend(const std::string& device, int threads) {
-  if (device == "cpu") return std::make_unique<cpu::CpuBackend>(cpu::choose_isa(), cpu::thread_count(threads));
-  if (device == "cuda")
-    throw std::runtime_error("[open] This build of phi3lab has no CUDA backend; use device \"cpu\"");
-  throw std::runtime_error("[open] Expected device \"cpu\" or \"cuda\" but received \"" + device + "\"");
+#ifdef PHI3LAB_HAS_CUDA
+CudaStatus cuda_status() { return cuda::status(); }
+#else
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.problem =
+      "This build of phi3lab has no CUDA backend: set PHI3LAB_CUDA=on and build again (node scripts/setup.mjs)";
+  return status;
+}
+#endif
+
+std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
+  if (options.device == "cpu")
+    return std::make_unique<cpu::CpuBackend>(cpu::choose_isa(), cpu::thread_count(options.threads));
+  if (options.device != "cuda")
+    throw std::runtime_error("[open] Expected device \"cpu\" or \"cuda\" but received \"" + options.device + "\"");
+  const CudaStatus status = cuda_status();
+  if (!status.problem.empty()) throw std::runtime_error(status.problem);
+#ifdef PHI3LAB_HAS_CUDA
+  return cuda::make_backend(options.dtype);
+#else
+  return nullptr;
+#endif
 }
 
 }  // namespace phi3lab

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -73,10 +74,14 @@ class Dispatcher {
   using Task = std::function<void(Napi::Env)>;
 
   explicit Dispatcher(Napi::Env env)
-      : function_(Napi::ThreadSafeFunction::New(env, Napi::Function(), "phi3lab", 0, 1)) {
+      : function_(Napi::ThreadSafeFunction::New(env, Napi::Function(), "phi3lab", 0, 1,
+                                                [gone = gone_](Napi::Env) { *gone = true; })) {
     function_.Unref(env);
   }
-  ~Dispatcher() { function_.Release(); }
+  // A process that ends closes the function itself, before the objects that hold this go.
+  ~Dispatcher() {
+    if (!*gone_) function_.Release();
+  }
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
@@ -97,6 +102,7 @@ class Dispatcher {
   }
 
  private:
+  const std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
   Napi::ThreadSafeFunction function_;
   int pending_ = 0;
 };

@@ -64,6 +64,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     return DefineClass(
         env, "NativeModel",
         {InstanceAccessor("device", &NativeModel::device, nullptr),
+         InstanceAccessor("dtype", &NativeModel::dtype, nullptr),
          InstanceMethod("createCache", &NativeModel::create_cache), InstanceMethod("forward", &NativeModel::forward),
          InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("upload", &NativeModel::upload),
          InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
@@ -73,6 +74,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
 
  private:
   Napi::Value device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), it_.session->device()); }
+  Napi::Value dtype(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), it_.session->dtype()); }
 
   void check_open(Napi::Env env) const {
     if (disposed_) throw Napi::Error::New(env, no_model());

@@ -95,15 +95,28 @@ class Session::Obedience {
   Session& session_;
 };
 
+// Waits for what the device still does for a generation that ends, before its cache goes.
+class Undelivered {
+ public:
+  explicit Undelivered(Backend& backend) : backend_(backend) {}
+  ~Undelivered() { backend_.discard(); }
+  Undelivered(const Undelivered&) = delete;
+  Undelivered& operator=(const Undelivered&) = delete;
+
+ private:
+  Backend& backend_;
+};
+
 void Session::open(const OpenRequest& request, const AbortRef& abort, const Progress& progress) {
   const Obedience obedience(*this, abort);
   config_ = request.config;
   device_ = request.device;
-  model_ = std::make_unique<Phi3>(make_backend(request.device, request.threads), request.config, request.files,
+  model_ = std::make_unique<Phi3>(make_backend({request.device, request.dtype, request.threads}), request.config, request.files,
                                   request.entries, [&](int64_t placed, int64_t total) {
                                     if (abort->aborted) throw Aborted();
                                     if (progress) progress(placed, total);
                                   });
+  dtype_ = model_->backend().dtype();
 }
 
 Phi3& Session::model() {
@@ -211,23 +224,38 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
 
 GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortRef& abort) {
   Phi3& phi3 = model();
+  Backend& backend = phi3.backend();
   check_ids("generate", request.ids, 0);
   const Obedience obedience(*this, abort);
   const CacheRef box = make_cache();
+  const Undelivered undelivered(backend);
+  phi3.exclude(request.eos);
+  const auto excluding = [&](int64_t n) { return n < request.min_new_tokens; };
   std::vector<int32_t> ids = request.ids;
   GreedyResult result;
+  int64_t asked = 0;  // tokens that the device was asked for
   auto start = Clock::now();
   try {
     for (int64_t n = 0; n < request.max_new_tokens; n++) {
-      if (!request.use_cache) box->length = 0;
-      const auto past = static_cast<size_t>(box->length.load());
-      const auto todo = static_cast<int64_t>(ids.size() - past);
-      int32_t id = -1;
-      phi3.forward(*box, ids.data() + past, todo, request.chunk, [&](Tensor hidden, int64_t first) {
-        if (first + hidden.rows == todo)
-          id = phi3.next_token(hidden.slice(hidden.rows - 1, 1),
-                               n < request.min_new_tokens ? request.eos : std::vector<int32_t>());
-      });
+      if (n == 0 || !request.use_cache) {
+        box->length = 0;
+        const auto todo = static_cast<int64_t>(ids.size());
+        phi3.forward(*box, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
+          if (first + hidden.rows == todo) phi3.next_token(hidden, excluding(n));
+        });
+        asked = n + 1;
+      }
+      // The device goes on while the host looks at what it said.
+      while (request.use_cache && asked < request.max_new_tokens && asked - n < backend.steps_ahead() &&
+             box->length < config_.max_position_embeddings) {
+        if (abort->aborted) throw Aborted();
+        phi3.step(*box, excluding(asked));
+        asked++;
+      }
+      if (asked == n)
+        throw std::runtime_error("[generate] Expected at most " + std::to_string(config_.max_position_embeddings) +
+                                 " positions, the model's context");
+      const int32_t id = backend.receive();
       if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
       (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);
       start = Clock::now();

@@ -39,6 +39,7 @@ using CacheRef = std::shared_ptr<SequenceCache>;
 
 struct OpenRequest {
   std::string device;
+  std::string dtype = "auto";  // of a GPU's weights, keys and values
   Config config;
   std::vector<std::string> files;
   std::vector<Entry> entries;
@@ -90,6 +91,8 @@ class Session {
   Memory memory();
   const Config& config() const { return config_; }
   const std::string& device() const { return device_; }
+  // "float32", "bfloat16" or "float16": what weights, keys and values are kept in.
+  const std::string& dtype() const { return dtype_; }
 
   // Frees the model, every cache and every tensor; on the worker.
   void dispose();
@@ -108,7 +111,7 @@ class Session {
   size_t prune_at_ = 64;  // length of that list at which it is looked through
   std::vector<std::weak_ptr<SequenceCache>> caches_;
   Config config_;
-  std::string device_;
+  std::string device_, dtype_ = "float32";
   std::unique_ptr<Phi3> model_;
   std::atomic<bool> stopping_{false};
   std::shared_ptr<AbortState> current_;  // of the work under way

@@ -9,12 +9,14 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildAddon } from "./setup/addon.mjs";
+import { decideCuda, sayCuda } from "./setup/cuda.mjs";
 import { installKernelspec } from "./setup/kernelspec.mjs";
 import { addon, root } from "./setup/places.mjs";
 import { hint, SetupProblem } from "./setup/problem.mjs";
 import { checkCompiler } from "./setup/tools.mjs";
 
-const usage = `phi3lab build                      builds the native half for this machine (needs a C++ compiler and CMake)
+const usage = `phi3lab build                      builds the native half for this machine (needs a C++ compiler and CMake; with a GPU's
+                                   driver and a CUDA toolkit it is built with CUDA: PHI3LAB_CUDA=on|off|auto)
 phi3lab install-kernel [--user]    makes the kernel known to this user's Jupyter
 phi3lab install-kernel --prefix P  … to the Jupyter of the environment in the folder P
 phi3lab --version`;
@@ -34,9 +36,13 @@ async function build() {
     );
   }
   const ninja = process.platform !== "win32" && spawnSync("ninja", ["--version"]).status === 0;
+  // Nothing is installed here: a toolkit is the machine's own.
+  const say = (text) => console.log(`CUDA: ${text}`);
+  const cuda = await decideCuda({ install: false, context: { say } });
+  sayCuda(cuda, say);
   console.log("Building the addon; this takes a minute or two …");
-  await buildAddon({ ninja });
-  console.log(`Built ${addon}`);
+  await buildAddon({ ninja, cuda });
+  console.log(`Built ${addon}${cuda.built ? ", with CUDA" : ""}`);
 }
 
 /** Jupyter's own folder for what belongs to this user. */

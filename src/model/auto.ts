@@ -7,19 +7,23 @@ import { progressBar } from "../progress";
 import { openWeights } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
-
-const devices = ["auto", "cpu", "cuda"] as const;
-const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
+import { choosePlace, type DeviceOption, type DtypeOption, readDevice, readDtype, sayOnce } from "./place";
 
 export interface ModelLoadOptions extends ResolveOptions {
-  /** Default: "auto", a GPU where this build can use one, else the CPU. */
-  device?: (typeof devices)[number];
+  /**
+   * Default: "auto", the GPU where there is one that this build can use and that has room for the weights, else the CPU; a
+   * line says which where that was a choice. `devices()` lists what there is.
+   */
+  device?: DeviceOption;
   /** Python's name for `device`. */
   device_map?: string;
-  /** Of the arithmetic on a GPU; the CPU computes in float32. Default: "auto". */
-  dtype?: (typeof dtypes)[number];
+  /**
+   * What weights, keys and values are kept in on a GPU; the CPU computes in float32 whatever this says. Default: "auto",
+   * the type that most of the files' bytes are of, or float32 where they are quantised.
+   */
+  dtype?: DtypeOption;
   /** Python's name for `dtype`. */
-  torch_dtype?: (typeof dtypes)[number];
+  torch_dtype?: DtypeOption;
   /** CPU threads. Default: the physical cores that the process may use. */
   threads?: number;
   /** Accepted and ignored: no code is ever run from a model. */
@@ -36,19 +40,23 @@ export class AutoModelForCausalLM {
    * Loads a model.
    *
    * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
-   * @throws {Error} one sentence: nothing there, damaged, another architecture, no such device.
-   * @example const model = await AutoModelForCausalLM.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
+   * @throws {Error} one sentence: nothing there, damaged, another architecture, no such device, what a GPU lacks.
+   * @example
+   * const model = await AutoModelForCausalLM.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
+   * const other = await AutoModelForCausalLM.from_pretrained(id, { device: "cuda", dtype: "bfloat16" });
    */
   static async from_pretrained(model: string, options: ModelLoadOptions = {}): Promise<Phi3ForCausalLM> {
     checkOptions(options, [...resolveOptions, ...own], "AutoModelForCausalLM.from_pretrained");
     const { device_map, torch_dtype, trust_remote_code: _, attn_implementation: __, threads, ...rest } = options;
     const { device = device_map ?? "auto", dtype = torch_dtype ?? "auto", ...hub } = rest;
-    const place = oneOf(devices, String(device).replace(/:\d+$/, ""), "device");
-    oneOf(dtypes, dtype, "dtype");
+    const wanted = readDevice(device);
+    const arithmetic = readDtype(dtype);
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
     const { config, files, weights } = await openWeights(path);
+    const { said, ...place } = choosePlace(wanted, arithmetic, weights);
+    sayOnce(said);
     const bar = progressBar({ label: "Loading checkpoint shards", total: files.length });
     try {
       const native = await abortable(options.signal, (abort) =>
@@ -56,8 +64,7 @@ export class AutoModelForCausalLM {
           config,
           files,
           weights,
-          device: place === "auto" ? "cpu" : place,
-          dtype,
+          ...place,
           threads,
           abort,
           onProgress: (placed, total) => bar.update(total > 0 ? Math.floor((placed / total) * files.length) : 0),
@@ -69,12 +76,4 @@ export class AutoModelForCausalLM {
       bar.close();
     }
   }
-}
-
-function oneOf<T extends string>(known: readonly T[], given: string, name: string): T {
-  if (!known.includes(given as T))
-    throw new TypeError(
-      `Expected one of ${known.map((one) => `"${one}"`).join(", ")} for ${name} but received ${inspect(given)}`,
-    );
-  return given as T;
 }

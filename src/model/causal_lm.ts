@@ -3,9 +3,10 @@ import { inspect } from "node:util";
 import { Callable } from "../callable";
 import { type GenerateArguments, type GenerateOutput, generate } from "../generation/generate";
 import { jupyterDisplay, type MimeBundle } from "../host";
-import type { ModelConfig } from "../native";
+import type { Dtype, ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
 import type { IdsInput } from "./inputs";
+import { MemoryUse } from "./memory";
 import { type Core, forwardArguments, type ForwardOptions, LmHead, Phi3Model } from "./modules";
 import type { CausalLMOutput } from "./outputs";
 import { modelTree } from "./tree";
@@ -14,13 +15,6 @@ export interface Phi3ForCausalLM {
   /** Token ids to the scores of the token after each position. */
   (input_ids: IdsInput, options?: ForwardOptions): Promise<CausalLMOutput>;
   (options: ForwardOptions): Promise<CausalLMOutput>;
-}
-
-/** Bytes that a model holds on its device. */
-export interface MemoryUse {
-  weights: number;
-  cache: number;
-  workspace: number;
 }
 
 /**
@@ -81,9 +75,9 @@ export class Phi3ForCausalLM extends Callable {
   get device(): "cpu" | "cuda" {
     return this.#core.native.device;
   }
-  /** Of activations and arithmetic. */
-  get dtype(): "float32" {
-    return "float32";
+  /** What arithmetic is done in, which weights, keys and values are kept in on a GPU; "float32" on the CPU. */
+  get dtype(): Dtype {
+    return this.#core.native.dtype;
   }
   /** @internal */
   get core(): Core {
@@ -118,9 +112,15 @@ export class Phi3ForCausalLM extends Callable {
     return embeddings + c.num_hidden_layers * layer + c.hidden_size;
   }
 
-  /** Bytes of weights, caches and workspace now. */
+  /**
+   * Bytes that the model holds on its device now: weights, the caches of its sequences, workspace.
+   *
+   * @example
+   * model.memory(); // weights: 92.1 MiB (…), cache: …
+   * const { total } = model.memory(); // bytes
+   */
   memory(): MemoryUse {
-    return this.#core.native.memory();
+    return new MemoryUse(this.#core.native.memory());
   }
 
   /** The model itself where it is already there; moving is loading anew. */

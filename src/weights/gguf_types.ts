@@ -40,6 +40,12 @@ export const readable = new Map<number, [WeightType, number, number]>([
   [30, ["BF16", 1, 2]],
 ]);
 
+/** Bytes of a weight of this type, an element; a fraction where elements are packed in blocks. */
+export function bytesPerElement(type: WeightType): number {
+  const [, count, bytes] = [...readable.values()].find(([name]) => name === type) as [WeightType, number, number];
+  return bytes / count;
+}
+
 /** The others by name, for the error message. */
 export const foreign = new Map(
   (

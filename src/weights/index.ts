@@ -14,6 +14,7 @@ import { duplicateKey, readSafetensors } from "./safetensors";
 
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
+export { bytesPerElement } from "./gguf_types";
 
 /** What {@link openWeights} finds; a part of the native half's options. */
 export type OpenWeights = Pick<OpenOptions, "config" | "files" | "weights">;

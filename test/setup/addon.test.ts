@@ -40,9 +40,9 @@ describe("the addon's build", function () {
   });
   after(() => sandbox.remove());
 
-  function build(env: NodeJS.ProcessEnv = {}) {
+  function build(env: NodeJS.ProcessEnv = {}, options = {}) {
     const script = pathToFileURL(join(sandbox.path, "scripts/setup/addon.mjs")).href;
-    const code = `import(${JSON.stringify(script)}).then((step) => step.buildAddon({})).catch((error) => {
+    const code = `import(${JSON.stringify(script)}).then((step) => step.buildAddon(${JSON.stringify(options)})).catch((error) => {
       console.error(error.message); process.exitCode = 1; });`;
     const path = [bin, process.env.PATH].join(delimiter);
     return ended(spawn(process.execPath, ["-e", code], { env: cleanEnvironment({ PATH: path, ...env }) }));
@@ -72,6 +72,23 @@ describe("the addon's build", function () {
     assert.equal((await build()).code, 0);
     assert.ok(!existsSync(join(sandbox.path, "build-addon/left-over")));
     assert.match(readFileSync(join(sandbox.path, "build-addon/compile_commands.json"), "utf8"), /SOMETHING=1/);
+  });
+
+  it("tells CMake of CUDA where that was decided, and configures anew for it", async () => {
+    const say = `message(STATUS "\${PHI3LAB_CUDA} by $ENV{CUDACXX} for \${PHI3LAB_CUDA_ARCHITECTURES}")\n`;
+    sandbox.write("CMakeLists.txt", `${lists}${say}`);
+    const log = () => readFileSync(join(sandbox.path, ".cache/setup/addon.log"), "utf8");
+    const cuda = {
+      built: true,
+      nvcc: "/some/nvcc",
+      version: "13.0",
+      architectures: ["80-real", "90a-real"],
+      flags: "",
+    };
+    assert.equal((await build({}, { cuda })).code, 0);
+    assert.match(log(), /-- ON by \/some\/nvcc for 80-real;90a-real/);
+    assert.equal((await build({ CUDACXX: undefined })).code, 0);
+    assert.match(log(), /-- {2}by {2}for/);
   });
 
   it("shows the compiler's error", async () => {

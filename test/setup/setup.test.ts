@@ -169,6 +169,9 @@ describe("set-up", function () {
   it("names the steps when a step is asked for that is not there", async () => {
     const result = await sandbox.run(["adon"]);
     assert.equal(result.code, 1);
-    assert.match(result.output, /There is no step adon; the steps are packages, python, model, addon, typescript/);
+    assert.match(
+      result.output,
+      /There is no step adon; the steps are packages, python, model, cuda, addon, typescript/,
+    );
   });
 });

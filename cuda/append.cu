@@ -1,0 +1,31 @@
+// Puts a pass's keys and values behind those that the cache holds.
+#include "backend.h"
+#include "device.cuh"
+#include "launch.cuh"
+
+namespace phi3lab::cuda {
+namespace {
+
+/** A block a token and head of keys, then of values: grid (2 * kv_heads, T). */
+template <class T>
+__global__ void append_kernel(CacheView cache, const float* qkv, const int32_t* position, int64_t qkv_cols,
+                              int64_t heads, int64_t layer) {
+  const int head = blockIdx.x % cache.kv_heads;
+  const bool values = blockIdx.x >= static_cast<unsigned>(cache.kv_heads);
+  const int64_t t = blockIdx.y;
+  const float* row = qkv + t * qkv_cols + (heads + blockIdx.x) * cache.head_dim;  // q, then k, then v
+  T* target = static_cast<T*>(cache.data) + cache.offset(layer, values, head, *position + t);
+  for (int i = threadIdx.x; i < cache.head_dim; i += blockDim.x) target[i] = from_float<T>(row[i]);
+}
+
+}  // namespace
+
+void CudaBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
+  dispatch(dtype_, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    launch({dim3(static_cast<unsigned>(2 * shape.kv_heads), static_cast<unsigned>(qkv.rows)), dim3(64), 0, stream()},
+           append_kernel<T>, view_of(cache), qkv.data, input.position, qkv.cols, shape.heads, layer);
+  });
+}
+
+}  // namespace phi3lab::cuda

@@ -1,0 +1,121 @@
+// Attention of a pass's queries over the cache, for every shape: causal, windowed, key-value heads shared between query
+// heads. The fast ways for one token and for prompts are decode_attend.cu and prompt_attend.cu; the verb chooses.
+#include "backend.h"
+#include "decode_attend.h"
+#include "device.cuh"
+#include "launch.cuh"
+#include "prompt.h"
+
+namespace phi3lab::cuda {
+namespace {
+
+constexpr int kWarps = 8;
+
+struct AttendArguments {
+  float* context;          // (T, heads * head_dim)
+  AttentionWeights weights;
+  const float* qkv;        // (T, qkv_cols)
+  CacheView cache;
+  const int32_t* position;
+  int64_t qkv_cols, layer;
+  int64_t heads, kv_heads, window;
+  float scale;
+};
+
+/** A block a query and head, grid (heads, T): its warps take positions in turn, a lane every 32nd dimension. The softmax
+ * is kept as largest score, sum and weighted values, and rescaled when a larger score comes. */
+template <class T, int kPerLane>
+__global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) {
+  extern __shared__ float shared[];
+  const int dim = a.cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  float* values = shared;               // (kWarps, dim)
+  float* largest = values + kWarps * dim;  // (kWarps,)
+  float* sums = largest + kWarps;          // (kWarps,)
+  const int64_t h = blockIdx.x, t = blockIdx.y, kv_head = h / (a.heads / a.kv_heads);
+  const int64_t last = *a.position + t;
+  const int64_t first = a.window > 0 ? max(static_cast<int64_t>(0), last + 1 - a.window) : 0;
+  const T* memory = static_cast<const T*>(a.cache.data);
+  float* scores = a.weights.data ? a.weights.data + h * a.weights.head_stride + t * a.weights.row_stride : nullptr;
+
+  float query[kPerLane], mixed[kPerLane];
+  for (int i = 0; i < kPerLane; i++) {
+    const int d = lane + 32 * i;
+    query[i] = d < dim ? a.qkv[t * a.qkv_cols + h * dim + d] : 0.0f;
+    mixed[i] = 0;
+  }
+  float most = -INFINITY, sum = 0;
+  for (int64_t p = first + warp; p <= last; p += kWarps) {
+    const T* key = memory + a.cache.offset(a.layer, false, kv_head, p);
+    const T* value = memory + a.cache.offset(a.layer, true, kv_head, p);
+    float score = 0;
+    for (int i = 0; i < kPerLane; i++)
+      if (lane + 32 * i < dim) score = fmaf(query[i], to_float(key[lane + 32 * i]), score);
+    score = warp_sum(score) * a.scale;
+    if (scores && lane == 0) scores[p] = score;
+    // A NaN or infinite score must reach the result: fmaxf would pass over NaN.
+    const float larger = score > most || score != score ? score : most;
+    const float fade = most == larger ? 1.0f : expf(most - larger), weight = expf(score - larger);
+    sum = sum * fade + weight;
+    for (int i = 0; i < kPerLane; i++)
+      if (lane + 32 * i < dim) mixed[i] = mixed[i] * fade + weight * to_float(value[lane + 32 * i]);
+    most = larger;
+  }
+  for (int i = 0; i < kPerLane; i++)
+    if (lane + 32 * i < dim) values[warp * dim + lane + 32 * i] = mixed[i];
+  if (lane == 0) {
+    largest[warp] = most;
+    sums[warp] = sum;
+  }
+  __syncthreads();
+  float total_most = -INFINITY;
+  for (int w = 0; w < kWarps; w++) {
+    const float other = largest[w];
+    total_most = other > total_most || other != other ? other : total_most;
+  }
+  float total = 0;
+  for (int w = 0; w < kWarps; w++)
+    if (sums[w] != 0) total += sums[w] * expf(largest[w] - total_most);
+  for (int d = threadIdx.x; d < dim; d += blockDim.x) {
+    float x = 0;
+    for (int w = 0; w < kWarps; w++)
+      if (sums[w] != 0) x += values[w * dim + d] * expf(largest[w] - total_most);
+    a.context[(t * a.heads + h) * dim + d] = x / total;
+  }
+  if (!scores) return;
+  for (int64_t p = threadIdx.x; p < a.weights.row_stride; p += blockDim.x)
+    scores[p] = p < first || p > last ? 0.0f : expf(scores[p] - total_most) / total;
+}
+
+}  // namespace
+
+void CudaBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache,
+                         const PassInput& input, int64_t layer, const AttentionShape& shape) {
+  const Form form = qkv_form_;
+  qkv_form_ = Form::plain;
+  context_form_ = form;
+  if (form == Form::raw_token) {
+    decode_attend({context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, dtype_,
+                   stream()});
+    return;
+  }
+  if (form == Form::half_prompt) {
+    prompt_attend(context.data, qkv.data, view_of(cache), input.position, input.tokens, layer, shape, dtype_, card_,
+                  paths_, stream());
+    return;
+  }
+  const AttendArguments arguments{context.data, weights,     qkv.data,       view_of(cache), input.position, qkv.cols,
+                                  layer,        shape.heads, shape.kv_heads, shape.window,   shape.scale};
+  const Launch how{dim3(static_cast<unsigned>(shape.heads), static_cast<unsigned>(context.rows)), dim3(kWarps * 32),
+                   static_cast<size_t>(kWarps * (shape.head_dim + 2)) * sizeof(float), stream()};
+  dispatch(dtype_, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (shape.head_dim <= 128)
+      launch(how, attend_kernel<T, 4>, arguments);
+    else if (shape.head_dim <= 256)
+      launch(how, attend_kernel<T, 8>, arguments);
+    else
+      launch(how, attend_kernel<T, 32>, arguments);
+  });
+}
+
+}  // namespace phi3lab::cuda

@@ -1,0 +1,180 @@
+// Placing weights, memory, and the course of a pass: recording, waiting, stopping.
+#include "backend.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "mailbox.h"
+
+namespace phi3lab::cuda {
+namespace {
+
+constexpr size_t kGraphs = 8;         // recorded passes that are kept
+constexpr int64_t kMicroseconds = 20000;  // of a prompt's work that may be under way when it is asked to stop
+
+size_t memory_limit() {
+  const char* text = std::getenv("PHI3LAB_CUDA_MEMORY_LIMIT");
+  return text ? static_cast<size_t>(std::strtoull(text, nullptr, 10)) : 0;
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const Card& card, const Paths& paths, Dtype dtype)
+    : card_(card),
+      paths_(paths),
+      dtype_(dtype),
+      streams_(std::make_shared<Streams>()),
+      memory_(std::make_shared<Memory>(streams_, card.index, memory_limit())),
+      ranges_(std::make_shared<CacheRanges>(streams_, memory_, card.index)),
+      loader_(std::make_unique<Loader>(memory_, card.index)) {
+  for (cudaEvent_t& mark : marks_) PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&mark, cudaEventDisableTiming));
+  PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&written_, cudaEventDisableTiming));
+  candidates_ = DeviceMemory(memory_, 4096 * sizeof(uint64_t));
+  sent_ = DeviceMemory(memory_, sizeof(uint32_t));
+  mailbox_ = std::make_unique<Mailbox>(sent_.as<uint32_t>());
+}
+
+CudaBackend::~CudaBackend() {
+  loader_.reset();
+  cudaStreamSynchronize(streams_->work);
+  for (const Graph& graph : graphs_) cudaGraphExecDestroy(graph.exec);
+  for (cudaEvent_t mark : marks_)
+    if (mark) cudaEventDestroy(mark);
+  if (written_) cudaEventDestroy(written_);
+}
+
+const char* CudaBackend::dtype() const {
+  return dtype_ == Dtype::float32 ? "float32" : dtype_ == Dtype::bfloat16 ? "bfloat16" : "float16";
+}
+
+std::unique_ptr<Weight> CudaBackend::place(const WeightSource& source, WeightKind kind) {
+  auto weight = std::make_unique<CudaWeight>();
+  weight->dtype = kind == WeightKind::norm ? Dtype::float32 : dtype_;
+  weight->cols = source.cols;
+  for (const RowGroup& group : source.groups) weight->rows += group.rows;
+  weight->bytes = static_cast<size_t>(weight->rows * weight->cols * size_of(weight->dtype));
+  weight->memory = DeviceMemory(memory_, weight->bytes);
+  auto* target = static_cast<char*>(weight->memory.data());
+  for (const RowGroup& group : source.groups) {
+    loader_->send(group, weight->cols, target, weight->dtype);
+    target += group.rows * weight->cols * size_of(weight->dtype);
+  }
+  return weight;
+}
+
+std::unique_ptr<Cache> CudaBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
+  return ranges_->reserve(shape, layers, capacity, dtype_);
+}
+
+void CudaBackend::prepare(int64_t tokens, int64_t max_cols) {
+  loader_->finish();
+  loader_.reset();
+  if (dtype_ == Dtype::float32 || !paths_.mma_bf16) return;
+  halves_ = DeviceMemory(memory_, static_cast<size_t>(tokens * max_cols * 2));
+  cublaslt_ = CublasLt::load();
+}
+
+size_t CudaBackend::workspace_bytes() const {
+  return halves_.bytes() + candidates_.bytes() + (cublaslt_ ? cublaslt_->workspace_bytes() : 0);
+}
+
+void CudaBackend::read(void* host, const void* device, size_t bytes) {
+  PHI3LAB_CUDA_CHECK(cudaStreamWaitEvent(streams_->copy, written_, 0));
+  PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, streams_->copy));
+  PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(streams_->copy));
+}
+
+void CudaBackend::write(void* device, const void* host, size_t bytes) {
+  const std::lock_guard<std::recursive_mutex> lock(streams_->saying);
+  // From memory that is not pinned the copy returns when the host's memory may be used again.
+  PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()));
+  PHI3LAB_CUDA_CHECK(cudaEventRecord(written_, stream()));
+}
+
+void CudaBackend::replay(int64_t key, const Cache& cache, const std::function<void()>& pass) {
+  if (listening()) return pass();
+  const int64_t range = static_cast<const CudaCache&>(cache).id();
+  auto found = std::find_if(graphs_.begin(), graphs_.end(),
+                            [&](const Graph& graph) { return graph.key == key && graph.cache == range; });
+  if (found == graphs_.end()) {
+    if (graphs_.size() == kGraphs) {
+      PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(stream()));
+      cudaGraphExecDestroy(graphs_.front().exec);
+      graphs_.erase(graphs_.begin());
+    }
+    graphs_.push_back({key, range, record(pass)});
+    found = std::prev(graphs_.end());
+  }
+  PHI3LAB_CUDA_CHECK(cudaGraphLaunch(found->exec, stream()));
+}
+
+cudaGraphExec_t CudaBackend::record(const std::function<void()>& pass) {
+  const std::lock_guard<std::recursive_mutex> lock(streams_->saying);
+  PHI3LAB_CUDA_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal));
+  cudaGraph_t graph = nullptr;
+  try {
+    pass();
+  } catch (...) {
+    cudaStreamEndCapture(stream(), &graph);
+    if (graph) cudaGraphDestroy(graph);
+    (void)cudaGetLastError();
+    throw;
+  }
+  PHI3LAB_CUDA_CHECK(cudaStreamEndCapture(stream(), &graph));
+  cudaGraphExec_t exec = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&exec, graph, 0);
+  cudaGraphDestroy(graph);
+  check(error, "cudaGraphInstantiate");
+  PHI3LAB_CUDA_CHECK(cudaGraphUpload(exec, stream()));
+  return exec;
+}
+
+void CudaBackend::synchronize() {
+  const cudaError_t error = cudaStreamSynchronize(stream());
+  passed_ = marked_;
+  check(error, "the work before");
+}
+
+int32_t CudaBackend::receive() {
+  int32_t id = 0;
+  for (int64_t turn = 1; !mailbox_->take(&id); turn++) {
+    if (turn % 64 != 0) continue;
+    if (stopped()) throw Aborted();
+    if (turn % 4096 != 0) continue;
+    const cudaError_t error = cudaStreamQuery(stream());
+    if (error == cudaErrorNotReady) continue;
+    check(error, "the work before");
+    if (mailbox_->take(&id)) return id;
+    throw std::runtime_error("[receive] Expected an id, but nothing that sends one is under way");
+  }
+  return id;
+}
+
+void CudaBackend::discard() noexcept {
+  cudaStreamSynchronize(stream());
+  passed_ = marked_;
+  mailbox_->forget();
+}
+
+void CudaBackend::checkpoint(int64_t tokens) {
+  if (stopped()) throw Aborted();
+  if (tokens == 1) return;  // a whole pass of one token is short, and may be being recorded
+  PHI3LAB_CUDA_CHECK(cudaEventRecord(marks_[marked_++ % kMarks], stream()));
+  // Pieces of about 10 ms, two at most under way: how many layers that is, is learnt from how long they take.
+  if (tokens != paced_tokens_) most_under_way_ = kFirstUnderWay;
+  paced_tokens_ = tokens;
+  while (marked_ - passed_ > most_under_way_) {
+    const auto start = std::chrono::steady_clock::now();
+    cudaError_t state = cudaErrorNotReady;
+    while ((state = cudaEventQuery(marks_[passed_ % kMarks])) == cudaErrorNotReady)
+      if (stopped()) throw Aborted();
+    check(state, "the work before");
+    passed_++;
+    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+    const int64_t layers = kMicroseconds / std::max<int64_t>(1, waited.count());
+    most_under_way_ = std::clamp<int64_t>(layers, 2, kMarks - 1);
+  }
+}
+
+}  // namespace phi3lab::cuda

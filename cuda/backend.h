@@ -1,0 +1,122 @@
+// The GPU behind the seam of native/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one stream;
+// a decoded token is recorded once as a graph and replayed. Where nobody listens, a token of decoding takes the fused
+// kernels of matvec.cuh and decode_attend.cu, a prompt the tensor cores' products with 16-bit activations between them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache.h"
+#include "loader.h"
+#include "memory.h"
+#include "native/backend.h"
+#include "native/devices.h"
+#include "product.h"
+
+namespace phi3lab::cuda {
+
+/** What there is on this machine. */
+CudaStatus status();
+/** The backend on the first card. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. */
+std::unique_ptr<Backend> make_backend(const std::string& dtype);
+
+/** A placed weight: (rows, cols) `dtype`, dense; a norm's numbers are float32. */
+class CudaWeight : public Weight {
+ public:
+  DeviceMemory memory;
+  Dtype dtype = Dtype::float32;
+  template <class T>
+  const T* as() const {
+    return memory.as<T>();
+  }
+};
+inline const CudaWeight& placed(const Weight& weight) { return static_cast<const CudaWeight&>(weight); }
+
+class Mailbox;
+
+class CudaBackend : public Backend {
+ public:
+  CudaBackend(const Card& card, const Paths& paths, Dtype dtype);
+  ~CudaBackend() override;
+
+  std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) override;
+  std::shared_ptr<Buffer> allocate(size_t bytes) override { return memory_->buffer(bytes); }
+  std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) override;
+  void prepare(int64_t tokens, int64_t max_cols) override;
+  size_t workspace_bytes() const override;
+  void read(void* host, const void* device, size_t bytes) override;
+  void write(void* device, const void* host, size_t bytes) override;
+
+  const char* dtype() const override;
+  int64_t preferred_chunk() const override { return 2048; }
+  int64_t steps_ahead() const override { return 2; }
+  void replay(int64_t key, const Cache& cache, const std::function<void()>& pass) override;
+  void synchronize() override;
+  int32_t receive() override;
+  void discard() noexcept override;
+  void checkpoint(int64_t tokens) override;
+
+  void embed(Tensor out, const PassInput& input, const Weight& table) override;
+  void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) override;
+  void matmul(Tensor out, Tensor in, const Weight& weight) override;
+  void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) override;
+  void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
+  void attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache, const PassInput& input,
+              int64_t layer, const AttentionShape& shape) override;
+  void swiglu(Tensor out, Tensor gate_up) override;
+  void add(Tensor out, Tensor a, Tensor b) override;
+  void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
+  void copy(Tensor out, Tensor in) override;
+  void advance(int32_t* position, int64_t count) override;
+  void publish(const int32_t* id) override;
+
+  void norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+                            const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
+                            const AttentionShape& shape, float eps) override;
+  void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) override;
+  void norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
+                           const Weight& weight, int64_t layer, float eps) override;
+  void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) override;
+  void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
+                    float eps) override;
+  void next_token(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden, const Weight& norm,
+                  const Weight& weight, const int32_t* excluded, int64_t excluded_count, float eps) override;
+
+ private:
+  /** How qkv, context and activation pass between this pass's fused verbs. */
+  enum class Form { plain, raw_token, half_prompt };
+  struct Graph {
+    int64_t key, cache;
+    cudaGraphExec_t exec;
+  };
+  bool token_fits(const CudaWeight& weight, int64_t tokens) const;
+  bool prompt_fits(int64_t tokens, int64_t cols) const;
+  void product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
+  cudaGraphExec_t record(const std::function<void()>& pass);
+  cudaStream_t stream() const { return streams_->work; }
+
+  Card card_;
+  Paths paths_;
+  Dtype dtype_;
+  std::shared_ptr<Streams> streams_;
+  std::shared_ptr<Memory> memory_;
+  std::shared_ptr<CacheRanges> ranges_;
+  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<CublasLt> cublaslt_;
+  DeviceMemory halves_;      // (chunk, widest matrix) 16-bit: what a plain product's input becomes
+  DeviceMemory candidates_;  // (blocks of the head,): the best of each
+  DeviceMemory sent_;        // ids sent to the mailbox, a count
+  std::unique_ptr<Mailbox> mailbox_;
+  std::vector<Graph> graphs_;
+  Form qkv_form_ = Form::plain, context_form_ = Form::plain, activation_form_ = Form::plain;
+  Tensor rope_table_;  // of the layer whose qkv is raw
+
+  // Prompts: how many layers may be under way.
+  static constexpr int kMarks = 64, kFirstUnderWay = 4;
+  cudaEvent_t marks_[kMarks] = {};
+  int64_t marked_ = 0, passed_ = 0, paced_tokens_ = 0, most_under_way_ = kFirstUnderWay;
+  cudaEvent_t written_ = nullptr;  // after the last `write`
+};
+
+}  // namespace phi3lab::cuda

@@ -1,0 +1,143 @@
+#include "cache.h"
+
+#include <algorithm>
+
+#include "driver.h"
+
+namespace phi3lab::cuda {
+namespace {
+
+CUmemAllocationProp properties_of(int device) {
+  CUmemAllocationProp properties{};
+  properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  properties.location.id = device;
+  return properties;
+}
+
+size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
+
+}  // namespace
+
+CacheRanges::CacheRanges(std::shared_ptr<Streams> streams, std::shared_ptr<Memory> memory, int device)
+    : streams_(std::move(streams)), memory_(std::move(memory)), device_(device) {
+  const VirtualMemory& driver = VirtualMemory::get();
+  const CUmemAllocationProp properties = properties_of(device_);
+  if (!driver.complete() ||
+      driver.granularity(&granularity_, &properties, CU_MEM_ALLOC_GRANULARITY_MINIMUM) != CUDA_SUCCESS)
+    granularity_ = 0;
+}
+
+CacheRanges::~CacheRanges() {
+  for (const Range& range : free_) {
+    if (granularity_ > 0)
+      VirtualMemory::get().free(range.address, range.bytes);
+    else
+      memory_->give(reinterpret_cast<void*>(range.address), range.bytes);
+  }
+}
+
+CacheRanges::Range CacheRanges::take(size_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // The one that was left last: what was recorded over it is the likeliest to be wanted again.
+  for (auto it = free_.rbegin(); it != free_.rend(); ++it) {
+    if (it->bytes != bytes) continue;
+    const Range range = *it;
+    free_.erase(std::next(it).base());
+    return range;
+  }
+  Range range{0, bytes, next_id_++};
+  if (granularity_ > 0) {
+    CUdeviceptr address = 0;
+    check(VirtualMemory::get().reserve(&address, bytes, 0, 0, 0), "cuMemAddressReserve");
+    range.address = static_cast<uintptr_t>(address);
+  } else {
+    range.address = reinterpret_cast<uintptr_t>(memory_->take(bytes));
+  }
+  return range;
+}
+
+void CacheRanges::leave(const Range& range) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  free_.push_back(range);
+}
+
+void CacheRanges::map(uintptr_t address, size_t bytes) {
+  const VirtualMemory& driver = VirtualMemory::get();
+  memory_->count(bytes);
+  CUmemGenericAllocationHandle handle{};
+  const CUmemAllocationProp properties = properties_of(device_);
+  CUresult result = driver.create(&handle, bytes, &properties, 0);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+    memory_->trim();
+    result = driver.create(&handle, bytes, &properties, 0);
+  }
+  if (result != CUDA_SUCCESS) {
+    memory_->uncount(bytes);
+    if (result == CUDA_ERROR_OUT_OF_MEMORY) memory_->fail(bytes);
+    check(result, "cuMemCreate");
+  }
+  result = driver.map(address, bytes, 0, handle, 0);
+  driver.release(handle);  // lives as long as it is mapped
+  if (result == CUDA_SUCCESS) {
+    CUmemAccessDesc access{};
+    access.location = properties.location;
+    access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+    result = driver.set_access(address, bytes, &access, 1);
+    if (result != CUDA_SUCCESS) driver.unmap(address, bytes);
+  }
+  if (result == CUDA_SUCCESS) return;
+  memory_->uncount(bytes);
+  check(result, "cuMemMap");
+}
+
+void CacheRanges::unmap(uintptr_t address, size_t bytes) noexcept {
+  VirtualMemory::get().unmap(address, bytes);
+  memory_->uncount(bytes);
+}
+
+std::unique_ptr<Cache> CacheRanges::reserve(const AttentionShape& shape, int64_t layers, int64_t capacity,
+                                            Dtype dtype) {
+  return std::make_unique<CudaCache>(shared_from_this(), shape, layers, capacity, dtype);
+}
+
+CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& shape, int64_t layers,
+                     int64_t positions, Dtype dtype)
+    : ranges_(std::move(ranges)) {
+  capacity = positions;
+  const size_t numbers = static_cast<size_t>(2 * layers * shape.kv_heads * CacheView::kBlock * shape.head_dim);
+  block_bytes_ = round_up(numbers * static_cast<size_t>(size_of(dtype)), std::max<size_t>(ranges_->granularity_, 256));
+  range_ = ranges_->take(block_bytes_ * static_cast<size_t>(blocks_of(capacity)));
+  view_.data = reinterpret_cast<void*>(range_.address);
+  view_.block_stride = static_cast<int64_t>(block_bytes_) / size_of(dtype);
+  view_.kv_heads = static_cast<int32_t>(shape.kv_heads);
+  view_.head_dim = static_cast<int32_t>(shape.head_dim);
+}
+
+CudaCache::~CudaCache() {
+  decommit(0);
+  ranges_->leave(range_);
+}
+
+void CudaCache::commit(int64_t positions) {
+  const int64_t wanted = blocks_of(std::min(positions, capacity));
+  for (; blocks_ < wanted; blocks_++)
+    if (ranges_->granularity_ > 0)
+      ranges_->map(range_.address + static_cast<size_t>(blocks_) * block_bytes_, block_bytes_);
+}
+
+void CudaCache::decommit(int64_t positions) {
+  const int64_t kept = blocks_of(positions);
+  if (blocks_ <= kept) return;
+  {
+    const std::lock_guard<std::recursive_mutex> lock(ranges_->streams_->saying);
+    cudaStreamSynchronize(ranges_->streams_->work);  // work under way may still read it
+  }
+  while (blocks_ > kept) {
+    blocks_--;
+    if (ranges_->granularity_ > 0)
+      ranges_->unmap(range_.address + static_cast<size_t>(blocks_) * block_bytes_, block_bytes_);
+  }
+}
+
+}  // namespace phi3lab::cuda

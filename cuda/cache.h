@@ -1,0 +1,70 @@
+// Keys and values in the card's memory: address space for the whole context at once, memory block by block (CacheView says
+// how a block lies), so that no address ever changes and a recorded pass stays true.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cache_view.h"
+#include "memory.h"
+
+namespace phi3lab::cuda {
+
+/** Address ranges for caches of one shape. A cache that goes leaves its range to the next, so that a new sequence stands
+ * where the last one stood, and what was recorded over the one runs over the other. */
+class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
+ public:
+  CacheRanges(std::shared_ptr<Streams> streams, std::shared_ptr<Memory> memory, int device);
+  ~CacheRanges();
+  CacheRanges(const CacheRanges&) = delete;
+  CacheRanges& operator=(const CacheRanges&) = delete;
+
+  std::unique_ptr<Cache> reserve(const AttentionShape& shape, int64_t layers, int64_t capacity, Dtype dtype);
+
+ private:
+  friend class CudaCache;
+  struct Range {
+    uintptr_t address = 0;
+    size_t bytes = 0;
+    int64_t id = 0;
+  };
+  Range take(size_t bytes);
+  void leave(const Range& range) noexcept;
+  void map(uintptr_t address, size_t bytes);
+  void unmap(uintptr_t address, size_t bytes) noexcept;
+
+  std::shared_ptr<Streams> streams_;
+  std::shared_ptr<Memory> memory_;
+  int device_;
+  size_t granularity_ = 0;  // 0: no virtual memory management here; ranges are plain memory
+  std::mutex mutex_;
+  std::vector<Range> free_;
+  int64_t next_id_ = 0;
+};
+
+class CudaCache : public Cache {
+ public:
+  CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& shape, int64_t layers, int64_t capacity,
+            Dtype dtype);
+  ~CudaCache() override;
+  void commit(int64_t positions) override;
+  void decommit(int64_t positions) override;
+  size_t bytes() const override { return static_cast<size_t>(blocks_) * block_bytes_; }
+  const CacheView& view() const { return view_; }
+  /** Of its address range. */
+  int64_t id() const { return range_.id; }
+
+ private:
+  int64_t blocks_of(int64_t positions) const { return (positions + CacheView::kBlock - 1) / CacheView::kBlock; }
+
+  std::shared_ptr<CacheRanges> ranges_;
+  CacheView view_;
+  size_t block_bytes_ = 0;
+  int64_t blocks_ = 0;  // committed
+  CacheRanges::Range range_;
+};
+
+inline const CacheView& view_of(const Cache& cache) { return static_cast<const CudaCache&>(cache).view(); }
+
+}  // namespace phi3lab::cuda

@@ -1,0 +1,94 @@
+// What there is for device "cuda", in sentences where something is missing.
+#include <cstdlib>
+#include <cstring>
+
+#include "backend.h"
+#include "driver.h"
+
+namespace phi3lab::cuda {
+namespace {
+
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+/** The card's facts; `portable`: as an old one, whatever it is. */
+Paths paths_of(int capability) {
+  const char* choice = std::getenv("PHI3LAB_CUDA_ARCH");
+  if (choice && std::strcmp(choice, "portable") == 0) return {};
+  Paths paths;
+  paths.hopper = capability >= 90;
+  paths.wgmma = capability == 90;
+  paths.mma_bf16 = capability >= 80;
+  return paths;
+}
+
+Card card_of(int index) {
+  const auto attribute = [&](cudaDeviceAttr which) {
+    int value = 0;
+    PHI3LAB_CUDA_CHECK(cudaDeviceGetAttribute(&value, which, index));
+    return value;
+  };
+  Card card;
+  card.index = index;
+  card.capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor) + attribute(cudaDevAttrComputeCapabilityMinor);
+  card.multiprocessors = attribute(cudaDevAttrMultiProcessorCount);
+  card.shared_memory_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  card.shared_memory_per_multiprocessor = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+  return card;
+}
+
+}  // namespace
+
+CudaStatus status() {
+  CudaStatus status;
+  status.built = true;
+  cudaRuntimeGetVersion(&status.runtime_version);
+  if (cudaDriverGetVersion(&status.driver_version) != cudaSuccess) status.driver_version = 0;
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  (void)cudaGetLastError();
+  if (status.driver_version == 0) {
+    status.problem = "There is no NVIDIA driver on this machine, which device \"cuda\" needs; use device \"cpu\"";
+  } else if (error == cudaErrorInsufficientDriver ||
+             status.driver_version / 1000 < status.runtime_version / 1000) {
+    status.problem = "The NVIDIA driver of this machine supports CUDA " + version_text(status.driver_version) +
+                     ", but this build of phi3lab needs CUDA " + version_text(status.runtime_version) +
+                     ": update the driver, or build with an older CUDA toolkit";
+  } else if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) {
+    status.problem = "There is an NVIDIA driver but no GPU that can be used (CUDA_VISIBLE_DEVICES may hide it)";
+  } else if (error != cudaSuccess) {
+    status.problem = std::string("The NVIDIA GPU cannot be used: ") + cudaGetErrorString(error);
+  }
+  if (!status.problem.empty()) return status;
+  for (int i = 0; i < count; i++) {
+    cudaDeviceProp properties{};
+    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
+    CudaDevice device{i, properties.name, properties.totalGlobalMem, 0, properties.major, properties.minor};
+    size_t total = 0;
+    if (cudaSetDevice(i) == cudaSuccess) cudaMemGetInfo(&device.memory_free, &total);
+    status.devices.push_back(std::move(device));
+  }
+  cudaSetDevice(0);
+  (void)cudaGetLastError();
+  if (status.devices.empty()) status.problem = "The NVIDIA GPU of this machine does not answer";
+  else if (status.devices[0].capability_major * 10 + status.devices[0].capability_minor < 75)
+    status.problem = "The GPU " + status.devices[0].name + " has compute capability " +
+                     std::to_string(status.devices[0].capability_major) + "." +
+                     std::to_string(status.devices[0].capability_minor) + ", but phi3lab needs 7.5 or later";
+  return status;
+}
+
+std::unique_ptr<Backend> make_backend(const std::string& dtype) {
+  Dtype format = Dtype::float32;
+  if (dtype == "bfloat16") format = Dtype::bfloat16;
+  else if (dtype == "float16") format = Dtype::float16;
+  else if (dtype != "float32" && dtype != "auto")
+    throw std::runtime_error("[open] Expected dtype \"float32\", \"bfloat16\" or \"float16\" but received \"" + dtype +
+                             "\"");
+  PHI3LAB_CUDA_CHECK(cudaSetDevice(0));
+  const Card card = card_of(0);
+  return std::make_unique<CudaBackend>(card, paths_of(card.capability), format);
+}
+
+}  // namespace phi3lab::cuda

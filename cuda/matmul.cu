@@ -1,0 +1,120 @@
+// out (T, rows) = in (T, cols) · weightᵀ. The fast ways are matvec.h for one token and product.h for 16-bit numbers; what
+// they do not take is computed here in float32, for every shape and card.
+#include "backend.h"
+#include "device.cuh"
+#include "launch.cuh"
+#include "matvec.h"
+#include "prompt.h"
+
+namespace phi3lab::cuda {
+namespace {
+
+constexpr int kFewTokens = 8;
+
+/** A warp a row, all tokens: grid (rows / 8), 8 warps. */
+template <class W>
+__global__ void __launch_bounds__(256) few_tokens_kernel(float* out, const float* in, const W* weight, int tokens,
+                                                         int64_t rows, int64_t cols) {
+  const int64_t row = blockIdx.x * 8ll + threadIdx.x / 32;
+  const int lane = threadIdx.x % 32;
+  if (row >= rows) return;
+  float sums[kFewTokens] = {};
+  for (int64_t k = lane; k < cols; k += 32) {
+    const float w = to_float(weight[row * cols + k]);
+#pragma unroll
+    for (int t = 0; t < kFewTokens; t++)
+      if (t < tokens) sums[t] = fmaf(w, in[t * cols + k], sums[t]);
+  }
+#pragma unroll
+  for (int t = 0; t < kFewTokens; t++) {
+    if (t >= tokens) break;
+    const float sum = warp_sum(sums[t]);
+    if (lane == 0) out[t * rows + row] = sum;
+  }
+}
+
+constexpr int kTile = 64, kDepth = 16;
+
+/** A block a tile of 64 rows and 64 tokens, a thread 4 × 4 of it: grid (rows / 64, T / 64), 256 threads. */
+template <class W>
+__global__ void __launch_bounds__(256) tile_kernel(float* out, const float* in, const W* weight, int64_t tokens,
+                                                   int64_t rows, int64_t cols) {
+  __shared__ __align__(16) float weights[kDepth][kTile + 4], inputs[kDepth][kTile + 4];
+  const int64_t row0 = blockIdx.x * static_cast<int64_t>(kTile), token0 = blockIdx.y * static_cast<int64_t>(kTile);
+  const int y = threadIdx.x / 16, x = threadIdx.x % 16;
+  float sums[4][4] = {};
+  for (int64_t k0 = 0; k0 < cols; k0 += kDepth) {
+    for (int i = threadIdx.x; i < kTile * kDepth; i += 256) {
+      const int r = i / kDepth, k = i % kDepth;
+      const bool inside = k0 + k < cols;
+      weights[k][r] = inside && row0 + r < rows ? to_float(weight[(row0 + r) * cols + k0 + k]) : 0.0f;
+      inputs[k][r] = inside && token0 + r < tokens ? in[(token0 + r) * cols + k0 + k] : 0.0f;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < kDepth; k++) {
+      const float4 w = *reinterpret_cast<const float4*>(&weights[k][4 * x]);
+      const float4 v = *reinterpret_cast<const float4*>(&inputs[k][4 * y]);
+      const float ws[4] = {w.x, w.y, w.z, w.w}, vs[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+      for (int i = 0; i < 4; i++)
+#pragma unroll
+        for (int j = 0; j < 4; j++) sums[i][j] = fmaf(vs[i], ws[j], sums[i][j]);
+    }
+    __syncthreads();
+  }
+  for (int i = 0; i < 4; i++)
+    for (int j = 0; j < 4; j++)
+      if (token0 + 4 * y + i < tokens && row0 + 4 * x + j < rows)
+        out[(token0 + 4 * y + i) * rows + row0 + 4 * x + j] = sums[i][j];
+}
+
+unsigned blocks_of(int64_t n, int64_t size) { return static_cast<unsigned>((n + size - 1) / size); }
+
+}  // namespace
+
+bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens) const {
+  return paths_.hopper && tokens == 1 && matvec_fits(weight.cols, weight.dtype);
+}
+
+bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
+  return tokens > 1 && dtype_ != Dtype::float32 && paths_.mma_bf16 && product_fits(cols);
+}
+
+void CudaBackend::product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32,
+                          bool accumulate) {
+  const Product p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, dtype_, out_float32, accumulate};
+  if (cublaslt_ && cublaslt_->product(p, stream())) return;
+  tensor_product(p, card_, paths_, stream());
+}
+
+void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
+  const CudaWeight& w = placed(weight);
+  if (token_fits(w, in.rows)) {
+    Matvec m;
+    m.out = out.data;
+    m.in = in.data;
+    m.weight = w.memory.data();
+    m.rows = static_cast<int>(w.rows);
+    m.cols = static_cast<int>(w.cols);
+    m.dtype = w.dtype;
+    matvec(m, card_, stream());
+    return;
+  }
+  if (prompt_fits(in.rows, in.cols) && static_cast<size_t>(in.rows * in.cols) * 2 <= halves_.bytes()) {
+    prompt_convert(halves_.data(), in.data, in.rows * in.cols, dtype_, stream());
+    product(out.data, halves_.data(), w, in.rows, true, false);
+    return;
+  }
+  dispatch(w.dtype, [&](auto tag) {
+    using W = typename decltype(tag)::type;
+    if (in.rows <= kFewTokens)
+      launch({dim3(blocks_of(w.rows, 8)), dim3(256), 0, stream()}, few_tokens_kernel<W>, out.data, in.data, w.as<W>(),
+             static_cast<int>(in.rows), w.rows, w.cols);
+    else
+      launch({dim3(blocks_of(w.rows, kTile), blocks_of(in.rows, kTile)), dim3(256), 0, stream()}, tile_kernel<W>,
+             out.data, in.data, w.as<W>(), in.rows, w.rows, w.cols);
+  });
+}
+
+}  // namespace phi3lab::cuda

@@ -1,0 +1,286 @@
+// The kernel of matvec.h. A warp owns some columns of every row of its block and keeps the vector's share of them in
+// registers; the rows stream through a ring in shared memory, by asynchronous copies of which each lane reads back only
+// its own bytes, so no barrier stands between a row and the next. The first rows are on their way before the previous
+// kernel has ended. The warps' partial sums meet once, at the end.
+#pragma once
+
+#include "device.cuh"
+#include "launch.cuh"
+#include "matvec.h"
+
+namespace phi3lab::cuda {
+
+/** Compile-time shape: stripes (of 512 bytes of a row) a warp owns, rows that are summed together, groups of rows under
+ * way, warps at most. */
+template <int kStripes_, int kRows_, int kDepth_, int kWarps_, int kBlocks_ = 2>
+struct MatvecShape {
+  static constexpr int kStripes = kStripes_, kRows = kRows_, kDepth = kDepth_, kWarps = kWarps_, kBlocks = kBlocks_;
+};
+
+struct MatvecArguments {
+  Matvec m;
+  int part_stride;    // rows a block has room for in the partial sums
+  int release_early;  // groups before the last request at which the next kernel may begin
+  bool interleaved;   // rows dealt out in turn, instead of a run of rows a block
+};
+
+/** 16 bytes of W as float32. */
+template <class W>
+struct Chunk {
+  static constexpr int kNumbers = 16 / sizeof(W);
+  static __device__ __forceinline__ void dot(float& even, float& odd, uint4 w, const float* x);
+};
+template <>
+__device__ __forceinline__ void Chunk<float>::dot(float& even, float& odd, uint4 w, const float* x) {
+  even = fmaf(__uint_as_float(w.x), x[0], even);
+  odd = fmaf(__uint_as_float(w.y), x[1], odd);
+  even = fmaf(__uint_as_float(w.z), x[2], even);
+  odd = fmaf(__uint_as_float(w.w), x[3], odd);
+}
+template <>
+__device__ __forceinline__ void Chunk<__nv_bfloat16>::dot(float& even, float& odd, uint4 w, const float* x) {
+  const unsigned words[4] = {w.x, w.y, w.z, w.w};
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    even = fmaf(__uint_as_float(words[i] << 16), x[2 * i], even);
+    odd = fmaf(__uint_as_float(words[i] & 0xffff0000u), x[2 * i + 1], odd);
+  }
+}
+template <>
+__device__ __forceinline__ void Chunk<__half>::dot(float& even, float& odd, uint4 w, const float* x) {
+  const unsigned words[4] = {w.x, w.y, w.z, w.w};
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    const float2 pair = __half22float2(*reinterpret_cast<const __half2*>(&words[i]));
+    even = fmaf(pair.x, x[2 * i], even);
+    odd = fmaf(pair.y, x[2 * i + 1], odd);
+  }
+}
+
+__device__ __forceinline__ Candidate candidate(float score, int index) {
+  const unsigned bits = __float_as_uint(score);
+  const unsigned ordered = score != score ? 0xffffffffu : bits >> 31 ? ~bits : bits | 0x80000000u;
+  return static_cast<Candidate>(ordered) << 32 | ~static_cast<unsigned>(index);
+}
+
+__device__ __forceinline__ Candidate warp_max(Candidate c) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset >>= 1) c = max(c, __shfl_xor_sync(0xffffffffu, c, offset));
+  return c;
+}
+
+/** The warp's sums of kRows rows, one a lane: row r ends in the lanes of its 32 / kRows lanes. */
+template <int kRows>
+__device__ __forceinline__ float fold_rows(float* sums, int lane) {
+  int offset = 16;
+#pragma unroll
+  for (int n = kRows / 2; n >= 1; n >>= 1, offset >>= 1) {
+    const bool upper = lane & offset;
+#pragma unroll
+    for (int i = 0; i < n; i++) {
+      const float keep = upper ? sums[i + n] : sums[i], send = upper ? sums[i] : sums[i + n];
+      sums[i] = keep + __shfl_xor_sync(0xffffffffu, send, offset);
+    }
+  }
+#pragma unroll
+  for (int o = 16 / kRows; o >= 1; o >>= 1) sums[0] += __shfl_xor_sync(0xffffffffu, sums[0], o);
+  return sums[0];
+}
+
+#if __CUDA_ARCH__ >= 900
+/** A copy of 16 bytes into shared memory that need not stay in the cache: every weight is read once a token. */
+__device__ __forceinline__ void copy_once(unsigned target, const void* source, unsigned long long policy) {
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(target), "l"(source), "l"(policy)
+               : "memory");
+}
+#endif
+
+/** Grid: one block a multiprocessor. Shared memory: warps * kStripes * 512 * kRows * kDepth, then (warps, part_stride)
+ * float32. */
+template <class W, class Shape, bool kNormed, MatvecEnd kEnd>
+__global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_kernel(MatvecArguments a) {
+#if __CUDA_ARCH__ >= 900
+  constexpr int kNumbers = Chunk<W>::kNumbers, kStripes = Shape::kStripes, kRows = Shape::kRows, kDepth = Shape::kDepth;
+  constexpr int kUnit = kEnd == MatvecEnd::swiglu ? 2 : 1;  // rows that stay together: gate and up
+  extern __shared__ __align__(128) unsigned char shared[];
+  __shared__ float squares[Shape::kWarps];
+  __shared__ Candidate bests[Shape::kWarps];
+  const Matvec& m = a.m;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+  float* parts = reinterpret_cast<float*>(shared + warps * (kStripes * 512 * kRows * kDepth));  // (warps, part_stride)
+
+  // This block's rows.
+  const int units = m.rows / kUnit, block = blockIdx.x, blocks = gridDim.x;
+  const int first = static_cast<int>(static_cast<long long>(block) * units / blocks) * kUnit;
+  const int end = static_cast<int>(static_cast<long long>(block + 1) * units / blocks) * kUnit;
+  const int count = a.interleaved ? max(0, units - block + blocks - 1) / blocks * kUnit : end - first;
+  const int groups = (count + kRows - 1) / kRows;
+  const auto unit_row = [&](int i) { return a.interleaved ? (i / kUnit * blocks + block) * kUnit + i % kUnit : first + i; };
+  const auto weight_row = [&](int i) {
+    const int row = unit_row(i);
+    return static_cast<const W*>(m.weight) + static_cast<size_t>(kUnit == 2 ? row / 2 + row % 2 * units : row) * m.cols;
+  };
+
+  // Columns of stripe s: column(s) … + kNumbers.
+  const auto column = [&](int s) { return ((warp * kStripes + s) * 32 + lane) * kNumbers; };
+  const unsigned ring = static_cast<unsigned>(__cvta_generic_to_shared(shared)) + warp * (kStripes * 512 * kRows * kDepth) +
+                        lane * 16;
+  unsigned long long policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  const auto request = [&](int group, int slot) {
+#pragma unroll
+    for (int r = 0; r < kRows; r++) {
+      if (group * kRows + r >= count) break;
+      const W* row = weight_row(group * kRows + r);
+#pragma unroll
+      for (int s = 0; s < kStripes; s++)
+        if (column(s) < m.cols) copy_once(ring + ((slot * kRows + r) * kStripes + s) * 512, row + column(s), policy);
+    }
+    asm volatile("cp.async.commit_group;" ::: "memory");
+  };
+  // Lanes past the last column read zeros, not what an earlier kernel left.
+#pragma unroll
+  for (int s = 0; s < kStripes; s++) {
+    if (column(s) < m.cols) continue;
+    for (int i = 0; i < kRows * kDepth; i++)
+      asm volatile("st.shared.v4.u32 [%0], {%1, %1, %1, %1};" ::"r"(ring + (i * kStripes + s) * 512), "r"(0) : "memory");
+  }
+#pragma unroll
+  for (int slot = 0; slot < kDepth; slot++) request(slot, slot);
+  float x[kStripes * kNumbers], norm[kNormed ? kStripes * kNumbers : 1];
+  if constexpr (kNormed) {
+#pragma unroll
+    for (int s = 0; s < kStripes; s++)
+#pragma unroll
+      for (int i = 0; i < kNumbers; i += 4) {
+        const float4 w = column(s) < m.cols ? *reinterpret_cast<const float4*>(m.norm + column(s) + i) : float4{};
+        norm[s * kNumbers + i] = w.x, norm[s * kNumbers + i + 1] = w.y;
+        norm[s * kNumbers + i + 2] = w.z, norm[s * kNumbers + i + 3] = w.w;
+      }
+  }
+
+  wait_previous();
+  // Only now: decode_attend reads what earlier kernels wrote before it waits for this one (see there).
+  const int release_at = groups - 1 - kDepth - a.release_early;
+  if (release_at < 0) release_next();
+  float square = 0;
+#pragma unroll
+  for (int s = 0; s < kStripes; s++)
+#pragma unroll
+    for (int i = 0; i < kNumbers; i += 4) {
+      const float4 v = column(s) < m.cols ? __ldcg(reinterpret_cast<const float4*>(m.in + column(s) + i)) : float4{};
+      float* at = x + s * kNumbers + i;
+      at[0] = v.x, at[1] = v.y, at[2] = v.z, at[3] = v.w;
+    }
+  if constexpr (kNormed) {
+#pragma unroll
+    for (int i = 0; i < kStripes * kNumbers; i++) {
+      square = fmaf(x[i], x[i], square);
+      x[i] *= norm[i];
+    }
+  }
+  float residual = 0;
+  if constexpr (kEnd == MatvecEnd::residual)
+    if (static_cast<int>(threadIdx.x) < count) residual = __ldcg(m.out + unit_row(threadIdx.x));
+
+  float sums[kRows];
+  for (int group = 0, slot = 0; group < groups; group++) {
+    asm volatile("cp.async.wait_group %0;" ::"n"(kDepth - 1) : "memory");
+#pragma unroll
+    for (int r = 0; r < kRows; r++) {
+      uint4 chunk[kStripes];
+#pragma unroll
+      for (int s = 0; s < kStripes; s++)
+        asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(chunk[s].x), "=r"(chunk[s].y), "=r"(chunk[s].z), "=r"(chunk[s].w)
+                     : "r"(ring + ((slot * kRows + r) * kStripes + s) * 512)
+                     : "memory");
+      float even = 0, odd = 0;
+#pragma unroll
+      for (int s = 0; s < kStripes; s++) Chunk<W>::dot(even, odd, chunk[s], x + s * kNumbers);
+      sums[r] = even + odd;
+    }
+    request(group + kDepth, slot);
+    if (group == release_at) release_next();
+    const float sum = fold_rows<kRows>(sums, lane);
+    if (lane % (32 / kRows) == 0) parts[warp * a.part_stride + group * kRows + lane / (32 / kRows)] = sum;
+    if (++slot == kDepth) slot = 0;
+  }
+
+  if constexpr (kNormed) {
+    square = warp_sum(square);
+    if (lane == 0) squares[warp] = square;
+  }
+  __syncthreads();
+  float scale = 1;
+  if constexpr (kNormed) {
+    float total = 0;
+    for (int w = 0; w < warps; w++) total += squares[w];
+    scale = 1.0f / sqrtf(total / static_cast<float>(m.cols) + m.eps);
+  }
+  const auto total = [&](int i) {
+    float sum = 0;
+    for (int w = 0; w < warps; w++) sum += parts[w * a.part_stride + i];
+    return sum * scale;
+  };
+  const int thread = threadIdx.x, threads = blockDim.x;
+  if constexpr (kEnd == MatvecEnd::swiglu) {
+    for (int i = thread; i < count / 2; i += threads) {
+      const float gate = total(2 * i), up = total(2 * i + 1);
+      m.out[unit_row(2 * i) / 2] = up * (gate / (1.0f + expf(-gate)));
+    }
+  } else if constexpr (kEnd == MatvecEnd::logits) {
+    Candidate best = 0;
+    for (int i = thread; i < count; i += threads) {
+      const float score = total(i);
+      m.out[unit_row(i)] = score;
+      best = max(best, candidate(score, unit_row(i)));
+    }
+    best = warp_max(best);
+    if (lane == 0) bests[warp] = best;
+    __syncthreads();
+    if (thread == 0) {
+      for (int w = 1; w < warps; w++) best = max(best, bests[w]);
+      m.candidates[block] = best;
+    }
+  } else {
+    for (int i = thread; i < count; i += threads) {
+      float sum = total(i);
+      if constexpr (kEnd == MatvecEnd::residual) sum += i == thread ? residual : __ldcg(m.out + unit_row(i));
+      m.out[unit_row(i)] = sum;
+    }
+  }
+#endif
+}
+
+/** How a shape is launched. */
+struct MatvecTuning {
+  int release_early = 2;
+  bool interleaved = false;
+};
+
+/** Launches one shape; gives the number of blocks. */
+template <class W, class Shape, bool kNormed, MatvecEnd kEnd>
+int launch_matvec(const Matvec& m, const Card& card, const MatvecTuning& tuning, cudaStream_t stream) {
+  const auto kernel = matvec_kernel<W, Shape, kNormed, kEnd>;
+  constexpr int kUnit = kEnd == MatvecEnd::swiglu ? 2 : 1;
+  const int stripes = static_cast<int>((m.cols + 32 * Chunk<W>::kNumbers - 1) / (32 * Chunk<W>::kNumbers));
+  const int warps = (stripes + Shape::kStripes - 1) / Shape::kStripes, blocks = card.multiprocessors;
+  const int most = (m.rows / kUnit + blocks - 1) / blocks * kUnit;
+  // Whole groups, and an odd number of 8 bytes, so that the warps' sums of a row lie in different banks.
+  const int part_stride = (most + Shape::kRows - 1) / Shape::kRows * Shape::kRows / 16 * 16 + 18;
+  const int ring = warps * Shape::kStripes * 512 * Shape::kRows * Shape::kDepth;
+  const int shared = ring + warps * part_stride * static_cast<int>(sizeof(float));
+  static const bool allowed = [&] {
+    PHI3LAB_CUDA_CHECK(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, card.shared_memory_per_block - 2048));
+    return true;
+  }();
+  (void)allowed;
+  launch({dim3(static_cast<unsigned>(blocks)), dim3(static_cast<unsigned>(warps * 32)), static_cast<size_t>(shared),
+          stream, true},
+         kernel, MatvecArguments{m, part_stride, tuning.release_early, tuning.interleaved});
+  return blocks;
+}
+
+}  // namespace phi3lab::cuda

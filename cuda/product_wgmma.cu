@@ -1,0 +1,290 @@
+// Products by wgmma (9.0 alone): one thread of a warp of its own fetches stages of both operands by bulk tensor copies,
+// two warpgroups multiply 64 rows each by the tile's tokens.
+//
+// Blocks go from tile to tile, so that the next tile's stages come while this one's sums leave. A pair of blocks
+// takes tiles one above the other, and each fetches half of `in` for both: a third less to read from L2. Where tiles
+// are too few to fill the card, a cluster of `split` blocks divides a tile's columns instead, each block has one tile,
+// and their sums meet in shared memory in the order of rank: the same product has the same bits each time.
+#include <algorithm>
+
+#include "product_wgmma.cuh"
+
+namespace phi3lab::cuda {
+namespace {
+
+constexpr int kRows = kWgmmaTileRows, kDepth = kWgmmaStageCols;
+constexpr int kConsumerWarps = 8, kThreads = 32 * kConsumerWarps + 32;
+constexpr int kWeightBytes = kRows * kDepth * 2;
+
+// A warp's sums leave through shared memory, 16 tokens of its 16 rows at a time, so that stores fill whole sectors.
+constexpr int kLeaveTokens = 16, kLeaveStride = 16 + 4, kLeaveFloats = kLeaveTokens * kLeaveStride;
+
+/** Shared memory of a tile's width: narrow tiles leave room for two blocks on a multiprocessor. */
+template <int kTokens>
+struct Memory {
+  static constexpr int kBlocks = kTokens <= 128 ? 2 : 1;
+  static constexpr int kStageBytes = kWeightBytes + kTokens * kDepth * 2;
+  static constexpr int kStages = (kBlocks == 2 ? 100 : 208) * 1024 / kStageBytes;
+  static constexpr int kLeaveBytes = kConsumerWarps * kLeaveFloats * 4;
+  // Stages, the leaving sums, two barriers a stage; and what it takes to begin on a multiple of 1024.
+  static constexpr int kBytes = 1024 + kStages * kStageBytes + kLeaveBytes + 16 * kStages;
+  static_assert(kStageBytes % 1024 == 0 && kTokens * kSumStride<kRows> * 4 <= kStages * kStageBytes);
+  static_assert(kBytes <= (kBlocks == 2 ? 113 : 227) * 1024);
+};
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+/** A ring of stages: which is next, and the parity of its barriers' phase. */
+template <int kStages>
+struct Ring {
+  int stage = 0;
+  uint32_t parity = 0;
+  __device__ void advance() {
+    if (++stage == kStages) stage = 0, parity ^= 1;
+  }
+};
+
+/** A warp's sums (16 rows, kTokens) to `out`. */
+template <class T, int kTokens>
+__device__ __forceinline__ void leave(const Product& p, const float (&sums)[kTokens / 2], float* mine, int row0,
+                                      int token0) {
+  const int lane = threadIdx.x % 32, tokens = static_cast<int>(p.tokens);
+#pragma unroll
+  for (int part = 0; part < kTokens / kLeaveTokens; ++part) {
+    const int first = token0 + part * kLeaveTokens;
+    if (first >= tokens) break;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      mine[(i / 4 * 8 + lane % 4 * 2 + i % 2) * kLeaveStride + lane / 4 + i / 2 % 2 * 8] = sums[part * 8 + i];
+    }
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int token = lane / 4 + i * 8, row = lane % 4 * 4;
+      const float4 four = *reinterpret_cast<const float4*>(mine + token * kLeaveStride + row);
+      if (first + token < tokens) store_sums<T>(p, first + token, row0 + row, four);
+    }
+    __syncwarp();
+  }
+}
+
+#endif
+
+/** What is the same for all blocks of a launch. Units are tiles, or pairs of tiles one above the other. */
+struct Plan {
+  int row_units, token_tiles, split, pair;  // one of `split` and `pair` is 1; the other is the cluster's size
+};
+
+/** Grid: as many blocks as the card holds, or fewer units; with a split, all tiles × split. */
+template <class T, int kTokens>
+__global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
+    product_wgmma_kernel(const __grid_constant__ Product p, const __grid_constant__ CUtensorMap weight_map,
+                         const __grid_constant__ CUtensorMap in_map, const Plan plan) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  using M = Memory<kTokens>;
+  extern __shared__ char raw[];
+  char* shared = raw + (-shared_address(raw) & 1023u);
+  const uint32_t stages = shared_address(shared);
+  float* leaving = reinterpret_cast<float*>(shared + M::kStages * M::kStageBytes);
+  const uint32_t full = stages + M::kStages * M::kStageBytes + M::kLeaveBytes, empty = full + 8 * M::kStages;
+
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const bool paired = plan.pair == 2;
+  const int cluster = plan.split * plan.pair, rank = blockIdx.x % cluster;
+  const int row_rank = paired ? rank : 0, column_rank = paired ? 0 : rank;
+  const int first_unit = blockIdx.x / cluster, unit_step = gridDim.x / cluster;
+  const int units = plan.row_units * plan.token_tiles;
+  const int all_steps = (static_cast<int>(p.cols) + kDepth - 1) / kDepth;
+  const int begin = all_steps * column_rank / plan.split, end = all_steps * (column_rank + 1) / plan.split;
+  const auto place_unit = [&](int unit, int& row0, int& token0) {
+    const TilePlace place = place_tile(unit, plan.row_units, plan.token_tiles);
+    row0 = (place.row_tile * plan.pair + row_rank) * kRows, token0 = place.token_tile * kTokens;
+  };
+  int row0, token0;
+
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < M::kStages; ++i) {
+      init_barrier(full + 8 * i, 1);
+      init_barrier(empty + 8 * i, kConsumerWarps * plan.pair);  // a stage is empty when all who get it have read it
+    }
+    publish_barriers();
+  }
+  __syncthreads();
+  if (paired) cluster_sync();  // the other block's barriers are there, too
+
+  if (warp == kConsumerWarps) {
+    if (lane == 0) {
+      prefetch_map(weight_map);
+      prefetch_map(in_map);
+      // The weight never changes: its first stages are on their way while the previous kernel still runs.
+      const int early = min(M::kStages, end - begin);
+      place_unit(first_unit, row0, token0);
+      for (int i = 0; i < early; ++i) {
+        arrive_expecting(full + 8 * i, M::kStageBytes);
+        copy_box(stages + i * M::kStageBytes, weight_map, (begin + i) * kDepth, row0, full + 8 * i);
+      }
+      wait_previous();
+      Ring<M::kStages> ring;
+      for (int unit = first_unit; unit < units; unit += unit_step) {
+        place_unit(unit, row0, token0);
+        for (int step = begin; step < end; ++step) {
+          const uint32_t to = stages + ring.stage * M::kStageBytes, barrier = full + 8 * ring.stage;
+          if (unit != first_unit || step - begin >= early) {
+            wait_barrier(empty + 8 * ring.stage, ring.parity ^ 1);
+            arrive_expecting(barrier, M::kStageBytes);
+            copy_box(to, weight_map, step * kDepth, row0, barrier);
+          }
+          if (paired) {
+            const int half = rank * kTokens / 2;  // the other block brings the other half
+            copy_box_to_both(to + kWeightBytes + half * kDepth * 2, in_map, step * kDepth, token0 + half, barrier);
+          } else {
+            copy_box(to + kWeightBytes, in_map, step * kDepth, token0, barrier);
+          }
+          ring.advance();
+        }
+      }
+      release_next();
+    }
+    __syncwarp();
+  } else {
+    wait_previous();  // before `out` is touched
+    const uint64_t weight0 = describe_tile(stages + warp / 4 * 64 * kDepth * 2);
+    const uint64_t in0 = describe_tile(stages + kWeightBytes);
+    const auto release = [&](int stage) {
+      if (paired) {
+        if (lane < 2) arrive_at(empty + 8 * stage, lane);
+      } else if (lane == 0) {
+        arrive(empty + 8 * stage);
+      }
+    };
+    Ring<M::kStages> ring;
+    for (int unit = first_unit; unit < units; unit += unit_step) {
+      float sums[kTokens / 2];
+      int previous = 0;
+      for (int step = begin; step < end; ++step) {
+        wait_barrier(full + 8 * ring.stage, ring.parity);
+        const uint64_t weight = weight0 + ring.stage * (M::kStageBytes >> 4);
+        const uint64_t in = in0 + ring.stage * (M::kStageBytes >> 4);
+        begin_multiplying();
+#pragma unroll
+        for (int k = 0; k < kDepth / 16; ++k) {
+          multiply_async<T, kTokens>(sums, weight + 2 * k, in + 2 * k, k > 0 || step > begin);
+        }
+        commit_multiplying();
+        wait_multiplying<1>();  // the previous step's instructions have read their stage
+        if (step > begin) release(previous);
+        previous = ring.stage;
+        ring.advance();
+      }
+      wait_multiplying<0>();
+      hold_sums(sums);
+      release(previous);
+
+      place_unit(unit, row0, token0);
+      if (plan.split == 1) {
+        leave<T, kTokens>(p, sums, leaving + warp * kLeaveFloats, row0 + warp * 16, token0);
+      } else {
+        // The only tile: its stages' memory becomes the sums', once both warpgroups have read the last of them.
+        asm volatile("bar.sync 1, %0;" ::"n"(32 * kConsumerWarps) : "memory");
+        float* mine = reinterpret_cast<float*>(shared) + lane % 4 * 2 * kSumStride<kRows> + warp * 16 + lane / 4;
+#pragma unroll
+        for (int i = 0; i < kTokens / 2; ++i) {
+          mine[(i / 4 * 8 + i % 2) * kSumStride<kRows> + i / 2 % 2 * 8] = sums[i];
+        }
+      }
+    }
+  }
+  if (paired) cluster_sync();  // nobody leaves while the other block may still reach into its shared memory
+  if (plan.split == 1) return;
+  __syncthreads();
+  place_unit(first_unit, row0, token0);
+  finish_tile<T, kRows, kTokens, 1, kThreads>(p, reinterpret_cast<float*>(shared), row0, token0, plan.split, rank);
+#else
+  __trap();  // never launched: Paths.wgmma is false, or the build left sm_90a out
+#endif
+}
+
+using Encode = decltype(&cuTensorMapEncodeTiled);
+
+/** The driver's function that describes a matrix to bulk tensor copies. */
+Encode find_encode() {
+  void* function = nullptr;
+  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+#if CUDART_VERSION >= 12050
+  PHI3LAB_CUDA_CHECK(
+      cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found));
+#else
+  PHI3LAB_CUDA_CHECK(cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found));
+#endif
+  if (found != cudaDriverEntryPointSuccess || !function) {
+    throw std::runtime_error("[product] the driver has no cuTensorMapEncodeTiled");
+  }
+  return reinterpret_cast<Encode>(function);
+}
+
+/** A matrix (rows, cols) of 16-bit numbers, copied in boxes of box_rows × 64, swizzled. */
+CUtensorMap describe_matrix(const void* matrix, Dtype dtype, int64_t rows, int64_t cols, int box_rows) {
+  static const Encode encode = find_encode();
+  CUtensorMap map;
+  const cuuint64_t sizes[] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(rows)};
+  const cuuint64_t strides[] = {static_cast<cuuint64_t>(cols) * 2};
+  const cuuint32_t box[] = {kDepth, static_cast<cuuint32_t>(box_rows)}, steps[] = {1, 1};
+  const CUresult result =
+      encode(&map, dtype == Dtype::bfloat16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 2,
+             const_cast<void*>(matrix), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (result != CUDA_SUCCESS) {
+    throw std::runtime_error("[product] error " + std::to_string(result) + " of cuTensorMapEncodeTiled");
+  }
+  return map;
+}
+
+template <class T, int kTokens>
+void launch_tile(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream, WgmmaTile tile) {
+  using M = Memory<kTokens>;
+  static PreparedKernel prepared;
+  auto* kernel = product_wgmma_kernel<T, kTokens>;
+  prepared.prepare(kernel, card.index, M::kBytes);
+  // Each block of a cluster has columns; blocks that divide columns are no pair.
+  const int split = std::min(tile.split, ceil_div(static_cast<int>(p.cols), kDepth)), pair = split > 1 ? 1 : tile.pair;
+  const Plan plan = {ceil_div(static_cast<int>(p.rows), kRows * pair), ceil_div(static_cast<int>(p.tokens), kTokens),
+                     split, pair};
+  const int units = plan.row_units * plan.token_tiles, held = M::kBlocks * card.multiprocessors / pair;
+  const int blocks = split > 1 ? units * split : std::min(units, held) * pair;
+  launch_product(kernel, blocks, kThreads, M::kBytes, split * pair, paths.hopper, stream, p,
+                 describe_matrix(p.weight, p.dtype, p.rows, p.cols, kRows),
+                 describe_matrix(p.in, p.dtype, p.tokens, p.cols, kTokens / pair), plan);
+}
+
+template <class T>
+void launch(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream, WgmmaTile tile) {
+  switch (tile.tokens) {
+    case 32:
+      return launch_tile<T, 32>(p, card, paths, stream, tile);
+    case 64:
+      return launch_tile<T, 64>(p, card, paths, stream, tile);
+    case 96:
+      return launch_tile<T, 96>(p, card, paths, stream, tile);
+    case 128:
+      return launch_tile<T, 128>(p, card, paths, stream, tile);
+    case 160:
+      return launch_tile<T, 160>(p, card, paths, stream, tile);
+    case 192:
+      return launch_tile<T, 192>(p, card, paths, stream, tile);
+    case 224:
+      return launch_tile<T, 224>(p, card, paths, stream, tile);
+    case 256:
+      return launch_tile<T, 256>(p, card, paths, stream, tile);
+    default:
+      throw std::runtime_error("[product] no wgmma tile is " + std::to_string(tile.tokens) + " tokens wide");
+  }
+}
+
+}  // namespace
+
+void wgmma_product(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream, WgmmaTile tile) {
+  if (p.dtype == Dtype::bfloat16) return launch<__nv_bfloat16>(p, card, paths, stream, tile);
+  launch<__half>(p, card, paths, stream, tile);
+}
+
+}  // namespace phi3lab::cuda

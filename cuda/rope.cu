@@ -1,0 +1,31 @@
+// Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
+#include "backend.h"
+#include "device.cuh"
+#include "launch.cuh"
+
+namespace phi3lab::cuda {
+namespace {
+
+/** A block a token. table (positions, head_dim): cosines, then sines. */
+__global__ void rope_kernel(float* qkv, const int32_t* position, const float* table, int64_t qkv_cols, int64_t heads,
+                            int64_t head_dim) {
+  const int64_t half = head_dim / 2;
+  float* row = qkv + blockIdx.x * qkv_cols;
+  const float* phases = table + (*position + blockIdx.x) * head_dim;
+  for (int64_t i = threadIdx.x; i < heads * half; i += blockDim.x) {
+    float* head = row + i / half * head_dim;
+    const int64_t d = i % half;
+    const float cosine = phases[d], sine = phases[half + d], a = head[d], b = head[half + d];
+    head[d] = a * cosine - b * sine;
+    head[half + d] = b * cosine + a * sine;
+  }
+}
+
+}  // namespace
+
+void CudaBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
+  launch({dim3(static_cast<unsigned>(qkv.rows)), dim3(256), 0, stream()}, rope_kernel, qkv.data, input.position,
+         table.data, qkv.cols, shape.heads + shape.kv_heads, shape.head_dim);
+}
+
+}  // namespace phi3lab::cuda

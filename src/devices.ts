@@ -1,0 +1,138 @@
+/** What a model can run on here: the CPU, and the GPUs that this build can use. */
+import { arch, cpus, freemem, totalmem } from "node:os";
+import { inspect } from "node:util";
+import { jupyterDisplay, type MimeBundle } from "./host";
+import { addon, type CpuInfo, type CudaInfo } from "./native";
+
+export interface CpuDevice {
+  type: "cpu";
+  /** The processor's own name. */
+  name: string;
+  /** Bytes that the machine (or this container) has, and that are free. */
+  memory_total: number;
+  memory_free: number;
+  /** Threads that a model takes by default. */
+  threads: number;
+  /** The code path in use; `PHI3LAB_CPU` chooses another. */
+  path: CpuInfo["path"];
+}
+
+export interface CudaDevice {
+  type: "cuda";
+  /** As in "cuda:0". */
+  index: number;
+  name: string;
+  /** Bytes. */
+  memory_total: number;
+  memory_free: number;
+  /** The compute capability: "9.0". */
+  capability: string;
+  /** The CUDA version that the driver supports: "13.0". */
+  driver: string;
+}
+
+/** The list that {@link devices} gives. Prints as a table, with a sentence for what is missing. */
+export class Devices extends Array<CpuDevice | CudaDevice> {
+  /** Why there is no GPU to use, in a sentence; undefined where there is one. */
+  readonly cuda_problem: string | undefined;
+
+  /** @internal */
+  constructor(list: (CpuDevice | CudaDevice)[], cuda_problem: string | undefined) {
+    super();
+    this.push(...list);
+    this.cuda_problem = cuda_problem;
+  }
+  /** What `map` and `filter` give is an ordinary array. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+
+  #rows(): string[][] {
+    return [["device", "name", "memory", "free", ""], ...Array.from(this, row)];
+  }
+  #note(): string[] {
+    return this.cuda_problem === undefined ? [] : [`No GPU: ${this.cuda_problem}`];
+  }
+  override toString(): string {
+    const rows = this.#rows();
+    const widths = (rows[0] as string[]).map((_, i) => Math.max(...rows.map((cells) => (cells[i] as string).length)));
+    const lines = rows.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i] as number)).join("  "));
+    return [...lines.map((line) => line.trimEnd()), ...this.#note()].join("\n");
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+  [jupyterDisplay](): MimeBundle {
+    const [head = [], ...body] = this.#rows();
+    const line = (tag: string, cells: string[]): string =>
+      `<tr>${cells.map((cell) => `<${tag} style="text-align:left">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+    const table = `<table><thead>${line("th", head)}</thead><tbody>${body.map((cells) => line("td", cells)).join("")}</tbody></table>`;
+    const note = this.#note().map((text) => `<p>${escapeHtml(text)}</p>`);
+    return { "text/plain": this.toString(), "text/html": [table, ...note].join("") };
+  }
+}
+
+/**
+ * Lists what models can run on here: the CPU first, then each GPU that `device: "cuda"` can use.
+ *
+ * @throws {Error} when the native half is not built, with the command that builds it.
+ * @example
+ * devices();                                           // in a cell: a table
+ * const gpu = devices().find(({ type }) => type === "cuda");
+ * if (!gpu) console.log(devices().cuda_problem);       // what is missing, in a sentence
+ */
+export function devices(): Devices {
+  const cuda = cudaInfo();
+  return listDevices(addon().cpu(), cuda);
+}
+
+/** @internal What the native half says of CUDA; either there are devices to use, or a problem, which is a sentence. */
+export function cudaInfo(): CudaInfo {
+  const info = addon().cuda();
+  if (info.problem !== "") return { ...info, devices: [] };
+  return info.devices.length > 0 ? info : { ...info, problem: "There is no GPU that CUDA can use." };
+}
+
+/** @internal Room that a model needs on a GPU beside its weights: keys and values of a long text, activations. */
+export const gpuMargin = 768 * 2 ** 20;
+
+/** @internal Whether the first GPU has room for weights of so many bytes. */
+export function fitsGpu({ devices: [gpu] }: CudaInfo, bytes: number): boolean {
+  return gpu !== undefined && gpu.memory_free >= bytes + gpuMargin;
+}
+
+/** @internal */
+export function listDevices({ threads, path }: CpuInfo, cuda: CudaInfo): Devices {
+  const limit = process.constrainedMemory();
+  const total = totalmem();
+  const cpu: CpuDevice = {
+    type: "cpu",
+    name: cpus()[0]?.model.trim() || arch(),
+    memory_total: limit > 0 ? Math.min(limit, total) : total,
+    memory_free: Math.min(process.availableMemory(), freemem()),
+    threads,
+    path,
+  };
+  const driver = versionText(cuda.driver_version);
+  const gpus = cuda.devices.map((device): CudaDevice => ({ type: "cuda", ...device, driver }));
+  return new Devices([cpu, ...gpus], gpus.length > 0 ? undefined : cuda.problem);
+}
+
+/** 13000 is "13.0", 12040 is "12.4". */
+function versionText(version: number): string {
+  return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
+}
+
+function row(device: CpuDevice | CudaDevice): string[] {
+  const { type, name, memory_total, memory_free } = device;
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const more =
+    type === "cpu"
+      ? `${device.threads} thread${device.threads === 1 ? "" : "s"}, ${device.path}`
+      : `capability ${device.capability}, driver for CUDA ${device.driver}`;
+  return [type === "cpu" ? type : `${type}:${device.index}`, name, gib(memory_total), gib(memory_free), more];
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

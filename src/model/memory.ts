@@ -1,0 +1,43 @@
+/** The memory of a model on its device, by what it is for. */
+import { inspect } from "node:util";
+import { jupyterDisplay, type MimeBundle } from "../host";
+
+/** Bytes that a model holds on its device. Prints as a line each. */
+export class MemoryUse {
+  /** The weights, as the device keeps them. */
+  readonly weights: number;
+  /** Keys and values of every sequence that is alive: what is committed, which grows with the text. */
+  readonly cache: number;
+  /** Activations and what else the passes work in, tensors included. */
+  readonly workspace: number;
+
+  /** @internal */
+  constructor({ weights, cache, workspace }: { weights: number; cache: number; workspace: number }) {
+    this.weights = weights;
+    this.cache = cache;
+    this.workspace = workspace;
+  }
+
+  /** The three together. */
+  get total(): number {
+    return this.weights + this.cache + this.workspace;
+  }
+
+  toString(): string {
+    const rows = Object.entries({ ...this, total: this.total }).map(([name, bytes]) => [
+      name,
+      bytes.toLocaleString("en-US"),
+      (bytes / 2 ** 20).toFixed(1),
+    ]);
+    const wide = (column: number): number => Math.max(...rows.map((row) => (row[column] as string).length));
+    const line = ([name = "", bytes = "", mib = ""]: string[]): string =>
+      `${name.padEnd(wide(0))}  ${bytes.padStart(wide(1))} bytes  ${mib.padStart(wide(2))} MiB`;
+    return rows.map(line).join("\n");
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+  [jupyterDisplay](): MimeBundle {
+    return { "text/plain": this.toString() };
+  }
+}

@@ -1,0 +1,109 @@
+/** Where a model goes and in which arithmetic: what `device` and `dtype` mean, "auto" most of all. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
+import type { CudaInfo, Dtype, WeightEntry } from "../native";
+import { bytesPerElement } from "../weights";
+
+const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
+
+/** "auto", or a type of arithmetic. */
+export type DtypeOption = (typeof dtypes)[number];
+/** "cuda:0" is "cuda". */
+export type DeviceOption = "auto" | "cpu" | "cuda" | `cuda:${number}`;
+
+/**
+ * @throws {TypeError} when it is no device.
+ * @throws {Error} when it is a GPU that cannot be used, with what is missing.
+ */
+export function readDevice(given: unknown, info: () => CudaInfo = cudaInfo): "auto" | "cpu" | "cuda" {
+  const [, type, index] = /^(auto|cpu|cuda)(?::(\d+))?$/.exec(String(given)) ?? [];
+  if (type === undefined || (type === "auto" && index !== undefined))
+    throw new TypeError(`Expected one of "auto", "cpu", "cuda" for device but received ${inspect(given)}`);
+  if (type !== "cuda") return type as "auto" | "cpu";
+  if (Number(index ?? 0) !== 0)
+    throw new Error(
+      `Expected device "cuda" or "cuda:0" but received ${inspect(given)}: a model runs on the first GPU; CUDA_VISIBLE_DEVICES=${index} makes another one the first`,
+    );
+  const { devices, problem } = info();
+  if (devices.length === 0) throw new Error(problem);
+  return "cuda";
+}
+
+/** @throws {TypeError} when it is no dtype. */
+export function readDtype(given: unknown): DtypeOption {
+  if (!dtypes.includes(given as DtypeOption))
+    throw new TypeError(
+      `Expected one of ${dtypes.map((one) => `"${one}"`).join(", ")} for dtype but received ${inspect(given)}`,
+    );
+  return given as DtypeOption;
+}
+
+type Weights = Pick<WeightEntry, "type" | "shape">[];
+const elements = ({ shape }: { shape: number[] }): number => shape.reduce((product, size) => product * size, 1);
+
+/**
+ * What "auto" is on a GPU: the type of most of the files' bytes where that is a type of floating-point numbers. Quantised
+ * formats are turned into float32, as transformers does.
+ */
+export function autoDtype(weights: Weights): Dtype {
+  const bytes = new Map<string, number>();
+  for (const weight of weights)
+    bytes.set(weight.type, (bytes.get(weight.type) ?? 0) + elements(weight) * bytesPerElement(weight.type));
+  const [[most] = ["F32"]] = [...bytes].sort(([, a], [, b]) => b - a);
+  if (most === "BF16") return "bfloat16";
+  return most === "F16" ? "float16" : "float32";
+}
+
+/** Bytes of the weights on a GPU, in this arithmetic. */
+export function gpuBytes(weights: Weights, dtype: Dtype): number {
+  return weights.reduce((sum, weight) => sum + elements(weight), 0) * (dtype === "float32" ? 4 : 2);
+}
+
+export interface Place {
+  device: "cpu" | "cuda";
+  dtype: Dtype;
+  /** For the reader, where "auto" was a choice: what was taken and why. */
+  said?: string;
+}
+
+/** Decides for a model whose files hold these weights. */
+export function choosePlace(
+  device: "auto" | "cpu" | "cuda",
+  option: DtypeOption,
+  weights: Weights,
+  { info = cudaInfo, driver = hasGpu }: { info?: () => CudaInfo; driver?: () => boolean } = {},
+): Place {
+  const onCpu = (said?: string): Place => ({ device: "cpu", dtype: "float32", ...(said ? { said } : {}) });
+  if (device === "cpu") return onCpu();
+  const dtype = option === "auto" ? autoDtype(weights) : option;
+  if (device === "cuda") return { device, dtype };
+  const cuda = info();
+  const [gpu] = cuda.devices;
+  // A build without CUDA on a machine without a GPU is as it should be.
+  if (gpu === undefined) return onCpu(cuda.built || driver() ? `Device: cpu. ${cuda.problem}` : undefined);
+  const bytes = gpuBytes(weights, dtype);
+  const gb = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
+  if (!fitsGpu(cuda, bytes))
+    return onCpu(
+      `Device: cpu, because ${gpu.name} has ${gb(gpu.memory_free)} free and the weights in ${dtype} are ${gb(bytes)}, with ${gb(gpuMargin)} to work in.`,
+    );
+  return { device: "cuda", dtype, said: `Device: cuda:${gpu.index}, ${gpu.name}, in ${dtype}.` };
+}
+
+/** Whether the machine has a GPU of NVIDIA's, for builds that cannot ask it. */
+function hasGpu(): boolean {
+  if (process.platform === "win32")
+    return existsSync(join(process.env.SystemRoot ?? "C:\\Windows", "System32", "nvcuda.dll"));
+  return ["/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"].some((path) => existsSync(path));
+}
+
+const printed = new Set<string>();
+
+/** Prints a line once in a process. */
+export function sayOnce(line: string | undefined): void {
+  if (line === undefined || printed.has(line)) return;
+  printed.add(line);
+  console.log(line);
+}
