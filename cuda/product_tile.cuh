@@ -48,6 +48,8 @@ class PreparedKernel {
       const void* function = reinterpret_cast<const void*>(kernel);
       PHI3LAB_CUDA_CHECK(
           cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
+      PHI3LAB_CUDA_CHECK(cudaFuncSetAttribute(function, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                              cudaSharedmemCarveoutMaxShared));
       cudaFuncAttributes attributes;
       PHI3LAB_CUDA_CHECK(cudaFuncGetAttributes(&attributes, function));
       clusters_[card] = attributes.ptxVersion >= 90;

@@ -4,6 +4,8 @@
 
 #include <cuda.h>  // CUtensorMap; nothing of libcuda is linked
 
+#include <type_traits>
+
 #include "product_tile.cuh"
 
 namespace phi3lab::cuda {

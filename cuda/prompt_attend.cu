@@ -11,8 +11,6 @@ namespace phi3lab::cuda {
 
 namespace {
 
-constexpr int kSplitFrom = 4;  // key blocks from which a cluster shares them
-
 template <class T, int kHeadDim, int kRowTiles, bool kExact>
 __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBlocksPerMultiprocessor))
     prompt_attend_kernel(T* context, const T* qkv, CacheView cache, const int32_t* position, int tokens, int layer,
@@ -20,6 +18,7 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
 #if __CUDA_ARCH__ >= 800
   using Layout = Tile<kHeadDim, kRowTiles>;
   constexpr int kStride = Layout::kStride, kSteps = kHeadDim / 16;
+  constexpr int kSplitFrom = 4;  // key blocks from which a cluster shares them
   constexpr TypeTag<T> type{};
   extern __shared__ __align__(128) unsigned char shared_memory[];
   const uint32_t shared = static_cast<uint32_t>(__cvta_generic_to_shared(shared_memory));

@@ -169,6 +169,7 @@ __device__ __forceinline__ void lift_references(float (&sums)[kRowTiles][kGroups
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 
 __device__ __forceinline__ void cluster_barrier() {
+  __syncwarp();  // `aligned` wants whole warps
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 

@@ -10,11 +10,12 @@ using W = WeightType;
 
 constexpr double kEps = 1e-5;
 // Relative to the largest logit. Float32 sums through two layers: five chains of some 1e-6 each, which the next norm
-// scales anew. Measured: 2e-6. A 16-bit backend's first positions weigh little against each other, so a key or a value
-// that lies on a tie and is rounded the other way, 2u of it, reaches a logit; many are met in 70 steps.
+// scales anew. Measured: 2e-6. A 16-bit backend
+// rounds a key or a value that lies on a tie the other way, 2u of it, and its first positions have large weights:
+// through heads of 12 numbers and 140 steps, u at most was measured.
 constexpr double kFloat32Step = 1e-5;
 double step_tolerance(Dtype dtype) {
-  return dtype == Dtype::float32 ? kFloat32Step : kFloat32Step + unit_roundoff(dtype);
+  return dtype == Dtype::float32 ? kFloat32Step : kFloat32Step + 3 * unit_roundoff(dtype);
 }
 
 struct Shape {

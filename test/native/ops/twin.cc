@@ -124,7 +124,6 @@ Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const
   out.scale = out.context;
   out.weights.resize(static_cast<size_t>(shape.heads * tokens * all));
   out.weights_scale = out.weights;
-  Numbers own(static_cast<size_t>(shape.heads * tokens));
   parallel(shape.heads * tokens, shape.heads * tokens * (position + tokens) * dim * 2, [&](int64_t pair) {
     const int64_t h = pair / tokens, t = pair % tokens, kv_head = h / (shape.heads / shape.kv_heads);
     const int64_t last = position + t, first = shape.window > 0 ? std::max<int64_t>(0, last + 1 - shape.window) : 0;
@@ -154,9 +153,7 @@ Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const
         scale[i] += p[j] * std::fabs(v) * (1 + root);
       }
     }
-    own[pair] = p[last];
   });
-  out.own = *std::max_element(own.begin(), own.end());
   return out;
 }
 

@@ -43,7 +43,6 @@ struct Attention {
   Numbers scale;
   Numbers weights;        // (heads, T, positions)
   Numbers weights_scale;  // the same, of a weight
-  double own = 0;         // the largest weight that a query gives its own position
 };
 Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const AttentionShape& shape);
 
