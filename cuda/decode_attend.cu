@@ -10,8 +10,8 @@ namespace {
 
 constexpr int kSplit = 4;    // blocks a head
 constexpr int kWarps = 8;    // a block
-constexpr int kUnroll = 2;   // positions a lane has under way
-constexpr int kAlone = 128;  // positions
+constexpr int kUnroll = 1;   // positions a lane has under way
+constexpr int kAlone = 64;   // positions
 
 #if __CUDA_ARCH__ >= 900
 __device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
@@ -75,7 +75,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAtt
   // The next kernel reads nothing before its wait but weights. This one may read what the one before the previous kernel
   // wrote, and the cache: the previous kernel (matvec) lets this one begin only when its own wait is over.
   release_next();
-  const int position = *a.position;
+  const int position = __ldcg(a.position);
   const int window = static_cast<int>(a.shape.window);
   const int first = window > 0 ? max(0, position + 1 - window) : 0;
   const bool alone = position - first <= kAlone;
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAtt
       const T* row = memory + a.cache.offset(a.layer, value, kv_head, p) + l * kNumbers;
 #pragma unroll
       for (int c = 0; c < kChunks; c++)
-        into[u][c] = p < position ? __ldcs(reinterpret_cast<const uint4*>(row + 32 * c)) : make_uint4(0, 0, 0, 0);
+        into[u][c] = p < position ? __ldcg(reinterpret_cast<const uint4*>(row + 32 * c)) : make_uint4(0, 0, 0, 0);
     }
   };
   int tile = first + (alone ? 0 : rank * kTile);

@@ -1,32 +1,35 @@
 // Which shape of the kernel takes which matrix. Included by a file for each number format, so that they compile apart.
 //
-// A row has n stripes of 512 bytes. Every multiprocessor keeps about 100 KB of rows under way: less starves the memory,
-// more leaves no room for the next kernel's first rows, which must be on their way before this one ends.
+// A row has n stripes of 512 bytes. What two kernels that follow each other have under way must fit a multiprocessor's
+// shared memory together (227 KB): else the second one's first rows are not on their way when the first one ends. So the
+// products that are much (qkv, gate and up, the head) keep 120 KB of Phi-3-mini's rows under way, those between them less.
 #pragma once
 
 #include "matvec.cuh"
 
 namespace phi3lab::cuda {
 
-using Narrow = MatvecShape<1, 4, 5, 16>;     // n ≤ 16
-using NarrowPair = MatvecShape<2, 4, 5, 8>;  // even n ≤ 16: half the warps, so that more of the next kernel's fit
-using Wide = MatvecShape<2, 1, 6, 16>;       // n ≤ 32
-using Wider = MatvecShape<4, 1, 3, 16, 1>;   // n ≤ 64
-using Widest = MatvecShape<6, 1, 2, 16, 1>;  // n ≤ 96
+using Narrow = MatvecShape<1, 4, 5, 16>;       // n ≤ 16
+using NarrowBetween = MatvecShape<1, 4, 3, 16>;  // the same, for the attention's projection
+using Wide = MatvecShape<2, 1, 5, 16>;         // n ≤ 32
+using Wider = MatvecShape<4, 1, 3, 16, 1>;     // n ≤ 64
+using Widest = MatvecShape<6, 1, 2, 16, 1>;    // n ≤ 96
 constexpr int kMostStripes = 96;
+constexpr int kAtOnce = 1 << 20;  // the next kernel may begin as soon as this one has its vector
 
 template <class W, bool kNormed, MatvecEnd kEnd>
 int choose_matvec(const Matvec& m, const Card& card, cudaStream_t stream) {
   const int stripes = (m.cols + 32 * Chunk<W>::kNumbers - 1) / (32 * Chunk<W>::kNumbers);
-  MatvecTuning tuning;
+  // Measured on an H200, as all of these.
+  MatvecTuning tuning{10, false};
   if constexpr (kEnd == MatvecEnd::swiglu) tuning = {10, true};
-  if constexpr (kEnd == MatvecEnd::logits) tuning = {5, false};
+  if constexpr (kEnd == MatvecEnd::logits) tuning = {kAtOnce, false};
   if (stripes <= 16) {
-    if constexpr (kNormed && kEnd == MatvecEnd::store)
-      if (stripes % 2 == 0) return launch_matvec<W, NarrowPair, kNormed, kEnd>(m, card, tuning, stream);
+    if constexpr (kEnd == MatvecEnd::residual)
+      return launch_matvec<W, NarrowBetween, kNormed, kEnd>(m, card, {kAtOnce, false}, stream);
     return launch_matvec<W, Narrow, kNormed, kEnd>(m, card, tuning, stream);
   }
-  if constexpr (kEnd == MatvecEnd::residual) tuning.release_early = 5;
+  if constexpr (kEnd == MatvecEnd::residual) tuning = {5, true};
   if (stripes <= 32) return launch_matvec<W, Wide, kNormed, kEnd>(m, card, tuning, stream);
   if (stripes <= 64) return launch_matvec<W, Wider, kNormed, kEnd>(m, card, tuning, stream);
   return launch_matvec<W, Widest, kNormed, kEnd>(m, card, tuning, stream);

@@ -2,24 +2,25 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { addon, type NativeModel } from "../../src/native";
+import type { NativeModel } from "../../src/native";
 import { openWeights } from "../../src/weights";
 import { readGolden } from "../golden/safetensors";
+import { atEach, exactPlaces, open, type Place } from "./places";
 
 const folder = join(__dirname, "..", "golden", "tiny_gguf");
 const { prompt, ...formats } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
   prompt: number[];
 } & Record<string, { tokens: number[] }>;
 
-for (const [name, { tokens }] of Object.entries(formats) as [string, { tokens: number[] }][]) {
-  describe(`a GGUF file in ${name}`, () => {
+function goldens(name: string, tokens: number[], place: Place): void {
+  describe(`a GGUF file in ${name} ${place.name}`, () => {
     let model: NativeModel;
     const ids = Int32Array.from(prompt);
 
     before(async () => {
       const opened = await openWeights(join(folder, `${name}.gguf`));
       assert.ok(opened.weights.some((weight) => weight.type === name));
-      model = await addon().open({ ...opened, device: "cpu", dtype: "auto" });
+      model = await open(opened, place);
     });
     after(() => model.dispose());
 
@@ -45,3 +46,8 @@ for (const [name, { tokens }] of Object.entries(formats) as [string, { tokens: n
     });
   });
 }
+
+atEach(exactPlaces, "GGUF files in every format agree with transformers", (place) => {
+  for (const [name, { tokens }] of Object.entries(formats) as [string, { tokens: number[] }][])
+    goldens(name, tokens, place);
+});

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { addon, type NativeModel } from "../../src/native";
+import type { NativeModel } from "../../src/native";
 import { type OpenWeights, openWeights } from "../../src/weights";
 import { readGolden } from "../golden/safetensors";
+import { atEach, exactPlaces, open, type Place } from "./places";
 
 const tiny = join(__dirname, "..", "golden", "tiny");
 
@@ -20,8 +21,8 @@ function distance(a: Float32Array, b: Float32Array): number {
   return difference / most;
 }
 
-for (const name of readdirSync(tiny)) {
-  describe(`the tiny model "${name}"`, () => {
+function goldens(name: string, place: Place): void {
+  describe(`the tiny model "${name}" ${place.name}`, () => {
     const folder = join(tiny, name);
     const golden = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
       prompt: number[];
@@ -34,7 +35,7 @@ for (const name of readdirSync(tiny)) {
 
     before(async () => {
       opened = await openWeights(folder);
-      model = await addon().open({ ...opened, device: "cpu", dtype: "auto" });
+      model = await open(opened, place);
     });
     after(() => model.dispose());
 
@@ -88,3 +89,7 @@ for (const name of readdirSync(tiny)) {
     });
   });
 }
+
+atEach(exactPlaces, "the tiny models agree with transformers", (place) => {
+  for (const name of readdirSync(tiny)) goldens(name, place);
+});

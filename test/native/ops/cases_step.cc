@@ -132,8 +132,9 @@ Verdict steps(Bench& bench, const Shape& shape, int64_t count, bool listening) {
   const Listening definitions(backend, listening);
   std::vector<int32_t> ids = {static_cast<int32_t>(bench.random.below(shape.vocab))};
   DevicePass pass(backend, 1);
-  const auto run = [&](Cache& cache, const PassInput& input) {
-    backend.replay(0, cache, [&] { model.step(cache, input); });
+  static int64_t keys = 0;  // a backend keeps what it recorded, also when the cache's memory serves another case
+  const auto run = [&, key = keys++](Cache& cache, const PassInput& input) {
+    backend.replay(key, cache, [&] { model.step(cache, input); });
   };
   Verdict verdict{0, step_tolerance(bench.dtype)};
   const auto cache = backend.reserve_cache(shape.heads, 2, count);

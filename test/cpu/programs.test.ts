@@ -1,0 +1,14 @@
+/** What the CPU backend is made of: products on every path in every format, and the team of threads. */
+import { expectOk, program } from "../native/programs";
+
+describe("the CPU backend's parts", function () {
+  this.timeout(300_000);
+
+  it("multiply in every format on every path as a definition in double does", async () => {
+    await expectOk(await program("test/cpu", "matmul_test"), [], /^done$/);
+  });
+
+  it("share work between threads that order their writes, report failures and rest when idle", async () => {
+    await expectOk(await program("test/cpu", "team_test"), [], /^done$/);
+  });
+});

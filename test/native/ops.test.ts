@@ -1,0 +1,37 @@
+/** The table of cases an operation (test/native/ops) on every backend: each verb against its definition in double. */
+import { addon } from "../../src/native";
+import { needGpu } from "./places";
+import { expectOk, program } from "./programs";
+
+const last = /^[1-9]\d* passed, 0 failed$/;
+
+describe("every verb of a backend is what its definition says, in some thousand cases", function () {
+  this.timeout(600_000);
+  let path: string;
+
+  before(async () => {
+    path = await program("test/native/ops", "ops_test", { gpu: true });
+  });
+
+  for (const name of addon().cpu().paths)
+    it(`on the CPU's path "${name}"`, () => expectOk(path, ["--device=cpu"], last, { PHI3LAB_CPU: name }));
+
+  for (const dtype of ["float32", "bfloat16", "float16"])
+    it(`on the GPU in ${dtype}`, async function () {
+      needGpu(this);
+      await expectOk(path, ["--device=cuda", `--dtype=${dtype}`], last);
+    });
+
+  for (const dtype of ["bfloat16", "float16"])
+    it(`on the GPU in ${dtype} without cuBLASLt`, async function () {
+      needGpu(this);
+      await expectOk(path, ["--device=cuda", `--dtype=${dtype}`], last, { PHI3LAB_CUBLASLT: "off" });
+    });
+
+  for (const dtype of ["float32", "bfloat16", "float16"])
+    it(`on the GPU in ${dtype}, by the kernels of older cards`, async function () {
+      needGpu(this);
+      const env = { PHI3LAB_CUDA_ARCH: "portable", PHI3LAB_CUBLASLT: "off" };
+      await expectOk(path, ["--device=cuda", `--dtype=${dtype}`], last, env);
+    });
+});
