@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { venvProgram } from "../scripts/setup/places.mjs";
+import { buildProgram } from "./build.mjs";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const peers = join(folder, ".peers");
@@ -86,17 +86,7 @@ function report(limits, facts, rates, file) {
 
 /** What the machine can do, by the C++ program in bench/cpu. */
 function measureLimits() {
-  const build = join(folder, "..", "build-bench", "cpu");
-  const cmake = venvProgram("cmake");
-  const generator = process.platform === "win32" ? [] : ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
-  for (const args of [
-    ["-S", join(folder, "cpu"), "-B", build, ...generator],
-    ["--build", build, "--target", "limits"],
-  ]) {
-    const made = spawnSync(cmake, args, { encoding: "utf8" });
-    if (made.status !== 0) throw new Error(`The limits' program does not build:\n${made.stdout}${made.stderr}`);
-  }
-  return JSON.parse(execFileSync(join(build, "limits"), { encoding: "utf8" }));
+  return JSON.parse(execFileSync(buildProgram("cpu", "limits"), { encoding: "utf8" }));
 }
 
 function installPeers() {

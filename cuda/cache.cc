@@ -30,23 +30,27 @@ CacheRanges::CacheRanges(std::shared_ptr<Streams> streams, std::shared_ptr<Memor
 
 CacheRanges::~CacheRanges() {
   for (const Range& range : free_) {
-    if (granularity_ > 0)
-      VirtualMemory::get().free(range.address, range.bytes);
-    else
+    if (granularity_ == 0) {
       memory_->give(reinterpret_cast<void*>(range.address), range.bytes);
+      continue;
+    }
+    for (int64_t i = 0; i < range.blocks; i++)
+      unmap(range.address + static_cast<size_t>(i) * range.block_bytes, range.block_bytes);
+    VirtualMemory::get().free(range.address, range.bytes);
   }
 }
 
-CacheRanges::Range CacheRanges::take(size_t bytes) {
+CacheRanges::Range CacheRanges::take(int64_t blocks, size_t block_bytes) {
+  const size_t bytes = static_cast<size_t>(blocks) * block_bytes;
   const std::lock_guard<std::mutex> lock(mutex_);
   // The one that was left last: what was recorded over it is the likeliest to be wanted again.
   for (auto it = free_.rbegin(); it != free_.rend(); ++it) {
-    if (it->bytes != bytes) continue;
+    if (it->bytes != bytes || it->block_bytes != block_bytes) continue;
     const Range range = *it;
     free_.erase(std::next(it).base());
     return range;
   }
-  Range range{0, bytes, next_id_++};
+  Range range{0, bytes, next_id_++, 0, block_bytes};
   if (granularity_ > 0) {
     CUdeviceptr address = 0;
     check(VirtualMemory::get().reserve(&address, bytes, 0, 0, 0), "cuMemAddressReserve");
@@ -107,7 +111,8 @@ CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& 
   capacity = positions;
   const size_t numbers = static_cast<size_t>(2 * layers * shape.kv_heads * CacheView::kBlock * shape.head_dim);
   block_bytes_ = round_up(numbers * static_cast<size_t>(size_of(dtype)), std::max<size_t>(ranges_->granularity_, 256));
-  range_ = ranges_->take(block_bytes_ * static_cast<size_t>(blocks_of(capacity)));
+  range_ = ranges_->take(blocks_of(capacity), block_bytes_);
+  blocks_ = range_.blocks;
   view_.data = reinterpret_cast<void*>(range_.address);
   view_.block_stride = static_cast<int64_t>(block_bytes_) / size_of(dtype);
   view_.kv_heads = static_cast<int32_t>(shape.kv_heads);
@@ -115,7 +120,8 @@ CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& 
 }
 
 CudaCache::~CudaCache() {
-  decommit(0);
+  decommit(CacheRanges::kKept * CacheView::kBlock);
+  range_.blocks = blocks_;
   ranges_->leave(range_);
 }
 
@@ -128,7 +134,6 @@ void CudaCache::commit(int64_t positions) {
 
 void CudaCache::decommit(int64_t positions) {
   const int64_t kept = blocks_of(positions);
-  if (blocks_ <= kept) return;
   {
     const std::lock_guard<std::recursive_mutex> lock(ranges_->streams_->saying);
     cudaStreamSynchronize(ranges_->streams_->work);  // work under way may still read it

@@ -28,8 +28,11 @@ class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
     uintptr_t address = 0;
     size_t bytes = 0;
     int64_t id = 0;
+    int64_t blocks = 0;       // that have memory
+    size_t block_bytes = 0;
   };
-  Range take(size_t bytes);
+  static constexpr int64_t kKept = 2;  // blocks that a range keeps its memory for between two sequences
+  Range take(int64_t blocks, size_t block_bytes);
   void leave(const Range& range) noexcept;
   void map(uintptr_t address, size_t bytes);
   void unmap(uintptr_t address, size_t bytes) noexcept;

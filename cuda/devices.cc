@@ -49,7 +49,7 @@ CudaStatus status() {
   const cudaError_t error = cudaGetDeviceCount(&count);
   (void)cudaGetLastError();
   if (status.driver_version == 0) {
-    status.problem = "There is no NVIDIA driver on this machine, which device \"cuda\" needs; use device \"cpu\"";
+    status.problem = "There is no NVIDIA driver on this machine, which device \"cuda\" needs";
   } else if (error == cudaErrorInsufficientDriver ||
              status.driver_version / 1000 < status.runtime_version / 1000) {
     status.problem = "The NVIDIA driver of this machine supports CUDA " + version_text(status.driver_version) +
@@ -61,15 +61,12 @@ CudaStatus status() {
     status.problem = std::string("The NVIDIA GPU cannot be used: ") + cudaGetErrorString(error);
   }
   if (!status.problem.empty()) return status;
-  for (int i = 0; i < count; i++) {
-    cudaDeviceProp properties{};
-    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
-    CudaDevice device{i, properties.name, properties.totalGlobalMem, 0, properties.major, properties.minor};
-    size_t total = 0;
-    if (cudaSetDevice(i) == cudaSuccess) cudaMemGetInfo(&device.memory_free, &total);
-    status.devices.push_back(std::move(device));
-  }
-  cudaSetDevice(0);
+  // The first only, which is the one that is used: to ask another for its free memory would take some of it.
+  cudaDeviceProp properties{};
+  size_t free = 0, total = 0;
+  if (cudaSetDevice(0) == cudaSuccess && cudaGetDeviceProperties(&properties, 0) == cudaSuccess &&
+      cudaMemGetInfo(&free, &total) == cudaSuccess)
+    status.devices.push_back({0, properties.name, properties.totalGlobalMem, free, properties.major, properties.minor});
   (void)cudaGetLastError();
   if (status.devices.empty()) status.problem = "The NVIDIA GPU of this machine does not answer";
   else if (status.devices[0].capability_major * 10 + status.devices[0].capability_minor < 75)

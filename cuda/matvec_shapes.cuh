@@ -12,6 +12,7 @@ namespace phi3lab::cuda {
 using Narrow = MatvecShape<1, 4, 5, 16>;       // n ≤ 16
 using NarrowBetween = MatvecShape<1, 4, 3, 16>;  // the same, for the attention's projection
 using Wide = MatvecShape<2, 1, 5, 16>;         // n ≤ 32
+using WideBetween = MatvecShape<4, 1, 7, 8>;   // the same, for the feed-forward's second product
 using Wider = MatvecShape<4, 1, 3, 16, 1>;     // n ≤ 64
 using Widest = MatvecShape<6, 1, 2, 16, 1>;    // n ≤ 96
 constexpr int kMostStripes = 96;
@@ -21,16 +22,17 @@ template <class W, bool kNormed, MatvecEnd kEnd>
 int choose_matvec(const Matvec& m, const Card& card, cudaStream_t stream) {
   const int stripes = (m.cols + 32 * Chunk<W>::kNumbers - 1) / (32 * Chunk<W>::kNumbers);
   // Measured on an H200, as all of these.
-  MatvecTuning tuning{10, false};
+  MatvecTuning tuning{7, false};
   if constexpr (kEnd == MatvecEnd::swiglu) tuning = {10, true};
   if constexpr (kEnd == MatvecEnd::logits) tuning = {kAtOnce, false};
-  if (stripes <= 16) {
-    if constexpr (kEnd == MatvecEnd::residual)
-      return launch_matvec<W, NarrowBetween, kNormed, kEnd>(m, card, {kAtOnce, false}, stream);
-    return launch_matvec<W, Narrow, kNormed, kEnd>(m, card, tuning, stream);
+  if constexpr (kEnd == MatvecEnd::residual) {
+    if (stripes <= 16) return launch_matvec<W, NarrowBetween, kNormed, kEnd>(m, card, {2, true}, stream);
+    tuning = {5, false};
+    if (stripes <= 32) return launch_matvec<W, WideBetween, kNormed, kEnd>(m, card, tuning, stream);
+  } else {
+    if (stripes <= 16) return launch_matvec<W, Narrow, kNormed, kEnd>(m, card, tuning, stream);
+    if (stripes <= 32) return launch_matvec<W, Wide, kNormed, kEnd>(m, card, tuning, stream);
   }
-  if constexpr (kEnd == MatvecEnd::residual) tuning = {5, true};
-  if (stripes <= 32) return launch_matvec<W, Wide, kNormed, kEnd>(m, card, tuning, stream);
   if (stripes <= 64) return launch_matvec<W, Wider, kNormed, kEnd>(m, card, tuning, stream);
   return launch_matvec<W, Widest, kNormed, kEnd>(m, card, tuning, stream);
 }

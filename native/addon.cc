@@ -137,6 +137,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
       if (const auto session = weak.lock()) session->shutdown();
   });
   exports.Set("AbortFlag", addon->abort_flag.Value());
+  exports.Set("onOutOfMemory", Napi::Function::New(
+                                   env,
+                                   [](const Napi::CallbackInfo& info) {
+                                     if (!info[0].IsFunction()) js::expected(info.Env(), "a function", "collect");
+                                     addon_of(info.Env()).collect = Napi::Persistent(info[0].As<Napi::Function>());
+                                   },
+                                   "onOutOfMemory"));
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("cpu", Napi::Function::New(env, cpu_info, "cpu"));
   exports.Set("cuda", Napi::Function::New(env, cuda_info, "cuda"));

@@ -10,47 +10,88 @@
 
 namespace phi3lab {
 
-// Runs `work` on the session's thread; what it returns is called on JavaScript's thread to make the promise's value.
+// Work for a session's thread: what it returns is called on JavaScript's thread to make the promise's value.
 using Finish = std::function<Napi::Value(Napi::Env)>;
+
+// One call: on the session's thread, then on JavaScript's, where its promise is settled.
+class Call : public std::enable_shared_from_this<Call> {
+ public:
+  Call(Napi::Env env, std::shared_ptr<Session> session, std::shared_ptr<js::Dispatcher> dispatcher,
+       std::function<Finish(Session&)> work)
+      : deferred_(env), session_(std::move(session)), dispatcher_(std::move(dispatcher)), work_(std::move(work)) {
+    dispatcher_->begin(env);
+  }
+  Napi::Value promise() const { return deferred_.Promise(); }
+
+  void post() {
+    session_->worker().post([self = shared_from_this()]() mutable {
+      self->work();
+      // The call travels on with its result: the session's last owner must not be its own thread.
+      js::Dispatcher& dispatcher = *self->dispatcher_;
+      dispatcher.post([self = std::move(self)](Napi::Env env) { self->settle(env); });
+    });
+  }
+
+ private:
+  void work() {
+    error_.clear();
+    aborted_ = out_of_memory_ = false;
+    try {
+      finish_ = work_(*session_);
+    } catch (const Aborted& caught) {
+      aborted_ = true;
+      error_ = caught.what();
+    } catch (const OutOfMemory& caught) {
+      out_of_memory_ = true;
+      error_ = caught.what();
+    } catch (const std::bad_alloc&) {
+      error_ = "Out of memory";
+    } catch (const std::exception& caught) {
+      error_ = caught.what();
+    }
+  }
+
+  void settle(Napi::Env env) {
+    const Napi::HandleScope scope(env);
+    // Results that nobody holds any more may still hold the device's memory: they go, and the work is tried once more.
+    if (const auto& collect = addon_of(env).collect; out_of_memory_ && !tried_again_ && !collect.IsEmpty()) {
+      tried_again_ = true;
+      try {
+        collect.Call({Napi::Function::New(env, [self = shared_from_this()](const Napi::CallbackInfo&) { self->post(); })});
+        return;
+      } catch (const Napi::Error&) {
+        // Then the error stands.
+      }
+    }
+    dispatcher_->end(env);
+    if (finish_) {
+      try {
+        deferred_.Resolve(finish_(env));
+      } catch (const Napi::Error& caught) {
+        deferred_.Reject(caught.Value());
+      }
+      return;
+    }
+    Napi::Object value = Napi::Error::New(env, error_).Value();
+    if (aborted_) value.Set("name", "AbortError");
+    deferred_.Reject(value);
+  }
+
+  Napi::Promise::Deferred deferred_;
+  std::shared_ptr<Session> session_;
+  std::shared_ptr<js::Dispatcher> dispatcher_;
+  std::function<Finish(Session&)> work_;
+  Finish finish_;
+  std::string error_;
+  bool aborted_ = false, out_of_memory_ = false, tried_again_ = false;
+};
+
 inline Napi::Value promise(Napi::Env env, std::shared_ptr<Session> session, std::shared_ptr<js::Dispatcher> dispatcher,
                            std::function<Finish(Session&)> work) {
-  auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
-  dispatcher->begin(env);
-  Worker& worker = session->worker();
-  // The session travels on with the result: its last owner must not be its own thread.
-  worker.post([session = std::move(session), dispatcher, deferred, work = std::move(work)]() mutable {
-    Finish finish;
-    std::string error;
-    bool aborted = false;
-    try {
-      finish = work(*session);
-    } catch (const Aborted& caught) {
-      aborted = true;
-      error = caught.what();
-    } catch (const std::bad_alloc&) {
-      error = "Out of memory";
-    } catch (const std::exception& caught) {
-      error = caught.what();
-    }
-    dispatcher->post([session = std::move(session), dispatcher, deferred = std::move(deferred), work = std::move(work),
-                      finish = std::move(finish), error, aborted](Napi::Env env) {
-      const Napi::HandleScope scope(env);
-      dispatcher->end(env);
-      if (finish) {
-        try {
-          deferred->Resolve(finish(env));
-          return;
-        } catch (const Napi::Error& caught) {
-          deferred->Reject(caught.Value());
-          return;
-        }
-      }
-      Napi::Object value = Napi::Error::New(env, error).Value();
-      if (aborted) value.Set("name", "AbortError");
-      deferred->Reject(value);
-    });
-  });
-  return deferred->Promise();
+  const auto call = std::make_shared<Call>(env, std::move(session), std::move(dispatcher), std::move(work));
+  const Napi::Value promise = call->promise();
+  call->post();
+  return promise;
 }
 
 struct ModelPayload {

@@ -12,6 +12,7 @@ namespace phi3lab {
 // What the addon keeps for one JavaScript environment (the main thread, or a worker thread).
 struct Addon {
   Napi::FunctionReference tensor, cache, model, abort_flag;
+  Napi::FunctionReference collect;  // (done): collects JavaScript's garbage, then calls done
   std::vector<std::weak_ptr<Session>> sessions;
 };
 

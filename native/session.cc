@@ -267,6 +267,10 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   } catch (const Aborted&) {
     if (stopping_) throw;
     result.aborted = true;
+  } catch (const OutOfMemory& error) {
+    // Work that ran out of memory is tried again, but not where its tokens have gone out already.
+    if (!result.tokens.empty()) throw std::runtime_error(error.what());
+    throw;
   }
   return result;
 }

@@ -6,6 +6,8 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 /** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
 export type WeightType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0" | "Q6_K";
@@ -187,6 +189,8 @@ export interface Addon {
   cuda(): CudaInfo;
   open(options: OpenOptions): Promise<NativeModel>;
   AbortFlag: new () => AbortFlag;
+  /** What is called where a device has too little memory, before the work is tried once more; it calls `done` in the end. */
+  onOutOfMemory(collect: (done: () => void) => void): void;
 }
 
 /** Where set-up builds the addon, seen from `src/` and from `dist/src/`. */
@@ -215,5 +219,13 @@ export function addon(): Addon {
       cause: error,
     });
   }
+  loaded.onOutOfMemory(collectGarbage);
   return loaded;
+}
+
+/** Frees the results that nobody holds any more: their finalizers run in the event loop's next turns. */
+function collectGarbage(done: () => void): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  setImmediate(() => setImmediate(done));
 }

@@ -1,0 +1,148 @@
+/**
+ * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
+ * unless --model names one), with the card's limits of the same run: time by work, min, median and max of the rounds, and
+ * its share of what reading the bytes takes. Needs a GPU and a build with CUDA.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { buildProgram } from "./build.mjs";
+
+const folder = dirname(fileURLToPath(import.meta.url));
+const prefills = [25, 512, 2048, 4000];
+/** Milliseconds that are aimed at on one H200, for the table. */
+const targets = {
+  "decode short": "88% of the stream",
+  "decode 2000": "87%",
+  "decode 4000": "87%",
+  "prefill 25": "2.7 ms",
+  "prefill 512": "6.8 ms",
+  "prefill 2048": "26.5 ms",
+  "prefill 4000": "55 ms",
+  "own prefill 25": "3.2 ms",
+  "own prefill 512": "10 ms",
+  "own prefill 2048": "40 ms",
+  "own prefill 4000": "82 ms",
+  "generate 24 + 100": "195 ms",
+  "the same uncached": "1.6 × cached",
+  "from a cell": "1.05 × C++",
+  "load to first token": "400 ms",
+};
+
+const run = (program, args, options = {}) =>
+  execFileSync(program, args, { encoding: "utf8", maxBuffer: 1 << 26, stdio: ["pipe", "pipe", "inherit"], ...options });
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const median = (values) => sorted(values)[values.length >> 1];
+
+export async function bench(args) {
+  const options = { model: { type: "string" }, rounds: { type: "string", default: "5" }, json: { type: "string" } };
+  const { values } = parseArgs({ args, options });
+  const require = createRequire(import.meta.url);
+  const { addon } = require("../dist/src/native.js");
+  const { problem } = addon().cuda();
+  if (problem) throw new Error(problem);
+  const made = values.model === undefined ? mkdtempSync(join(tmpdir(), "phi3lab-bench-")) : undefined;
+  try {
+    if (made !== undefined) run(process.execPath, [join(folder, "random_weights.mjs"), made]);
+    await measure(values.model ?? made, values, require);
+  } finally {
+    if (made !== undefined) rmSync(made, { recursive: true, force: true });
+  }
+}
+
+async function measure(model, { rounds, json }, require) {
+  const limits = JSON.parse(run(buildProgram("cuda", "limits"), []));
+  const program = (works, env = {}) =>
+    JSON.parse(
+      run(process.execPath, [join(folder, "programs", "cuda.mjs"), model, rounds, ...works], {
+        env: { ...process.env, ...env },
+      }),
+    );
+  const reading = prefills.map((tokens) => `prefill:${tokens}`);
+  const main = program(["generate", "decode:2000", "decode:4000", ...reading, "load"]);
+  const own = program(reading, { PHI3LAB_CUBLASLT: "off" });
+  const portable = program(["generate", "prefill:512"], { PHI3LAB_CUDA_ARCH: "portable" });
+  const opened = await require("../dist/src/weights/index.js").openWeights(model);
+  const native = sessionTimes(opened, Number(rounds));
+  const cell = cellTimes(model, rounds);
+  const { config } = opened;
+  const kv = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 2;
+  const read = main.weights - 2 * config.vocab_size * config.hidden_size; // a token reads one row of the embedding
+  const bytes = (positions) => read + Math.min(positions, config.sliding_window ?? positions) * kv;
+  const rows = [
+    ["decode short", main.times.decode, bytes(75)],
+    ["decode 2000", main.times["decode 2000"], bytes(2000)],
+    ["decode 4000", main.times["decode 4000"], bytes(4000)],
+    ...prefills.map((n) => [`prefill ${n}`, main.times[`prefill ${n}`]]),
+    ...prefills.map((n) => [`own prefill ${n}`, own.times[`prefill ${n}`]]),
+    ["generate 24 + 100", main.times.cached],
+    ["the same uncached", main.times.uncached],
+    ["from C++", native],
+    ["from a cell", cell],
+    ["load to first token", main.times.load],
+    ["portable decode", portable.times.decode, bytes(75)],
+    ["portable prefill 512", portable.times["prefill 512"]],
+    ["portable 24 + 100", portable.times.cached],
+  ];
+  report(limits, main, rows);
+  if (json) {
+    const times = Object.fromEntries(rows.map(([name, values]) => [name, values]));
+    writeFileSync(json, `${JSON.stringify({ limits, memory: main.memory, weights: main.weights, times }, null, 2)}\n`);
+  }
+}
+
+function report(limits, main, rows) {
+  console.log(
+    `${limits.card}: reads ${limits.read_GBps} GB/s, takes ${limits.host_to_device_GBps} GB/s from the host\n`,
+  );
+  const line = (cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(22) : cell.padStart(11))).join("");
+  console.log(line(["milliseconds", "min", "median", "max", "tokens/s", "of stream", "target"]));
+  for (const [name, times, bytes] of rows) {
+    if (!times?.length) continue;
+    const middle = median(times);
+    const share = bytes && `${((100 * bytes) / middle / 1e6 / limits.read_GBps).toFixed(1)}%`;
+    const figures = [sorted(times)[0], middle, sorted(times).at(-1)].map((ms) => ms.toFixed(middle < 10 ? 3 : 1));
+    const rate = bytes ? (1000 / middle).toFixed(0) : "";
+    console.log(line([name, ...figures, rate, share ?? "", `  ${targets[name] ?? ""}`]));
+  }
+  const time = (name) => median(rows.find(([row]) => row === name)[1]);
+  const ratio = (a, b) => (time(a) / time(b)).toFixed(2);
+  console.log(`\nuncached takes ${ratio("the same uncached", "generate 24 + 100")} × cached`);
+  if (rows.find(([row]) => row === "from a cell")[1].length)
+    console.log(`a cell takes ${ratio("from a cell", "from C++")} × C++`);
+  const rate = main.weights / time("load to first token") / 1e6;
+  console.log(`loading: ${rate.toFixed(1)} GB/s; the very first, ${main.first_load_ms.toFixed(0)} ms`);
+  const { device, weights, workspace } = main.memory;
+  const mega = (n) => `${(n / 1e6).toFixed(0)} MB`;
+  console.log(
+    `memory: ${mega(device)} = weights ${mega(weights)} + ${mega(device - weights)} (workspace ${mega(workspace)})`,
+  );
+}
+
+/** Milliseconds of 24 + 100 tokens from C++. */
+function sessionTimes({ config, files, weights }, rounds) {
+  const numbers = Object.entries(config).filter(([, value]) => ["number", "boolean"].includes(typeof value));
+  const input = [
+    ...numbers.map(([name, value]) => `config ${name} ${Number(value)}`),
+    ...files.map((file) => `file ${file}`),
+    ...weights.map(
+      ({ name, type, file, offset, shape }) => `weight ${name} ${type} ${file} ${offset} ${shape.join(" ")}`,
+    ),
+    `generate 24 100 1 ${rounds + 1}`,
+  ];
+  const output = run(buildProgram("cuda", "session"), [], { input: `${input.join("\n")}\n` });
+  return output.trim().split("\n").map(Number).slice(1);
+}
+
+/** Milliseconds of 24 + 100 tokens from a cell of the kernel; none where the kernel's packages are not installed. */
+function cellTimes(model, rounds) {
+  const root = join(folder, "..");
+  if (!existsSync(join(root, "node_modules", "zeromq"))) return [];
+  const tsx = ["--require", "tsx", join(folder, "programs", "cell.ts")];
+  const output = run(process.execPath, [...tsx, model, "24", "100", String(Number(rounds) + 1)], { cwd: root });
+  return JSON.parse(output.trim().split("\n").at(-1)).slice(1);
+}
