@@ -11,7 +11,7 @@ namespace phi3lab::cuda {
 namespace {
 
 constexpr size_t kGraphs = 8;         // recorded passes that are kept
-constexpr int64_t kMicroseconds = 20000;  // of a prompt's work that may be under way when it is asked to stop
+constexpr int64_t kMicroseconds = 10000;  // of a prompt's work that may be under way when it is asked to stop
 
 size_t memory_limit() {
   const char* text = std::getenv("PHI3LAB_CUDA_MEMORY_LIMIT");
@@ -26,8 +26,7 @@ CudaBackend::CudaBackend(const Card& card, const Paths& paths, Dtype dtype)
       dtype_(dtype),
       streams_(std::make_shared<Streams>()),
       memory_(std::make_shared<Memory>(streams_, card.index, memory_limit())),
-      ranges_(std::make_shared<CacheRanges>(streams_, memory_, card.index)),
-      loader_(std::make_unique<Loader>(memory_, card.index)) {
+      ranges_(std::make_shared<CacheRanges>(streams_, memory_, card.index)) {
   for (cudaEvent_t& mark : marks_) PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&mark, cudaEventDisableTiming));
   PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&written_, cudaEventDisableTiming));
   candidates_ = DeviceMemory(memory_, 4096 * sizeof(uint64_t));
@@ -38,6 +37,7 @@ CudaBackend::CudaBackend(const Card& card, const Paths& paths, Dtype dtype)
 CudaBackend::~CudaBackend() {
   loader_.reset();
   cudaStreamSynchronize(streams_->work);
+  if (cublaslt_) memory_->uncount(cublaslt_->workspace_bytes());
   for (const Graph& graph : graphs_) cudaGraphExecDestroy(graph.exec);
   for (cudaEvent_t mark : marks_)
     if (mark) cudaEventDestroy(mark);
@@ -55,11 +55,13 @@ std::unique_ptr<Weight> CudaBackend::place(const WeightSource& source, WeightKin
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->bytes = static_cast<size_t>(weight->rows * weight->cols * size_of(weight->dtype));
   weight->memory = DeviceMemory(memory_, weight->bytes);
+  if (!loader_) loader_ = std::make_unique<Loader>(memory_, card_.index);
   auto* target = static_cast<char*>(weight->memory.data());
   for (const RowGroup& group : source.groups) {
     loader_->send(group, weight->cols, target, weight->dtype);
     target += group.rows * weight->cols * size_of(weight->dtype);
   }
+  if (prepared_) loader_->finish();  // passes may come at once
   return weight;
 }
 
@@ -68,11 +70,13 @@ std::unique_ptr<Cache> CudaBackend::reserve_cache(const AttentionShape& shape, i
 }
 
 void CudaBackend::prepare(int64_t tokens, int64_t max_cols) {
-  loader_->finish();
+  if (loader_) loader_->finish();
   loader_.reset();
+  prepared_ = true;
   if (dtype_ == Dtype::float32 || !paths_.mma_bf16) return;
   halves_ = DeviceMemory(memory_, static_cast<size_t>(tokens * max_cols * 2));
   cublaslt_ = CublasLt::load();
+  if (cublaslt_) memory_->count(cublaslt_->workspace_bytes());
 }
 
 size_t CudaBackend::workspace_bytes() const {

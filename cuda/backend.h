@@ -102,7 +102,8 @@ class CudaBackend : public Backend {
   std::shared_ptr<Streams> streams_;
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<CacheRanges> ranges_;
-  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<Loader> loader_;  // while weights are on their way
+  bool prepared_ = false;
   std::unique_ptr<CublasLt> cublaslt_;
   DeviceMemory halves_;      // (chunk, widest matrix) 16-bit: what a plain product's input becomes
   DeviceMemory candidates_;  // (blocks of the head,): the best of each

@@ -58,7 +58,7 @@ __device__ __forceinline__ void Chunk<__half>::dot(float& even, float& odd, uint
 }
 
 __device__ __forceinline__ Candidate candidate(float score, int index) {
-  const unsigned bits = __float_as_uint(score);
+  const unsigned bits = __float_as_uint(score + 0.0f);  // −0 is as large as 0
   const unsigned ordered = score != score ? 0xffffffffu : bits >> 31 ? ~bits : bits | 0x80000000u;
   return static_cast<Candidate>(ordered) << 32 | ~static_cast<unsigned>(index);
 }

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(__dirname, "..", "..");
@@ -41,7 +41,10 @@ export async function program(source: string, name: string, { gpu = false } = {}
     ["--build", folder, "--target", name, "--config", "Release"],
   ]) {
     const made = spawnSync(venvProgram("cmake"), args, { encoding: "utf8", env });
-    if (made.status !== 0) throw new Error(`${name} does not build:\n${made.stdout}${made.stderr}${made.error ?? ""}`);
+    if (made.status === 0) continue;
+    // CMake would remember what it found half of.
+    if (args[0] === "-S") rmSync(folder, { recursive: true, force: true });
+    throw new Error(`${name} does not build:\n${made.stdout}${made.stderr}${made.error ?? ""}`);
   }
   const path = [join(folder, "Release"), folder].map((place) => join(place, executable(name))).find(existsSync);
   assert.ok(path, `the build made no ${executable(name)}`);

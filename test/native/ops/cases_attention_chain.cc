@@ -26,7 +26,7 @@ constexpr double kEps = 1e-5;
 //   them with its score of up to log(2047) + 1, which in heads of 12 numbers averages little: 5u was measured at the
 //   worst of 130 rows, with every one of these steps rounded. What such a pass leaves in the cache serves those that
 //   follow.
-constexpr double kFloat32Chain = 6e-6;
+constexpr double kFloat32Chain = 1e-5;
 double decode_chain(Dtype dtype, double fresh, int64_t width) {
   return kFloat32Chain + 3 * 2 * unit_roundoff(dtype) * fresh / std::sqrt(static_cast<double>(width));
 }

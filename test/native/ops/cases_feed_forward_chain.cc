@@ -12,7 +12,7 @@ constexpr double kEps = 1e-5;
 // in a row, each some 1e-6 of its result (see cases_attention_chain.cc), the gate's exponential between. Measured:
 // 3e-6. A 16-bit prompt rounds the normed row, gate, up and the activation: four roundings of about u / 2.5 in root
 // mean square, each averaged over a row's sum; four times u is the worst of a row.
-constexpr double kFloat32Chain = 6e-6;
+constexpr double kFloat32Chain = 1e-5;
 double prompt_chain(Dtype dtype) { return 4 * unit_roundoff(dtype); }
 // Relative to Σ|w·x| of the normed row: a product's (cases_matmul.cc) of numbers of one size, the norm's few roundings
 // on top. Measured: 1.4e-7.

@@ -1,0 +1,145 @@
+// Where a decoded token's time goes: each kernel of Phi-3-mini-4k's step by itself, once a layer over weights of its
+// own, and the whole step, as graphs of launches that may overlap. Random weights; prints a table, with the run's read
+// stream.
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cuda/cache_view.h"
+#include "cuda/decode_attend.h"
+#include "cuda/matvec.h"
+#include "cuda/memory.h"
+#include "limits.cuh"
+
+using namespace phi3lab;
+using namespace phi3lab::cuda;
+
+namespace {
+
+constexpr int kLayers = 32, kHidden = 3072, kFfn = 8192, kVocab = 32064, kPositions = 4096;
+const AttentionShape kShape{32, 32, 96, 2047, 0.10206207f};
+
+struct Layer {
+  const void *qkv, *output, *gate_up, *down;
+};
+
+class Step {
+ public:
+  Step() {
+    cudaDeviceProp facts{};
+    PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&facts, 0));
+    card_ = {0, 10 * facts.major + facts.minor, facts.multiProcessorCount,
+             static_cast<int>(facts.sharedMemPerBlockOptin), static_cast<int>(facts.sharedMemPerMultiprocessor)};
+    PHI3LAB_CUDA_CHECK(cudaStreamCreate(&stream));
+    for (Layer& layer : layers_)
+      layer = {matrix(3 * kHidden, kHidden), matrix(kHidden, kHidden), matrix(2 * kFfn, kHidden),
+               matrix(kHidden, kFfn)};
+    head_ = matrix(kVocab, kHidden);
+    cache_.kv_heads = static_cast<int32_t>(kShape.kv_heads);
+    cache_.head_dim = static_cast<int32_t>(kShape.head_dim);
+    cache_.block_stride = 2ll * kLayers * kHidden * CacheView::kBlock;
+    cache_.data = memory(static_cast<size_t>(cache_.block_stride) * (kPositions / CacheView::kBlock) * 2);
+    for (float** vector : {&hidden_, &qkv_, &context_, &activation_, &logits_, &norm_})
+      *vector = static_cast<float*>(memory(kVocab * sizeof(float)));
+    table_ = static_cast<float*>(memory(size_t{kPositions} * 96 * sizeof(float)));
+    candidates_ = static_cast<Candidate*>(memory(4096 * sizeof(Candidate)));
+    position_ = static_cast<int32_t*>(memory(sizeof(int32_t)));
+  }
+
+  void qkv(int l) { product(qkv_, hidden_, norm_, layers_[l].qkv, 3 * kHidden, kHidden, MatvecEnd::store); }
+  void attention(int l) {
+    decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::bfloat16, stream});
+  }
+  void output(int l) { product(hidden_, context_, nullptr, layers_[l].output, kHidden, kHidden, MatvecEnd::residual); }
+  void gate_up(int l) {
+    product(activation_, hidden_, norm_, layers_[l].gate_up, 2 * kFfn, kHidden, MatvecEnd::swiglu);
+  }
+  void down(int l) { product(hidden_, activation_, nullptr, layers_[l].down, kHidden, kFfn, MatvecEnd::residual); }
+  void head() { product(logits_, hidden_, norm_, head_, kVocab, kHidden, MatvecEnd::logits); }
+
+  /** Median microseconds of `work`, recorded as a graph and replayed. */
+  double time(int position, const std::function<void()>& work) {
+    PHI3LAB_CUDA_CHECK(cudaMemcpy(position_, &position, sizeof(position), cudaMemcpyHostToDevice));
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    PHI3LAB_CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    work();
+    PHI3LAB_CUDA_CHECK(cudaStreamEndCapture(stream, &graph));
+    PHI3LAB_CUDA_CHECK(cudaGraphInstantiate(&exec, graph, 0));
+    const auto replay = [&] {
+      for (int i = 0; i < 10; i++) PHI3LAB_CUDA_CHECK(cudaGraphLaunch(exec, stream));
+    };
+    const double us = 1000 * median_ms(stream, 9, replay) / 10;
+    cudaGraphExecDestroy(exec);
+    cudaGraphDestroy(graph);
+    return us;
+  }
+
+  cudaStream_t stream = nullptr;
+
+ private:
+  void product(float* out, const float* in, const float* norm, const void* weight, int rows, int cols, MatvecEnd end) {
+    Matvec m;
+    m.out = out;
+    m.in = in;
+    m.norm = norm;
+    m.weight = weight;
+    m.candidates = candidates_;
+    m.rows = rows;
+    m.cols = cols;
+    m.eps = 1e-5f;
+    m.end = end;
+    matvec(m, card_, stream);
+  }
+  void* memory(size_t bytes) {
+    void* data = nullptr;
+    PHI3LAB_CUDA_CHECK(cudaMalloc(&data, bytes));
+    fill(data, bytes, stream);
+    return data;
+  }
+  const void* matrix(size_t rows, size_t cols) { return memory(rows * cols * 2); }
+
+  Card card_;
+  Layer layers_[kLayers];
+  const void* head_;
+  CacheView cache_;
+  float *hidden_, *qkv_, *context_, *activation_, *logits_, *norm_, *table_;
+  Candidate* candidates_;
+  int32_t* position_;
+};
+
+}  // namespace
+
+int main() {
+  Step step;
+  const double gbps = read_gbps(step.stream);
+  std::printf("reads %.0f GB/s\n\n%-26s %9s %12s %12s\n", gbps, "kernel", "µs", "µs to read", "of stream");
+  const auto row = [&](const std::string& name, double us, double bytes) {
+    std::printf("%-26s %9.2f %12.2f %11.0f%%\n", name.c_str(), us, bytes / gbps / 1e3, 100 * bytes / gbps / 1e3 / us);
+  };
+  const auto layers = [&](void (Step::*kernel)(int)) {
+    return [&step, kernel] {
+      for (int l = 0; l < kLayers; l++) (step.*kernel)(l);
+    };
+  };
+  const double square = 2.0 * kHidden * kHidden, wide = 2.0 * kHidden * kFfn;
+  row("norm, qkv", step.time(75, layers(&Step::qkv)) / kLayers, 3 * square);
+  for (int position : {75, 500, 2000})
+    row("attention at " + std::to_string(position), step.time(position, layers(&Step::attention)) / kLayers,
+        4.0 * kHidden * position);
+  row("output, residual", step.time(75, layers(&Step::output)) / kLayers, square);
+  row("norm, gate, up, swiglu", step.time(75, layers(&Step::gate_up)) / kLayers, 2 * wide);
+  row("down, residual", step.time(75, layers(&Step::down)) / kLayers, wide);
+  row("norm, head", step.time(75, [&] { step.head(); }), 2.0 * kHidden * kVocab);
+  for (int position : {75, 500, 2000}) {
+    const double us = step.time(position, [&] {
+      for (int l = 0; l < kLayers; l++) step.qkv(l), step.attention(l), step.output(l), step.gate_up(l), step.down(l);
+      step.head();
+    });
+    const double bytes = kLayers * (4 * square + 3 * wide + 4.0 * kHidden * position) + 2.0 * kHidden * kVocab;
+    row("the step at " + std::to_string(position), us, bytes);
+  }
+  return 0;
+}
