@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
  * unless --model names one), with the card's limits of the same run: time by work, min, median and max of the rounds, and
- * its share of what reading the bytes takes. Needs a GPU and a build with CUDA.
+ * its share of what reading the bytes takes. --peers PYTHON measures transformers too, by a Python that has it with torch.
+ * Needs a GPU and a build with CUDA.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -39,7 +40,12 @@ const sorted = (values) => [...values].sort((a, b) => a - b);
 const median = (values) => sorted(values)[values.length >> 1];
 
 export async function bench(args) {
-  const options = { model: { type: "string" }, rounds: { type: "string", default: "5" }, json: { type: "string" } };
+  const options = {
+    model: { type: "string" },
+    rounds: { type: "string", default: "5" },
+    json: { type: "string" },
+    peers: { type: "string" },
+  };
   const { values } = parseArgs({ args, options });
   const require = createRequire(import.meta.url);
   const { addon } = require("../dist/src/native.js");
@@ -54,7 +60,7 @@ export async function bench(args) {
   }
 }
 
-async function measure(model, { rounds, json }, require) {
+async function measure(model, { rounds, json, peers }, require) {
   const limits = JSON.parse(run(buildProgram("cuda", "limits"), []));
   const program = (works, env = {}, times = rounds) =>
     JSON.parse(
@@ -88,6 +94,7 @@ async function measure(model, { rounds, json }, require) {
     ["portable prefill 512", portable.times["prefill 512"]],
   ];
   report(limits, main, rows);
+  if (peers) reportPeers(rows, JSON.parse(run(peers, [join(folder, "programs", "transformers_gpu.py"), model, "3"])));
   console.log(`\nA decoded token by kernel:\n${run(buildProgram("cuda", "step"), [])}`);
   if (json) {
     const times = Object.fromEntries(rows.map(([name, values]) => [name, values]));
@@ -121,6 +128,17 @@ function report(limits, main, rows) {
   console.log(
     `memory: ${mega(device)} = weights ${mega(weights)} + ${mega(device - weights)} (workspace ${mega(workspace)})`,
   );
+}
+
+/** What transformers takes for the same, by the Python that --peers names. */
+function reportPeers(rows, peer) {
+  console.log("\ntransformers, median milliseconds, and how often ours goes into it:");
+  for (const [name, times] of Object.entries(peer)) {
+    const mine = rows.find(([row]) => row === name.replace("compiled: ", ""))?.[1];
+    console.log(
+      `${name.padEnd(30)}${median(times).toFixed(2).padStart(10)}${mine ? `${(median(times) / median(mine)).toFixed(2).padStart(9)} ×` : ""}`,
+    );
+  }
 }
 
 /** Milliseconds of 24 + 100 tokens from C++. */

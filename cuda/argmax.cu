@@ -1,5 +1,5 @@
-// The next token of greedy decoding, the step to its position, and its way to the host: a ring in pinned memory that the
-// card writes and the host watches.
+// The next token of greedy decoding, the step to its position, and its way to the host: a ring in pinned memory that
+// the card writes and the host watches.
 #include <climits>
 
 #include "backend.h"
@@ -42,8 +42,8 @@ __device__ __forceinline__ Candidate best_of(const float* logits, int64_t count,
   return block_max(best);
 }
 
-__global__ void __launch_bounds__(kThreads) argmax_kernel(int32_t* id, const float* logits, int64_t count,
-                                                          const int32_t* excluded, int64_t excluded_count) {
+__global__ void __launch_bounds__(kThreads)
+    argmax_kernel(int32_t* id, const float* logits, int64_t count, const int32_t* excluded, int64_t excluded_count) {
   const Candidate best = best_of(logits, count, excluded, excluded_count);
   if (threadIdx.x == 0) *id = id_of(best);
 }
@@ -60,10 +60,9 @@ __global__ void publish_kernel(MailboxRing ring, const int32_t* id) { send(ring,
 __global__ void advance_kernel(int32_t* position, int64_t count) { *position += static_cast<int32_t>(count); }
 
 /** Chooses, sends and steps on in one: of the head's candidates, or of all logits where ids are excluded. */
-__global__ void __launch_bounds__(kThreads) choose_kernel(int32_t* id, int32_t* position, MailboxRing ring,
-                                                          const Candidate* candidates, int blocks, const float* logits,
-                                                          int64_t count, const int32_t* excluded,
-                                                          int64_t excluded_count, int64_t tokens) {
+__global__ void __launch_bounds__(kThreads)
+    choose_kernel(int32_t* id, int32_t* position, MailboxRing ring, const Candidate* candidates, int blocks,
+                  const float* logits, int64_t count, const int32_t* excluded, int64_t excluded_count, int64_t tokens) {
   wait_previous();
   Candidate best = 0;
   if (excluded_count > 0) {

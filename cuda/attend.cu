@@ -12,9 +12,9 @@ namespace {
 constexpr int kWarps = 8;
 
 struct AttendArguments {
-  float* context;          // (T, heads * head_dim)
+  float* context;  // (T, heads * head_dim)
   AttentionWeights weights;
-  const float* qkv;        // (T, qkv_cols)
+  const float* qkv;  // (T, qkv_cols)
   CacheView cache;
   const int32_t* position;
   int64_t qkv_cols, layer;
@@ -22,13 +22,13 @@ struct AttendArguments {
   float scale;
 };
 
-/** A block a query and head, grid (heads, T): its warps take positions in turn, a lane every 32nd dimension. The softmax
- * is kept as largest score, sum and weighted values, and rescaled when a larger score comes. */
+/** A block a query and head, grid (heads, T): its warps take positions in turn, a lane every 32nd dimension. The
+ * softmax is kept as largest score, sum and weighted values, and rescaled when a larger score comes. */
 template <class T, int kPerLane>
 __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) {
   extern __shared__ float shared[];
   const int dim = a.cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  float* values = shared;               // (kWarps, dim)
+  float* values = shared;                  // (kWarps, dim)
   float* largest = values + kWarps * dim;  // (kWarps,)
   float* sums = largest + kWarps;          // (kWarps,)
   const int64_t h = blockIdx.x, t = blockIdx.y, kv_head = h / (a.heads / a.kv_heads);
@@ -94,8 +94,8 @@ void CudaBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, c
   qkv_form_ = Form::plain;
   context_form_ = form;
   if (form == Form::raw_token) {
-    decode_attend({context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, dtype_,
-                   stream()});
+    decode_attend(
+        {context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, dtype_, stream()});
     return;
   }
   if (form == Form::half_prompt) {

@@ -10,7 +10,7 @@
 namespace phi3lab::cuda {
 namespace {
 
-constexpr size_t kGraphs = 8;         // recorded passes that are kept
+constexpr size_t kGraphs = 8;             // recorded passes that are kept
 constexpr int64_t kMicroseconds = 10000;  // of a prompt's work that may be under way when it is asked to stop
 
 size_t memory_limit() {

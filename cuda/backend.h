@@ -1,6 +1,7 @@
-// The GPU behind the seam of native/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one stream;
-// a decoded token is recorded once as a graph and replayed. Where nobody listens, a token of decoding takes the fused
-// kernels of matvec.cuh and decode_attend.cu, a prompt the tensor cores' products with 16-bit activations between them.
+// The GPU behind the seam of native/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one
+// stream; a decoded token is recorded once as a graph and replayed. Where nobody listens, a token of decoding takes the
+// fused kernels of matvec.cuh and decode_attend.cu, a prompt the tensor cores' products with 16-bit activations between
+// them.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Keys and values in the card's memory: address space for the whole context at once, memory block by block (CacheView says
-// how a block lies), so that no address ever changes and a recorded pass stays true.
+// Keys and values in the card's memory: address space for the whole context at once, memory block by block (CacheView
+// says how a block lies), so that no address ever changes and a recorded pass stays true.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace phi3lab::cuda {
 
-/** Address ranges for caches of one shape. A cache that goes leaves its range to the next, so that a new sequence stands
- * where the last one stood, and what was recorded over the one runs over the other. */
+/** Address ranges for caches of one shape. A cache that goes leaves its range to the next, so that a new sequence
+ * stands where the last one stood, and what was recorded over the one runs over the other. */
 class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
  public:
   CacheRanges(std::shared_ptr<Streams> streams, std::shared_ptr<Memory> memory, int device);
@@ -28,7 +28,7 @@ class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
     uintptr_t address = 0;
     size_t bytes = 0;
     int64_t id = 0;
-    int64_t blocks = 0;       // that have memory
+    int64_t blocks = 0;  // that have memory
     size_t block_bytes = 0;
   };
   static constexpr int64_t kKept = 2;  // blocks that a range keeps its memory for between two sequences

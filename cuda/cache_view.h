@@ -1,5 +1,5 @@
-// Where a key or a value lies: blocks of 64 positions behind each other, so that memory can be committed block by block;
-// in a block [layer][keys, values][kv_head][position % 64][head_dim].
+// Where a key or a value lies: blocks of 64 positions behind each other, so that memory can be committed block by
+// block; in a block [layer][keys, values][kv_head][position % 64][head_dim].
 #pragma once
 
 #include "types.h"

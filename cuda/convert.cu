@@ -54,7 +54,8 @@ __global__ void convert_rows_kernel(T* target, const uint8_t* source, const int3
                                     int64_t cols) {
   const int64_t row = blockIdx.x;
   T* out = target + (row_map ? row_map[row] : row) * cols;
-  for (int64_t k = threadIdx.x; k < cols; k += blockDim.x) out[k] = stored<T>(number_at<kType>(source + row * row_bytes, k));
+  for (int64_t k = threadIdx.x; k < cols; k += blockDim.x)
+    out[k] = stored<T>(number_at<kType>(source + row * row_bytes, k));
 }
 
 }  // namespace
@@ -66,9 +67,8 @@ void convert_rows(void* target, const void* source, const int32_t* row_map, Weig
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto launch = [&](auto kernel) {
-      kernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(static_cast<T*>(target),
-                                                             static_cast<const uint8_t*>(source), row_map, row_bytes,
-                                                             cols);
+      kernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(
+          static_cast<T*>(target), static_cast<const uint8_t*>(source), row_map, row_bytes, cols);
     };
     switch (type) {
       case WeightType::F32:

@@ -8,8 +8,8 @@ namespace phi3lab::cuda {
 
 /** Whether rows of `type` lie in a file as they lie in memory of `dtype`. */
 inline bool same_format(WeightType type, Dtype dtype) {
-  return (type == WeightType::F32 && dtype == Dtype::float32) || (type == WeightType::BF16 && dtype == Dtype::bfloat16) ||
-         (type == WeightType::F16 && dtype == Dtype::float16);
+  return (type == WeightType::F32 && dtype == Dtype::float32) ||
+         (type == WeightType::BF16 && dtype == Dtype::bfloat16) || (type == WeightType::F16 && dtype == Dtype::float16);
 }
 
 /** Row r of `source` (rows, cols), packed as its type lies in files, becomes row row_map[r] (r, if null) of target

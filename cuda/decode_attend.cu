@@ -1,6 +1,6 @@
-// The kernel of decode_attend.h: four blocks a head, a cluster, each with a share of the positions; their results meet in
-// the first block's shared memory. Keys and values of earlier positions are on their way before the token's own query is
-// there. Up to kAlone positions the first block does everything: the others' coming together would cost more.
+// The kernel of decode_attend.h: four blocks a head, a cluster, each with a share of the positions; their results meet
+// in the first block's shared memory. Keys and values of earlier positions are on their way before the token's own
+// query is there. Up to kAlone positions the first block does everything: the others' coming together would cost more.
 #include "decode_attend.h"
 #include "device.cuh"
 #include "launch.cuh"
@@ -8,13 +8,15 @@
 namespace phi3lab::cuda {
 namespace {
 
-constexpr int kSplit = 4;    // blocks a head
-constexpr int kWarps = 8;    // a block
-constexpr int kUnroll = 1;   // positions a lane has under way
-constexpr int kAlone = 64;   // positions
+constexpr int kSplit = 4;   // blocks a head
+constexpr int kWarps = 8;   // a block
+constexpr int kUnroll = 1;  // positions a lane has under way
+constexpr int kAlone = 64;  // positions
 
 #if __CUDA_ARCH__ >= 900
-__device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+__device__ __forceinline__ void cluster_arrive() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
 __device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 /** Stores into the shared memory of the cluster's first block, at the address that `local` has in this one. */
 __device__ __forceinline__ void store_first(float* local, float value) {
@@ -41,7 +43,8 @@ __device__ __forceinline__ void unpack(float* out, uint4 v) {
   }
 }
 
-/** Adds the slots' numbers: each step halves the numbers that a lane keeps; gives the first that this lane ends with. */
+/** Adds the slots' numbers: each step halves the numbers that a lane keeps; gives the first that this lane ends with.
+ */
 template <int n, int kOffset, int kLanes>
 __device__ __forceinline__ int merge_slots(float* mix, int lane) {
   if constexpr (kOffset < kLanes) {
@@ -57,14 +60,14 @@ __device__ __forceinline__ int merge_slots(float* mix, int lane) {
   }
 }
 
-/** Grid (kSplit * heads), clusters of kSplit. A position takes kLanes lanes of a warp; of chunk c, a lane has dimensions
- * 32 c + lane * kNumbers … */
+/** Grid (kSplit * heads), clusters of kSplit. A position takes kLanes lanes of a warp; of chunk c, a lane has
+ * dimensions 32 c + lane * kNumbers … */
 template <class T, int kDim>
 __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAttention a) {
 #if __CUDA_ARCH__ >= 900
   constexpr int kNumbers = 16 / sizeof(T), kLanes = 32 / kNumbers, kSlots = 32 / kLanes, kChunks = kDim / 32;
-  constexpr int kMine = kChunks * kNumbers;            // dimensions that a lane has
-  constexpr int kTile = kWarps * kSlots * kUnroll;     // positions that a block takes at once
+  constexpr int kMine = kChunks * kNumbers;         // dimensions that a lane has
+  constexpr int kTile = kWarps * kSlots * kUnroll;  // positions that a block takes at once
   __shared__ __align__(16) float query[kDim];
   __shared__ float own_key[kDim], own_value[kDim], mixed[kWarps][kDim], most_of[kWarps], sum_of[kWarps];
   __shared__ float gathered[kSplit][kDim + 2];
@@ -72,8 +75,8 @@ __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAtt
   const int h = blockIdx.x / kSplit, rank = blockIdx.x % kSplit;
   const int group = static_cast<int>(a.shape.heads / a.shape.kv_heads), kv_head = h / group;
 
-  // The next kernel reads nothing before its wait but weights. This one may read what the one before the previous kernel
-  // wrote, and the cache: the previous kernel (matvec) lets this one begin only when its own wait is over.
+  // The next kernel reads nothing before its wait but weights. This one may read what the one before the previous
+  // kernel wrote, and the cache: the previous kernel (matvec) lets this one begin only when its own wait is over.
   release_next();
   const int position = __ldcg(a.position);
   const int window = static_cast<int>(a.shape.window);
@@ -88,7 +91,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAtt
   const T* memory = static_cast<const T*>(a.cache.data);
   uint4 keys[kUnroll][kChunks], values[kUnroll][kChunks];
   const auto at = [&](int tile, int u) { return tile + (u * kWarps + warp) * kSlots + slot; };
-  const auto fetch = [&](uint4 (&into)[kUnroll][kChunks], int tile, bool value) {
+  const auto fetch = [&](uint4(&into)[kUnroll][kChunks], int tile, bool value) {
 #pragma unroll
     for (int u = 0; u < kUnroll; u++) {
       const int p = at(tile, u);

@@ -1,4 +1,5 @@
-// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way of Hopper cards.
+// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way of Hopper
+// cards.
 #pragma once
 
 #include "cache_view.h"

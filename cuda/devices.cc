@@ -50,8 +50,7 @@ CudaStatus status() {
   (void)cudaGetLastError();
   if (status.driver_version == 0) {
     status.problem = "There is no NVIDIA driver on this machine, which device \"cuda\" needs";
-  } else if (error == cudaErrorInsufficientDriver ||
-             status.driver_version / 1000 < status.runtime_version / 1000) {
+  } else if (error == cudaErrorInsufficientDriver || status.driver_version / 1000 < status.runtime_version / 1000) {
     status.problem = "The NVIDIA driver of this machine supports CUDA " + version_text(status.driver_version) +
                      ", but this build of phi3lab needs CUDA " + version_text(status.runtime_version) +
                      ": update the driver, or build with an older CUDA toolkit";
@@ -68,7 +67,8 @@ CudaStatus status() {
       cudaMemGetInfo(&free, &total) == cudaSuccess)
     status.devices.push_back({0, properties.name, properties.totalGlobalMem, free, properties.major, properties.minor});
   (void)cudaGetLastError();
-  if (status.devices.empty()) status.problem = "The NVIDIA GPU of this machine does not answer";
+  if (status.devices.empty())
+    status.problem = "The NVIDIA GPU of this machine does not answer";
   else if (status.devices[0].capability_major * 10 + status.devices[0].capability_minor < 75)
     status.problem = "The GPU " + status.devices[0].name + " has compute capability " +
                      std::to_string(status.devices[0].capability_major) + "." +
@@ -78,8 +78,10 @@ CudaStatus status() {
 
 std::unique_ptr<Backend> make_backend(const std::string& dtype) {
   Dtype format = Dtype::float32;
-  if (dtype == "bfloat16") format = Dtype::bfloat16;
-  else if (dtype == "float16") format = Dtype::float16;
+  if (dtype == "bfloat16")
+    format = Dtype::bfloat16;
+  else if (dtype == "float16")
+    format = Dtype::float16;
   else if (dtype != "float32" && dtype != "auto")
     throw std::runtime_error("[open] Expected dtype \"float32\", \"bfloat16\" or \"float16\" but received \"" + dtype +
                              "\"");

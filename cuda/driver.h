@@ -39,9 +39,7 @@ struct VirtualMemory {
   decltype(&::cuMemUnmap) unmap = PHI3LAB_DRIVER_FUNCTION(cuMemUnmap);
   decltype(&::cuMemSetAccess) set_access = PHI3LAB_DRIVER_FUNCTION(cuMemSetAccess);
 
-  bool complete() const {
-    return granularity && reserve && free && create && release && map && unmap && set_access;
-  }
+  bool complete() const { return granularity && reserve && free && create && release && map && unmap && set_access; }
   static const VirtualMemory& get() {
     static const VirtualMemory functions;
     return functions;

@@ -1,6 +1,6 @@
-// The fused verbs. Where somebody listens, or a shape does not fit, each runs its definition in native/backend.h. One token
-// takes one kernel a verb (matvec.h; rotation and appending wait for the attention). A prompt takes the tensor cores, with
-// 16-bit activations in the memory that the definition has for them.
+// The fused verbs. Where somebody listens, or a shape does not fit, each runs its definition in native/backend.h. One
+// token takes one kernel a verb (matvec.h; rotation and appending wait for the attention). A prompt takes the tensor
+// cores, with 16-bit activations in the memory that the definition has for them.
 #include "backend.h"
 #include "decode_attend.h"
 #include "matvec.h"
@@ -39,7 +39,8 @@ void CudaBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, 
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(shape.context_cols()) &&
       prompt_attend_fits(shape, paths_)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_, stream());
+    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_,
+                    stream());
     product(qkv.data, normed.data, w, hidden.rows, false, false);
     prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, dtype_,
                        stream());
@@ -74,7 +75,8 @@ void CudaBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor g
     return;
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(activation.cols)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_, stream());
+    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_,
+                    stream());
     product(gate_up.data, normed.data, w, hidden.rows, false, false);
     prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, dtype_, stream());
     activation_form_ = Form::half_prompt;

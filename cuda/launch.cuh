@@ -1,5 +1,5 @@
-// One way to launch: in the order of the stream, with programmatic dependent launch where the card has it, and a cluster
-// where the kernel wants one.
+// One way to launch: in the order of the stream, with programmatic dependent launch where the card has it, and a
+// cluster where the kernel wants one.
 #pragma once
 
 #include <utility>

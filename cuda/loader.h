@@ -1,6 +1,6 @@
-// Weights on their way from a mapped file into the card's memory: threads copy pieces into pinned memory, from where the
-// card fetches them and, where the format differs or rows change places, converts them. Reading, copying and conversion
-// overlap; when the last piece has gone no copy is left on the host.
+// Weights on their way from a mapped file into the card's memory: threads copy pieces into pinned memory, from where
+// the card fetches them and, where the format differs or rows change places, converts them. Reading, copying and
+// conversion overlap; when the last piece has gone no copy is left on the host.
 #pragma once
 
 #include <condition_variable>
@@ -35,8 +35,8 @@ class Loader {
     const unsigned char* source;
     int64_t rows, cols;
     size_t bytes;
-    void* target;                  // of the group's first row where `row_map` is set, else of the piece's
-    const int32_t* row_map;        // in the card's memory: of the piece's rows
+    void* target;            // of the group's first row where `row_map` is set, else of the piece's
+    const int32_t* row_map;  // in the card's memory: of the piece's rows
     std::shared_ptr<DeviceMemory> map_memory;
     Dtype dtype;
   };

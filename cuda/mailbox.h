@@ -1,5 +1,5 @@
-// Token ids on their way from the card to the host without stopping the stream: a ring in pinned memory, each id with its
-// number, which the card writes and the host watches.
+// Token ids on their way from the card to the host without stopping the stream: a ring in pinned memory, each id with
+// its number, which the card writes and the host watches.
 #pragma once
 
 #include <atomic>

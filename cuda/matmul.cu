@@ -1,5 +1,5 @@
-// out (T, rows) = in (T, cols) · weightᵀ. The fast ways are matvec.h for one token and product.h for 16-bit numbers; what
-// they do not take is computed here in float32, for every shape and card.
+// out (T, rows) = in (T, cols) · weightᵀ. The fast ways are matvec.h for one token and product.h for 16-bit numbers;
+// what they do not take is computed here in float32, for every shape and card.
 #include "backend.h"
 #include "device.cuh"
 #include "launch.cuh"
@@ -13,8 +13,8 @@ constexpr int kFewTokens = 8;
 
 /** A warp a row, all tokens: grid (rows / 8), 8 warps. */
 template <class W>
-__global__ void __launch_bounds__(256) few_tokens_kernel(float* out, const float* in, const W* weight, int tokens,
-                                                         int64_t rows, int64_t cols) {
+__global__ void __launch_bounds__(256)
+    few_tokens_kernel(float* out, const float* in, const W* weight, int tokens, int64_t rows, int64_t cols) {
   const int64_t row = blockIdx.x * 8ll + threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
   if (row >= rows) return;
@@ -37,8 +37,8 @@ constexpr int kTile = 64, kDepth = 16;
 
 /** A block a tile of 64 rows and 64 tokens, a thread 4 × 4 of it: grid (rows / 64, T / 64), 256 threads. */
 template <class W>
-__global__ void __launch_bounds__(256) tile_kernel(float* out, const float* in, const W* weight, int64_t tokens,
-                                                   int64_t rows, int64_t cols) {
+__global__ void __launch_bounds__(256)
+    tile_kernel(float* out, const float* in, const W* weight, int64_t tokens, int64_t rows, int64_t cols) {
   __shared__ __align__(16) float weights[kDepth][kTile + 4], inputs[kDepth][kTile + 4];
   const int64_t row0 = blockIdx.x * static_cast<int64_t>(kTile), token0 = blockIdx.y * static_cast<int64_t>(kTile);
   const int y = threadIdx.x / 16, x = threadIdx.x % 16;

@@ -115,7 +115,9 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
   const int end = static_cast<int>(static_cast<long long>(block + 1) * units / blocks) * kUnit;
   const int count = a.interleaved ? max(0, units - block + blocks - 1) / blocks * kUnit : end - first;
   const int groups = (count + kRows - 1) / kRows;
-  const auto unit_row = [&](int i) { return a.interleaved ? (i / kUnit * blocks + block) * kUnit + i % kUnit : first + i; };
+  const auto unit_row = [&](int i) {
+    return a.interleaved ? (i / kUnit * blocks + block) * kUnit + i % kUnit : first + i;
+  };
   const auto weight_row = [&](int i) {
     const int row = unit_row(i);
     return static_cast<const W*>(m.weight) + static_cast<size_t>(kUnit == 2 ? row / 2 + row % 2 * units : row) * m.cols;
@@ -123,8 +125,8 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
 
   // Columns of stripe s: column(s) … + kNumbers.
   const auto column = [&](int s) { return ((warp * kStripes + s) * 32 + lane) * kNumbers; };
-  const unsigned ring = static_cast<unsigned>(__cvta_generic_to_shared(shared)) + warp * (kStripes * 512 * kRows * kDepth) +
-                        lane * 16;
+  const unsigned ring =
+      static_cast<unsigned>(__cvta_generic_to_shared(shared)) + warp * (kStripes * 512 * kRows * kDepth) + lane * 16;
   unsigned long long policy;
   asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
   const auto request = [&](int group, int slot) {
@@ -143,7 +145,8 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
   for (int s = 0; s < kStripes; s++) {
     if (column(s) < m.cols) continue;
     for (int i = 0; i < kRows * kDepth; i++)
-      asm volatile("st.shared.v4.u32 [%0], {%1, %1, %1, %1};" ::"r"(ring + (i * kStripes + s) * 512), "r"(0) : "memory");
+      asm volatile("st.shared.v4.u32 [%0], {%1, %1, %1, %1};" ::"r"(ring + (i * kStripes + s) * 512), "r"(0)
+                   : "memory");
   }
 #pragma unroll
   for (int slot = 0; slot < kDepth; slot++) request(slot, slot);

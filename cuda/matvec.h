@@ -6,7 +6,8 @@
 
 namespace phi3lab::cuda {
 
-/** What becomes of the sums: kept; added to `out`; gate and up made one activation; kept, with the best of each block. */
+/** What becomes of the sums: kept; added to `out`; gate and up made one activation; kept, with the best of each block.
+ */
 enum class MatvecEnd : uint8_t { store, residual, swiglu, logits };
 
 /** A score with its index, ordered: the larger score is greater, of equals the smaller index; NaN above everything. */

@@ -1,20 +1,21 @@
 // Which shape of the kernel takes which matrix. Included by a file for each number format, so that they compile apart.
 //
 // A row has n stripes of 512 bytes. What two kernels that follow each other have under way must fit a multiprocessor's
-// shared memory together (227 KB): else the second one's first rows are not on their way when the first one ends. So the
-// products that are much (qkv, gate and up, the head) keep 120 KB of Phi-3-mini's rows under way, those between them less.
+// shared memory together (227 KB): else the second one's first rows are not on their way when the first one ends. So
+// the products that are much (qkv, gate and up, the head) keep 120 KB of Phi-3-mini's rows under way, those between
+// them less.
 #pragma once
 
 #include "matvec.cuh"
 
 namespace phi3lab::cuda {
 
-using Narrow = MatvecShape<1, 4, 5, 16>;       // n ≤ 16
+using Narrow = MatvecShape<1, 4, 5, 16>;         // n ≤ 16
 using NarrowBetween = MatvecShape<1, 4, 3, 16>;  // the same, for the attention's projection
-using Wide = MatvecShape<2, 1, 5, 16>;         // n ≤ 32
-using WideBetween = MatvecShape<4, 1, 7, 8>;   // the same, for the feed-forward's second product
-using Wider = MatvecShape<4, 1, 3, 16, 1>;     // n ≤ 64
-using Widest = MatvecShape<6, 1, 2, 16, 1>;    // n ≤ 96
+using Wide = MatvecShape<2, 1, 5, 16>;           // n ≤ 32
+using WideBetween = MatvecShape<4, 1, 7, 8>;     // the same, for the feed-forward's second product
+using Wider = MatvecShape<4, 1, 3, 16, 1>;       // n ≤ 64
+using Widest = MatvecShape<6, 1, 2, 16, 1>;      // n ≤ 96
 constexpr int kMostStripes = 96;
 constexpr int kAtOnce = 1 << 20;  // the next kernel may begin as soon as this one has its vector
 

@@ -1,5 +1,5 @@
-// The card's memory that one backend holds: every byte is asked for and counted here, and what is not there is a sentence
-// with what was asked, used and free.
+// The card's memory that one backend holds: every byte is asked for and counted here, and what is not there is a
+// sentence with what was asked, used and free.
 #pragma once
 
 #include <atomic>

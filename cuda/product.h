@@ -1,5 +1,5 @@
-// Products of a prompt's activations with a weight, 16-bit numbers on tensor cores: cuBLASLt's where the machine has it,
-// else our own. Sums are float32.
+// Products of a prompt's activations with a weight, 16-bit numbers on tensor cores: cuBLASLt's where the machine has
+// it, else our own. Sums are float32.
 #pragma once
 
 #include <memory>

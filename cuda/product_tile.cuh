@@ -16,10 +16,9 @@ namespace phi3lab::cuda {
 /** By mma.sync: 8.0 and later, whatever the shape. Few tokens stream the weight once. */
 void mma_product(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream);
 
-/** A tile of 128 rows × `tokens` tokens; how many blocks of a cluster divide its columns; else (pair 2) whether two
- * blocks with tiles one above the other fetch `in` together. */
+/** A tile of 128 rows × `tokens` tokens, and how many blocks of a cluster divide its columns. */
 struct WgmmaTile {
-  int tokens = 256, split = 1, pair = 1;
+  int tokens = 256, split = 1;
 };
 constexpr int kWgmmaTileRows = 128;
 constexpr int kWgmmaStageCols = 64;  // of a stage: 128 bytes, as wide as the swizzle

@@ -1,12 +1,13 @@
 // Products by wgmma (9.0 alone): one thread of a warp of its own fetches stages of both operands by bulk tensor copies,
 // two warpgroups multiply 64 rows each by the tile's tokens.
 //
-// Blocks go from tile to tile, so that the next tile's stages come while this one's sums leave. A pair of blocks
-// takes tiles one above the other, and each fetches half of `in` for both: a third less to read from L2. Where tiles
+// Blocks go from tile to tile, so that the next tile's stages come while this one's sums leave. Where tiles
 // are too few to fill the card, a cluster of `split` blocks divides a tile's columns instead, each block has one tile,
-// and their sums meet in shared memory in the order of rank: the same product has the same bits each time.
+// and their sums meet in shared memory in the order of rank: the same product has the same bits each time. (Pairs of
+// blocks that fetch `in` for each other by multicast were tried: they took up to twice the time.)
 #include <algorithm>
 
+#include "driver.h"
 #include "product_wgmma.cuh"
 
 namespace phi3lab::cuda {
@@ -70,12 +71,12 @@ __device__ __forceinline__ void leave(const Product& p, const float (&sums)[kTok
 
 #endif
 
-/** What is the same for all blocks of a launch. Units are tiles, or pairs of tiles one above the other. */
+/** What is the same for all blocks of a launch. */
 struct Plan {
-  int row_units, token_tiles, split, pair;  // one of `split` and `pair` is 1; the other is the cluster's size
+  int row_tiles, token_tiles, split;  // split: the cluster's blocks, which divide the columns of a tile
 };
 
-/** Grid: as many blocks as the card holds, or fewer units; with a split, all tiles × split. */
+/** Grid: as many blocks as the card holds, or fewer tiles; with a split, all tiles × split. */
 template <class T, int kTokens>
 __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
     product_wgmma_kernel(const __grid_constant__ Product p, const __grid_constant__ CUtensorMap weight_map,
@@ -89,28 +90,25 @@ __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
   const uint32_t full = stages + M::kStages * M::kStageBytes + M::kLeaveBytes, empty = full + 8 * M::kStages;
 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const bool paired = plan.pair == 2;
-  const int cluster = plan.split * plan.pair, rank = blockIdx.x % cluster;
-  const int row_rank = paired ? rank : 0, column_rank = paired ? 0 : rank;
-  const int first_unit = blockIdx.x / cluster, unit_step = gridDim.x / cluster;
-  const int units = plan.row_units * plan.token_tiles;
+  const int rank = blockIdx.x % plan.split;
+  const int first_tile = blockIdx.x / plan.split, tile_step = gridDim.x / plan.split;
+  const int tiles = plan.row_tiles * plan.token_tiles;
   const int all_steps = (static_cast<int>(p.cols) + kDepth - 1) / kDepth;
-  const int begin = all_steps * column_rank / plan.split, end = all_steps * (column_rank + 1) / plan.split;
-  const auto place_unit = [&](int unit, int& row0, int& token0) {
-    const TilePlace place = place_tile(unit, plan.row_units, plan.token_tiles);
-    row0 = (place.row_tile * plan.pair + row_rank) * kRows, token0 = place.token_tile * kTokens;
+  const int begin = all_steps * rank / plan.split, end = all_steps * (rank + 1) / plan.split;
+  const auto locate = [&](int tile, int& row0, int& token0) {
+    const TilePlace place = place_tile(tile, plan.row_tiles, plan.token_tiles);
+    row0 = place.row_tile * kRows, token0 = place.token_tile * kTokens;
   };
   int row0, token0;
 
   if (threadIdx.x == 0) {
     for (int i = 0; i < M::kStages; ++i) {
       init_barrier(full + 8 * i, 1);
-      init_barrier(empty + 8 * i, kConsumerWarps * plan.pair);  // a stage is empty when all who get it have read it
+      init_barrier(empty + 8 * i, kConsumerWarps);  // a stage is empty when all who get it have read it
     }
     publish_barriers();
   }
   __syncthreads();
-  if (paired) cluster_sync();  // the other block's barriers are there, too
 
   if (warp == kConsumerWarps) {
     if (lane == 0) {
@@ -118,28 +116,23 @@ __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
       prefetch_map(in_map);
       // The weight never changes: its first stages are on their way while the previous kernel still runs.
       const int early = min(M::kStages, end - begin);
-      place_unit(first_unit, row0, token0);
+      locate(first_tile, row0, token0);
       for (int i = 0; i < early; ++i) {
         arrive_expecting(full + 8 * i, M::kStageBytes);
         copy_box(stages + i * M::kStageBytes, weight_map, (begin + i) * kDepth, row0, full + 8 * i);
       }
       wait_previous();
       Ring<M::kStages> ring;
-      for (int unit = first_unit; unit < units; unit += unit_step) {
-        place_unit(unit, row0, token0);
+      for (int tile = first_tile; tile < tiles; tile += tile_step) {
+        locate(tile, row0, token0);
         for (int step = begin; step < end; ++step) {
           const uint32_t to = stages + ring.stage * M::kStageBytes, barrier = full + 8 * ring.stage;
-          if (unit != first_unit || step - begin >= early) {
+          if (tile != first_tile || step - begin >= early) {
             wait_barrier(empty + 8 * ring.stage, ring.parity ^ 1);
             arrive_expecting(barrier, M::kStageBytes);
             copy_box(to, weight_map, step * kDepth, row0, barrier);
           }
-          if (paired) {
-            const int half = rank * kTokens / 2;  // the other block brings the other half
-            copy_box_to_both(to + kWeightBytes + half * kDepth * 2, in_map, step * kDepth, token0 + half, barrier);
-          } else {
-            copy_box(to + kWeightBytes, in_map, step * kDepth, token0, barrier);
-          }
+          copy_box(to + kWeightBytes, in_map, step * kDepth, token0, barrier);
           ring.advance();
         }
       }
@@ -151,14 +144,10 @@ __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
     const uint64_t weight0 = describe_tile(stages + warp / 4 * 64 * kDepth * 2);
     const uint64_t in0 = describe_tile(stages + kWeightBytes);
     const auto release = [&](int stage) {
-      if (paired) {
-        if (lane < 2) arrive_at(empty + 8 * stage, lane);
-      } else if (lane == 0) {
-        arrive(empty + 8 * stage);
-      }
+      if (lane == 0) arrive(empty + 8 * stage);
     };
     Ring<M::kStages> ring;
-    for (int unit = first_unit; unit < units; unit += unit_step) {
+    for (int tile = first_tile; tile < tiles; tile += tile_step) {
       float sums[kTokens / 2];
       int previous = 0;
       for (int step = begin; step < end; ++step) {
@@ -180,7 +169,7 @@ __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
       hold_sums(sums);
       release(previous);
 
-      place_unit(unit, row0, token0);
+      locate(tile, row0, token0);
       if (plan.split == 1) {
         leave<T, kTokens>(p, sums, leaving + warp * kLeaveFloats, row0 + warp * 16, token0);
       } else {
@@ -194,37 +183,19 @@ __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
       }
     }
   }
-  if (paired) cluster_sync();  // nobody leaves while the other block may still reach into its shared memory
   if (plan.split == 1) return;
   __syncthreads();
-  place_unit(first_unit, row0, token0);
+  locate(first_tile, row0, token0);
   finish_tile<T, kRows, kTokens, 1, kThreads>(p, reinterpret_cast<float*>(shared), row0, token0, plan.split, rank);
 #else
   __trap();  // never launched: Paths.wgmma is false, or the build left sm_90a out
 #endif
 }
 
-using Encode = decltype(&cuTensorMapEncodeTiled);
-
-/** The driver's function that describes a matrix to bulk tensor copies. */
-Encode find_encode() {
-  void* function = nullptr;
-  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-#if CUDART_VERSION >= 12050
-  PHI3LAB_CUDA_CHECK(
-      cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found));
-#else
-  PHI3LAB_CUDA_CHECK(cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found));
-#endif
-  if (found != cudaDriverEntryPointSuccess || !function) {
-    throw std::runtime_error("[product] the driver has no cuTensorMapEncodeTiled");
-  }
-  return reinterpret_cast<Encode>(function);
-}
-
 /** A matrix (rows, cols) of 16-bit numbers, copied in boxes of box_rows × 64, swizzled. */
 CUtensorMap describe_matrix(const void* matrix, Dtype dtype, int64_t rows, int64_t cols, int box_rows) {
-  static const Encode encode = find_encode();
+  static const auto encode = PHI3LAB_DRIVER_FUNCTION(cuTensorMapEncodeTiled);
+  if (!encode) throw std::runtime_error("[product] the driver has no cuTensorMapEncodeTiled");
   CUtensorMap map;
   const cuuint64_t sizes[] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(rows)};
   const cuuint64_t strides[] = {static_cast<cuuint64_t>(cols) * 2};
@@ -245,15 +216,13 @@ void launch_tile(const Product& p, const Card& card, const Paths& paths, cudaStr
   static PreparedKernel prepared;
   auto* kernel = product_wgmma_kernel<T, kTokens>;
   prepared.prepare(kernel, card.index, M::kBytes);
-  // Each block of a cluster has columns; blocks that divide columns are no pair.
-  const int split = std::min(tile.split, ceil_div(static_cast<int>(p.cols), kDepth)), pair = split > 1 ? 1 : tile.pair;
-  const Plan plan = {ceil_div(static_cast<int>(p.rows), kRows * pair), ceil_div(static_cast<int>(p.tokens), kTokens),
-                     split, pair};
-  const int units = plan.row_units * plan.token_tiles, held = M::kBlocks * card.multiprocessors / pair;
-  const int blocks = split > 1 ? units * split : std::min(units, held) * pair;
-  launch_product(kernel, blocks, kThreads, M::kBytes, split * pair, paths.hopper, stream, p,
+  const int split = std::min(tile.split, ceil_div(static_cast<int>(p.cols), kDepth));  // each has columns
+  const Plan plan = {ceil_div(static_cast<int>(p.rows), kRows), ceil_div(static_cast<int>(p.tokens), kTokens), split};
+  const int tiles = plan.row_tiles * plan.token_tiles;
+  const int blocks = split > 1 ? tiles * split : std::min(tiles, M::kBlocks * card.multiprocessors);
+  launch_product(kernel, blocks, kThreads, M::kBytes, split, paths.hopper, stream, p,
                  describe_matrix(p.weight, p.dtype, p.rows, p.cols, kRows),
-                 describe_matrix(p.in, p.dtype, p.tokens, p.cols, kTokens / pair), plan);
+                 describe_matrix(p.in, p.dtype, p.tokens, p.cols, kTokens), plan);
 }
 
 template <class T>

@@ -28,13 +28,6 @@ __device__ __forceinline__ void arrive(uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
-/** Arrives at the same barrier of the cluster's block `rank`. */
-__device__ __forceinline__ void arrive_at(uint32_t barrier, int rank) {
-  uint32_t theirs;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(theirs) : "r"(barrier), "r"(rank));
-  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(theirs) : "memory");
-}
-
 /** Arrives, and announces bytes that copies will bring. */
 __device__ __forceinline__ void arrive_expecting(uint32_t barrier, int bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
@@ -59,16 +52,6 @@ __device__ __forceinline__ void copy_box(uint32_t to, const CUtensorMap& map, in
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
           to),
       "l"(&map), "r"(column), "r"(row), "r"(barrier)
-      : "memory");
-}
-
-/** The same into every block of a cluster of two, at the same place, telling the same barrier of each. */
-__device__ __forceinline__ void copy_box_to_both(uint32_t to, const CUtensorMap& map, int column, int row,
-                                                 uint32_t barrier) {
-  asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
-      " [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(to),
-      "l"(&map), "r"(column), "r"(row), "r"(barrier), "h"(static_cast<uint16_t>(3))
       : "memory");
 }
 

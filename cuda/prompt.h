@@ -11,16 +11,16 @@ namespace phi3lab::cuda {
 void prompt_rms_norm(void* out, const float* in, const float* weight, int64_t tokens, int64_t cols, float eps,
                      Dtype dtype, cudaStream_t stream);
 
-/** Rotates q and k of qkv (tokens, qkv_cols) `dtype` by their positions and puts k and v into the cache. q is rotated in
- * place; what happens to k in qkv is undefined. `table` (positions, head_dim) float32: cosines, then sines. */
+/** Rotates q and k of qkv (tokens, qkv_cols) `dtype` by their positions and puts k and v into the cache. q is rotated
+ * in place; what happens to k in qkv is undefined. `table` (positions, head_dim) float32: cosines, then sines. */
 void prompt_rope_append(void* qkv, CacheView cache, const int32_t* position, const float* table, int64_t tokens,
                         int64_t layer, const AttentionShape& shape, Dtype dtype, cudaStream_t stream);
 
 /** Whether `prompt_attend` takes heads of this size. */
 bool prompt_attend_fits(const AttentionShape& shape, const Paths& paths);
 
-/** context (tokens, heads * head_dim) `dtype` = softmax(scale · q kᵀ, causal, windowed) v over the cache, which holds the
- * pass's own keys and values already; query t stands at *position + t. */
+/** context (tokens, heads * head_dim) `dtype` = softmax(scale · q kᵀ, causal, windowed) v over the cache, which holds
+ * the pass's own keys and values already; query t stands at *position + t. */
 void prompt_attend(void* context, const void* qkv, CacheView cache, const int32_t* position, int64_t tokens,
                    int64_t layer, const AttentionShape& shape, Dtype dtype, const Card& card, const Paths& paths,
                    cudaStream_t stream);

@@ -6,8 +6,8 @@
 namespace phi3lab::cuda {
 namespace {
 
-__global__ void __launch_bounds__(256) rms_norm_kernel(float* out, const float* in, const float* weight, int64_t cols,
-                                                       float eps) {
+__global__ void __launch_bounds__(256)
+    rms_norm_kernel(float* out, const float* in, const float* weight, int64_t cols, float eps) {
   __shared__ float sums[8];
   in += blockIdx.x * cols;
   out += blockIdx.x * cols;

@@ -1,4 +1,5 @@
-// What the CUDA backend's files share on the host's side: its number formats, the errors of CUDA calls, facts of the card.
+// What the CUDA backend's files share on the host's side: its number formats, the errors of CUDA calls, facts of the
+// card.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -62,7 +62,9 @@ class Backend {
   virtual int64_t steps_ahead() const { return 1; }
   /** Runs a pass over `cache`. A backend may record it under `key` and run the record next time: the same key and cache
    * are the same verbs and pointers. */
-  virtual void replay(int64_t key, const Cache& cache, const std::function<void()>& pass) { (void)key, (void)cache, pass(); }
+  virtual void replay(int64_t key, const Cache& cache, const std::function<void()>& pass) {
+    (void)key, (void)cache, pass();
+  }
   /** Waits until everything said so far is computed. Throws what went wrong meanwhile. */
   virtual void synchronize() = 0;
   /** The oldest id that was published and not received yet; waits for it. Throws Aborted when `stop` is set. */
@@ -159,7 +161,8 @@ class Backend {
     matmul(logits, normed, weight);
   }
 
-  /** id = argmax of norm_lm_head, published, and the position advanced by the pass's tokens: the next pass may begin. */
+  /** id = argmax of norm_lm_head, published, and the position advanced by the pass's tokens: the next pass may begin.
+   */
   virtual void next_token(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
                           const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
                           float eps) {

@@ -15,7 +15,8 @@ CudaStatus cuda_status() { return cuda::status(); }
 CudaStatus cuda_status() {
   CudaStatus status;
   status.problem =
-      "This build of phi3lab has no CUDA backend: set PHI3LAB_CUDA=on and build again (node scripts/setup.mjs in a checkout, npx "
+      "This build of phi3lab has no CUDA backend: set PHI3LAB_CUDA=on and build again (node scripts/setup.mjs in a "
+      "checkout, npx "
       "phi3lab build where it is installed)";
   return status;
 }

@@ -27,11 +27,11 @@ struct CudaDevice {
 
 // What there is for device "cuda". Asking loads the driver where there is one, and never throws.
 struct CudaStatus {
-  bool built = false;                // this build has the CUDA backend
-  int driver_version = 0;            // CUDA version that the driver supports, as 13000; 0: no driver
-  int runtime_version = 0;           // CUDA version of this build, as 13000; 0: not built
-  std::vector<CudaDevice> devices;   // that can be used
-  std::string problem;               // a sentence for what is missing; empty when there is a device
+  bool built = false;               // this build has the CUDA backend
+  int driver_version = 0;           // CUDA version that the driver supports, as 13000; 0: no driver
+  int runtime_version = 0;          // CUDA version of this build, as 13000; 0: not built
+  std::vector<CudaDevice> devices;  // that can be used
+  std::string problem;              // a sentence for what is missing; empty when there is a device
 };
 CudaStatus cuda_status();
 

@@ -57,7 +57,8 @@ class Call : public std::enable_shared_from_this<Call> {
     if (const auto& collect = addon_of(env).collect; out_of_memory_ && !tried_again_ && !collect.IsEmpty()) {
       tried_again_ = true;
       try {
-        collect.Call({Napi::Function::New(env, [self = shared_from_this()](const Napi::CallbackInfo&) { self->post(); })});
+        collect.Call(
+            {Napi::Function::New(env, [self = shared_from_this()](const Napi::CallbackInfo&) { self->post(); })});
         return;
       } catch (const Napi::Error&) {
         // Then the error stands.

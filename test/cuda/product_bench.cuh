@@ -140,20 +140,15 @@ inline int tune(const Card& card, const Paths& paths, const std::vector<int>& to
   for (int tokens : token_counts) {
     for (int m = 0; m < 4; ++m) {
       const WgmmaTile chosen = choose_wgmma_tile(model.product(m, 0, tokens), card);
-      std::printf("%4d %-7s chosen %d/%d/%d |", tokens, kMatrices[m].name, chosen.tokens, chosen.split, chosen.pair);
+      std::printf("%4d %-7s chosen %d/%d |", tokens, kMatrices[m].name, chosen.tokens, chosen.split);
       for (int width : kWgmmaTileTokens) {
-        for (const WgmmaTile tile : {WgmmaTile{width, 1, 1},
-                                     {width, 1, 2},
-                                     {width, 2, 1},
-                                     {width, 3, 1},
-                                     {width, 4, 1},
-                                     {width, 6, 1},
-                                     {width, 8, 1}}) {
+        for (int split : {1, 2, 3, 4, 6, 8}) {
+          const WgmmaTile tile{width, split};
           const int blocks = ceil_div(kMatrices[m].rows, kWgmmaTileRows) * ceil_div(tokens, width) * tile.split;
           if (width >= tokens + 96 || (tile.split > 1 && blocks > 2 * card.multiprocessors)) continue;  // pointless
           const float microseconds = time(
               m, tokens, [&](const Product& p, cudaStream_t stream) { wgmma_product(p, card, paths, stream, tile); });
-          std::printf(" %d/%d/%d %.1f", width, tile.split, tile.pair, microseconds);
+          std::printf(" %d/%d %.1f", width, tile.split, microseconds);
         }
       }
       Paths without = paths;

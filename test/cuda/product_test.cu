@@ -240,10 +240,9 @@ int run(const std::string& command, const std::string& only) {
           [=](const Product& p, cudaStream_t stream) { return tensor_product(p, card, paths, stream), true; });
     }
     for (int tokens : kWgmmaTileTokens) {
-      for (const WgmmaTile tile :
-           {WgmmaTile{tokens, 1, 1}, {tokens, 1, 2}, {tokens, 2, 1}, {tokens, 3, 1}, {tokens, 8, 1}}) {
-        const std::string name = "wgmma tile " + std::to_string(tokens) + " split " + std::to_string(tile.split) +
-                                 " pair " + std::to_string(tile.pair);
+      for (int split : {1, 2, 3, 8}) {
+        const WgmmaTile tile{tokens, split};
+        const std::string name = "wgmma tile " + std::to_string(tokens) + " split " + std::to_string(split);
         add("tiles", name,
             [=](const Product& p, cudaStream_t stream) { return wgmma_product(p, card, paths, stream, tile), true; });
       }

@@ -14,23 +14,24 @@ using W = WeightType;
 constexpr double kEps = 1e-5;
 // Relative to the largest number that the chain adds to its row of hidden, or to its rows on average where that is more
 // (a row's values may cancel). Why each:
-// - float32, and one token of a 16-bit backend: sums of up to 3,072 products, 2⁻²⁵ a rounding, where a sum of n terms
-// is
-//   about √n of them large and its roundings are met n-fold but at random; thrice in a row. In fixed point (the CPU's
+// - float32, and one token of a 16-bit backend: sums of up to 3,072 products, 2⁻²⁵ a rounding, a sum of n terms being
+//   about √n of them large and meeting its roundings n-fold but at random; thrice in a row. In fixed point (the CPU's
 //   quantised weights) as exact. Measured: 3e-6.
 // - a 16-bit backend besides rounds each key and value as the definition does, except where one lies within 1e-6 of a
-//   tie: then a last bit, 2u, of it differs. Of `fresh`, the largest weight that a query gives to positions that were
-//   computed, that much reaches the context, a share of 1 / √width of the product; three of them at once are rare.
+//   tie: then a last bit, 2u, of it differs. `fresh`, the largest weight that a query gives to positions that were
+//   computed, by the size of values over the context's, reaches the context, and one of √width shares of the product. A
+//   key's also moves its weight, and several may meet: eight are allowed. 40 tables of an imitation of such a backend
+//   on the CPU kept to it.
 // - a 16-bit prompt rounds the normed row, qkv, q and k once rotated, the softmax's weights and the context: six
 //   roundings of about u / 2.5 in root mean square, √6 · u / 2.5 ≈ u in all. A key that a query is aligned with meets
-//   them with its score of up to log(2047) + 1, which in heads of 12 numbers averages little: 5u was measured at the
-//   worst of 130 rows, with every one of these steps rounded. What such a pass leaves in the cache serves those that
-//   follow.
+//   them with its score of up to log(2047) + 1, which in heads of 12 numbers averages little: 10u was measured at the
+//   worst row of 40 tables with every one of these steps rounded. What such a pass leaves in the cache serves those
+//   that follow.
 constexpr double kFloat32Chain = 1e-5;
 double decode_chain(Dtype dtype, double fresh, int64_t width) {
-  return kFloat32Chain + 3 * 2 * unit_roundoff(dtype) * fresh / std::sqrt(static_cast<double>(width));
+  return kFloat32Chain + 8 * 2 * unit_roundoff(dtype) * fresh / std::sqrt(static_cast<double>(width));
 }
-double prompt_chain(Dtype dtype) { return 8 * unit_roundoff(dtype); }
+double prompt_chain(Dtype dtype) { return 14 * unit_roundoff(dtype); }
 
 struct Shape {
   const char* name;
@@ -70,8 +71,15 @@ struct Layer {
 
 struct Expected {
   Numbers hidden, added;
-  double fresh = 0;  // the largest weight of the positions from `before` on
+  double fresh = 0;  // see decode_chain
 };
+
+/** The root mean square. */
+double size_of(const Numbers& numbers) {
+  double squares = 0;
+  for (double x : numbers) squares += x * x;
+  return std::sqrt(squares / static_cast<double>(numbers.size()));
+}
 
 Expected define(const Numbers& hidden, const Numbers& qkv, Layer& layer, int64_t position, int64_t before,
                 const AttentionShape& heads, Dtype dtype) {
@@ -82,6 +90,7 @@ Expected define(const Numbers& hidden, const Numbers& qkv, Layer& layer, int64_t
   const int64_t end = position + static_cast<int64_t>(qkv.size()) / heads.qkv_cols();
   for (auto row = attention.weights.begin(); row != attention.weights.end(); row += end)
     expected.fresh = std::max(expected.fresh, std::accumulate(row + before, row + end, 0.0));
+  expected.fresh *= size_of(layer.cache.values) / size_of(attention.context);
   return expected;
 }
 
