@@ -2,7 +2,7 @@
  * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
  * unless --model names one), with the card's limits of the same run: time by work, min, median and max of the rounds, and
  * its share of what reading the bytes takes. --peers PYTHON measures transformers too, by a Python that has it with torch.
- * Needs a GPU and a build with CUDA.
+ * --picture FILE.png draws the two curves of generation, with the cache and without. Needs a GPU and a build with CUDA.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -45,6 +45,7 @@ export async function bench(args) {
     rounds: { type: "string", default: "5" },
     json: { type: "string" },
     peers: { type: "string" },
+    picture: { type: "string" },
   };
   const { values } = parseArgs({ args, options });
   const require = createRequire(import.meta.url);
@@ -54,13 +55,13 @@ export async function bench(args) {
   const made = values.model === undefined ? mkdtempSync(join(tmpdir(), "phi3lab-bench-")) : undefined;
   try {
     if (made !== undefined) run(process.execPath, [join(folder, "random_weights.mjs"), made]);
-    await measure(values.model ?? made, values, require);
+    await measure(values.model ?? made, { ...values, made: made !== undefined }, require);
   } finally {
     if (made !== undefined) rmSync(made, { recursive: true, force: true });
   }
 }
 
-async function measure(model, { rounds, json, peers }, require) {
+async function measure(model, { rounds, json, peers, picture, made }, require) {
   const limits = JSON.parse(run(buildProgram("cuda", "limits"), []));
   const program = (works, env = {}, times = rounds) =>
     JSON.parse(
@@ -96,6 +97,12 @@ async function measure(model, { rounds, json, peers }, require) {
   report(limits, main, rows);
   if (peers) reportPeers(rows, JSON.parse(run(peers, [join(folder, "programs", "transformers_gpu.py"), model, "3"])));
   console.log(`\nA decoded token by kernel:\n${run(buildProgram("cuda", "step"), [])}`);
+  if (picture) {
+    const title = `Phi-3-mini-4k, 24 + 100 tokens, ${limits.card}${made ? " (random weights)" : ""}`;
+    await require("../dist/src/index.js")
+      .plotTimings({ ...main.curves, title })
+      .save(picture);
+  }
   if (json) {
     const times = Object.fromEntries(rows.map(([name, values]) => [name, values]));
     writeFileSync(json, `${JSON.stringify({ limits, memory: main.memory, weights: main.weights, times }, null, 2)}\n`);

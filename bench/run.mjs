@@ -13,7 +13,9 @@ if (
   !existsSync(file)
 ) {
   console.error("Usage: npm run bench -- cpu [--peers] [--rounds N] [--json FILE]");
-  console.error("       npm run bench -- cuda [--model FOLDER] [--peers PYTHON] [--rounds N] [--json FILE]");
+  console.error(
+    "       npm run bench -- cuda [--model FOLDER] [--peers PYTHON] [--picture FILE.png] [--rounds N] [--json FILE]",
+  );
   process.exit(2);
 }
 const { bench } = await import(pathToFileURL(file).href);

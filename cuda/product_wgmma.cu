@@ -4,7 +4,8 @@
 // Blocks go from tile to tile, so that the next tile's stages come while this one's sums leave. Where tiles
 // are too few to fill the card, a cluster of `split` blocks divides a tile's columns instead, each block has one tile,
 // and their sums meet in shared memory in the order of rank: the same product has the same bits each time. (Pairs of
-// blocks that fetch `in` for each other by multicast were tried: they took up to twice the time.)
+// blocks that fetch `in` for each other by multicast were tried with barriers that cost a fence a step: they took up to
+// twice the time.)
 #include <algorithm>
 
 #include "driver.h"

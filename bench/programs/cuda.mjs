@@ -47,6 +47,12 @@ const measure = {
   async generate() {
     const cached = await generate(24, 100, true);
     const uncached = await generate(24, 100, false);
+    result.curves = Object.fromEntries(
+      Object.entries({ cached, uncached }).map(([name, { prompt_ms, token_ms }]) => [
+        name,
+        { prompt_ms, token_ms: Array.from(token_ms) },
+      ]),
+    );
     return { cached: cached.ms, uncached: uncached.ms, decode: median(cached.token_ms) };
   },
   async decode(positions) {
