@@ -171,7 +171,7 @@ void Phi3::step(SequenceCache& sequence, bool excluding) {
   const int64_t positions = sequence.length + 1;
   sequence.cache->commit(positions);
   const Chunk c = chunk_of(1, positions);
-  backend_->replay(excluding ? 1 : 0, *sequence.cache, [&] {
+  backend_->replay(excluding ? excluded_ : 0, *sequence.cache, [&] {
     layers(*sequence.cache, input, c);
     choose(input, c.hidden, excluding);
   });

@@ -296,7 +296,7 @@ void test_steps() {
 }  // namespace
 }  // namespace phi3lab::cuda::test
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
   using namespace phi3lab::cuda;
   Paths paths;
   const Card card = test::this_card(&paths);
@@ -308,4 +308,7 @@ int main(int count, char** arguments) {
   for (const std::string& name : test::failed) std::printf("not ok %s\n", name.c_str());
   std::printf("%d passed, %d failed\n", test::passed, static_cast<int>(test::failed.size()));
   return test::failed.empty() ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

@@ -76,6 +76,24 @@ function goldens(name: string, place: Place): void {
         assert.deepEqual(Array.from(tokens), golden.tokens);
       });
 
+    it("chooses no id that ends a text before the least number of tokens, however many such ids there are", async () => {
+      for (const count of [1, 3, 2]) {
+        const eos_token_id = [...new Set(golden.tokens)].slice(0, count);
+        const { tokens } = await model.generateGreedy({
+          ids,
+          max_new_tokens: 20,
+          min_new_tokens: 20,
+          eos_token_id,
+          use_cache: true,
+        });
+        assert.equal(tokens.length, 20);
+        assert.deepEqual(
+          eos_token_id.filter((id) => tokens.includes(id)),
+          [],
+        );
+      }
+    });
+
     it("gives the same when a pass continues a cache", async () => {
       const cache = model.createCache();
       await model.forward({ ids: ids.slice(0, 5), cache });
