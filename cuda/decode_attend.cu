@@ -8,10 +8,10 @@
 namespace phi3lab::cuda {
 namespace {
 
-constexpr int kSplit = 4;   // blocks a head
-constexpr int kWarps = 8;   // a block
-constexpr int kUnroll = 1;  // positions a lane has under way
-constexpr int kAlone = 64;  // positions
+constexpr int kSplit = 4;                    // blocks a head
+constexpr int kWarps = 8;                    // a block
+[[maybe_unused]] constexpr int kUnroll = 1;  // positions a lane has under way
+[[maybe_unused]] constexpr int kAlone = 64;  // positions
 
 #if __CUDA_ARCH__ >= 900
 __device__ __forceinline__ void cluster_arrive() {

@@ -74,7 +74,7 @@ unsigned blocks_of(int64_t n, int64_t size) { return static_cast<unsigned>((n + 
 }  // namespace
 
 bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens) const {
-  return paths_.hopper && tokens == 1 && matvec_fits(weight.cols, weight.dtype);
+  return paths_.hopper && tokens == 1 && matvec_fits(weight.rows, weight.cols, weight.dtype, card_);
 }
 
 bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {

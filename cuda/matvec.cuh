@@ -256,6 +256,8 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
 #endif
 }
 
+constexpr int kSpareBytes = 2048;  // of a block's shared memory, for what kernels declare themselves
+
 /** How a shape is launched. */
 struct MatvecTuning {
   int release_early = 2;
@@ -275,8 +277,8 @@ int launch_matvec(const Matvec& m, const Card& card, const MatvecTuning& tuning,
   const int ring = warps * Shape::kStripes * 512 * Shape::kRows * Shape::kDepth;
   const int shared = ring + warps * part_stride * static_cast<int>(sizeof(float));
   static const bool allowed = [&] {
-    PHI3LAB_CUDA_CHECK(
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, card.shared_memory_per_block - 2048));
+    PHI3LAB_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                            card.shared_memory_per_block - kSpareBytes));
     return true;
   }();
   (void)allowed;

@@ -25,8 +25,9 @@ struct Matvec {
   MatvecEnd end = MatvecEnd::store;
 };
 
-/** Whether rows of so many numbers are taken: they begin on 16 bytes and are not too long for the warps of a block. */
-bool matvec_fits(int64_t cols, Dtype dtype);
+/** Whether such a matrix is taken: its rows begin on 16 bytes and are not too long for the warps of a block, and what a
+ * block keeps of them fits the card's shared memory. */
+bool matvec_fits(int64_t rows, int64_t cols, Dtype dtype, const Card& card);
 /** Launches it; gives the number of blocks, which is the number of candidates. */
 int matvec(const Matvec& m, const Card& card, cudaStream_t stream);
 
