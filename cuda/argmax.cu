@@ -1,7 +1,5 @@
 // The next token of greedy decoding, the step to its position, and its way to the host: a ring in pinned memory that
 // the card writes and the host watches.
-#include <climits>
-
 #include "backend.h"
 #include "device.cuh"
 #include "launch.cuh"

@@ -10,6 +10,7 @@
 
 #include "cache.h"
 #include "loader.h"
+#include "matvec.h"
 #include "memory.h"
 #include "native/backend.h"
 #include "native/devices.h"
@@ -92,6 +93,9 @@ class CudaBackend : public Backend {
     cudaGraphExec_t exec;
   };
   bool token_fits(const CudaWeight& weight, int64_t tokens) const;
+  /** One token's product; `norm` null: of `in` as it is. */
+  void token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm = nullptr,
+                     float eps = 0);
   bool prompt_fits(int64_t tokens, int64_t cols) const;
   void product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
   cudaGraphExec_t record(const std::function<void()>& pass);

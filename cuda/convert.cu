@@ -41,11 +41,10 @@ __device__ __forceinline__ float number_at(const uint8_t* row, int64_t k) {
   }
 }
 
+/** A weight that is infinite stays so. */
 template <class T>
 __device__ __forceinline__ T stored(float x) {
-  if constexpr (sizeof(T) == 2 && !std::is_same_v<T, __nv_bfloat16>)
-    x = x != x || isinf(x) ? x : fminf(fmaxf(x, -65504.0f), 65504.0f);
-  return from_float<T>(x);
+  return isinf(x) ? from_float<T>(x) : saturated<T>(x);
 }
 
 /** target (…, cols): rows of `source` (rows, cols), a block a row. */

@@ -27,6 +27,17 @@ __device__ __forceinline__ __half from_float<__half>(float x) {
   return __float2half_rn(x);
 }
 
+/** x as a T; float16 stops at its largest number instead of infinity, and NaN stays NaN. */
+template <class T>
+__device__ __forceinline__ T saturated(float x) {
+  return from_float<T>(x);
+}
+template <>
+__device__ __forceinline__ __half saturated<__half>(float x) {
+  const float bounded = x > 65504.f ? 65504.f : x;
+  return __float2half_rn(bounded < -65504.f ? -65504.f : bounded);
+}
+
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
   for (int offset = 16; offset > 0; offset >>= 1) x += __shfl_xor_sync(0xffffffffu, x, offset);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend.h"
+#include "card.h"
 #include "driver.h"
 
 namespace phi3lab::cuda {
@@ -12,30 +13,10 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/** The card's facts; `portable`: as an old one, whatever it is. */
-Paths paths_of(int capability) {
+/** PHI3LAB_CUDA_ARCH=portable: as an old card, whatever it is. */
+bool portable() {
   const char* choice = std::getenv("PHI3LAB_CUDA_ARCH");
-  if (choice && std::strcmp(choice, "portable") == 0) return {};
-  Paths paths;
-  paths.hopper = capability >= 90;
-  paths.wgmma = capability == 90;
-  paths.mma_bf16 = capability >= 80;
-  return paths;
-}
-
-Card card_of(int index) {
-  const auto attribute = [&](cudaDeviceAttr which) {
-    int value = 0;
-    PHI3LAB_CUDA_CHECK(cudaDeviceGetAttribute(&value, which, index));
-    return value;
-  };
-  Card card;
-  card.index = index;
-  card.capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor) + attribute(cudaDevAttrComputeCapabilityMinor);
-  card.multiprocessors = attribute(cudaDevAttrMultiProcessorCount);
-  card.shared_memory_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
-  card.shared_memory_per_multiprocessor = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-  return card;
+  return choice && std::strcmp(choice, "portable") == 0;
 }
 
 }  // namespace
@@ -87,7 +68,7 @@ std::unique_ptr<Backend> make_backend(const std::string& dtype) {
                              "\"");
   PHI3LAB_CUDA_CHECK(cudaSetDevice(0));
   const Card card = card_of(0);
-  return std::make_unique<CudaBackend>(card, paths_of(card.capability), format);
+  return std::make_unique<CudaBackend>(card, portable() ? Paths() : paths_of(card), format);
 }
 
 }  // namespace phi3lab::cuda

@@ -3,36 +3,16 @@
 // cores, with 16-bit activations in the memory that the definition has for them.
 #include "backend.h"
 #include "decode_attend.h"
-#include "matvec.h"
 #include "prompt.h"
 
 namespace phi3lab::cuda {
-namespace {
-
-Matvec matvec_over(Tensor out, Tensor in, const Weight& weight, MatvecEnd end) {
-  Matvec m;
-  m.out = out.data;
-  m.in = in.data;
-  m.weight = placed(weight).memory.data();
-  m.rows = static_cast<int>(weight.rows);
-  m.cols = static_cast<int>(weight.cols);
-  m.dtype = placed(weight).dtype;
-  m.end = end;
-  return m;
-}
-
-}  // namespace
-
 void CudaBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                                        const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
                                        const AttentionShape& shape, float eps) {
   const CudaWeight& w = placed(weight);
   qkv_form_ = Form::plain;
   if (!listening() && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
-    Matvec m = matvec_over(qkv, hidden, weight, MatvecEnd::store);
-    m.norm = placed(norm).as<float>();
-    m.eps = eps;
-    matvec(m, card_, stream());
+    token_product(qkv, hidden, weight, MatvecEnd::store, &norm, eps);
     qkv_form_ = Form::raw_token;
     rope_table_ = table;
     return;
@@ -57,8 +37,7 @@ void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor conte
   context_form_ = Form::plain;
   if (form == Form::half_prompt) return product(hidden.data, context.data, w, hidden.rows, true, true);
   if (!listening() && token_fits(w, hidden.rows)) {
-    matvec(matvec_over(hidden, context, weight, MatvecEnd::residual), card_, stream());
-    return;
+    return token_product(hidden, context, weight, MatvecEnd::residual);
   }
   Backend::project_residual(hidden, projected, context, weight, layer);
 }
@@ -68,11 +47,7 @@ void CudaBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor g
   const CudaWeight& w = placed(weight);
   activation_form_ = Form::plain;
   if (!listening() && token_fits(w, hidden.rows)) {
-    Matvec m = matvec_over(activation, hidden, weight, MatvecEnd::swiglu);
-    m.norm = placed(norm).as<float>();
-    m.eps = eps;
-    matvec(m, card_, stream());
-    return;
+    return token_product(activation, hidden, weight, MatvecEnd::swiglu, &norm, eps);
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(activation.cols)) {
     prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_,
@@ -92,8 +67,7 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
   activation_form_ = Form::plain;
   if (form == Form::half_prompt) return product(hidden.data, activation.data, w, hidden.rows, true, true);
   if (!listening() && token_fits(w, hidden.rows)) {
-    matvec(matvec_over(hidden, activation, weight, MatvecEnd::residual), card_, stream());
-    return;
+    return token_product(hidden, activation, weight, MatvecEnd::residual);
   }
   Backend::down_residual(hidden, projected, activation, weight, layer);
 }
@@ -102,11 +76,7 @@ void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, cons
                                float eps) {
   if (listening() || !token_fits(placed(weight), hidden.rows))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
-  Matvec m = matvec_over(logits, hidden, weight, MatvecEnd::logits);
-  m.norm = placed(norm).as<float>();
-  m.eps = eps;
-  m.candidates = candidates_.as<Candidate>();
-  matvec(m, card_, stream());
+  token_product(logits, hidden, weight, MatvecEnd::logits, &norm, eps);
 }
 
 }  // namespace phi3lab::cuda

@@ -3,7 +3,6 @@
 #include "backend.h"
 #include "device.cuh"
 #include "launch.cuh"
-#include "matvec.h"
 #include "prompt.h"
 
 namespace phi3lab::cuda {
@@ -77,6 +76,23 @@ bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens) const {
   return paths_.hopper && tokens == 1 && matvec_fits(weight.rows, weight.cols, weight.dtype, card_);
 }
 
+void CudaBackend::token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm,
+                                float eps) {
+  const CudaWeight& w = placed(weight);
+  Matvec m;
+  m.out = out.data;
+  m.in = in.data;
+  m.norm = norm ? placed(*norm).as<float>() : nullptr;
+  m.weight = w.memory.data();
+  m.candidates = candidates_.as<Candidate>();  // written by MatvecEnd::logits alone
+  m.rows = static_cast<int>(w.rows);
+  m.cols = static_cast<int>(w.cols);
+  m.eps = eps;
+  m.dtype = w.dtype;
+  m.end = end;
+  matvec(m, card_, stream());
+}
+
 bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
   return tokens > 1 && dtype_ != Dtype::float32 && paths_.mma_bf16 && product_fits(cols);
 }
@@ -92,17 +108,7 @@ void CudaBackend::product(void* out, const void* in, const CudaWeight& weight, i
 
 void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
   const CudaWeight& w = placed(weight);
-  if (token_fits(w, in.rows)) {
-    Matvec m;
-    m.out = out.data;
-    m.in = in.data;
-    m.weight = w.memory.data();
-    m.rows = static_cast<int>(w.rows);
-    m.cols = static_cast<int>(w.cols);
-    m.dtype = w.dtype;
-    matvec(m, card_, stream());
-    return;
-  }
+  if (token_fits(w, in.rows)) return token_product(out, in, weight, MatvecEnd::store);
   if (prompt_fits(in.rows, in.cols) && static_cast<size_t>(in.rows * in.cols) * 2 <= halves_.bytes()) {
     prompt_convert(halves_.data(), in.data, in.rows * in.cols, dtype_, stream());
     product(out.data, halves_.data(), w, in.rows, true, false);

@@ -121,8 +121,9 @@ void launch_tile(const Product& p, const Card& card, const Paths& paths, cudaStr
   const int steps = ceil_div(static_cast<int>(p.cols), Tile::kDepth), tiles = row_tiles * token_tiles;
   const bool clusters = paths.hopper && prepared.clusters(card.index);
   const int split = clusters ? choose_split(tiles, steps, 2 * card.multiprocessors) : 1;
-  launch_product(kernel, tiles * split, Tile::kThreads, Tile::kSharedBytes, split, paths.hopper, stream, p, row_tiles,
-                 token_tiles, split);
+  cuda::launch(
+      {dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream, paths.hopper, split},
+      kernel, p, row_tiles, token_tiles, split);
 }
 
 /** Few tokens. Tiles of 32 rows where clusters cannot help to fill the card. */

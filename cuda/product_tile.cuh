@@ -6,9 +6,9 @@
 #pragma once
 
 #include <mutex>
-#include <utility>
 
 #include "device.cuh"
+#include "launch.cuh"
 #include "product.h"
 
 namespace phi3lab::cuda {
@@ -61,30 +61,6 @@ class PreparedKernel {
   std::once_flag done_[kMaxCards];
   bool clusters_[kMaxCards] = {};
 };
-
-/** Launches blocks of one dimension; on Hopper the next kernel may begin early, and `cluster` blocks share a tile. */
-template <class... Params, class... Args>
-void launch_product(void (*kernel)(Params...), int blocks, int threads, size_t shared_bytes, int cluster, bool hopper,
-                    cudaStream_t stream, Args&&... args) {
-  cudaLaunchAttribute attributes[2];
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<unsigned>(blocks));
-  config.blockDim = dim3(static_cast<unsigned>(threads));
-  config.dynamicSmemBytes = shared_bytes;
-  config.stream = stream;
-  config.attrs = attributes;
-  if (hopper) {
-    attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attributes[config.numAttrs++].val.programmaticStreamSerializationAllowed = 1;
-  }
-  if (cluster > 1) {
-    attributes[config.numAttrs].id = cudaLaunchAttributeClusterDimension;
-    attributes[config.numAttrs].val.clusterDim.x = static_cast<unsigned>(cluster);
-    attributes[config.numAttrs].val.clusterDim.y = 1;
-    attributes[config.numAttrs++].val.clusterDim.z = 1;
-  }
-  PHI3LAB_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, std::forward<Args>(args)...));
-}
 
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 

@@ -1,4 +1,4 @@
-// What the prompt's kernels share: whether their launches overlap, and how float32 becomes 16-bit.
+// What the prompt's kernels share: whether their launches overlap, and numbers several at a time.
 #pragma once
 
 #include <atomic>
@@ -23,17 +23,6 @@ inline bool launches_overlap() {
     if (kept) answers[device].store(answer, std::memory_order_relaxed);
   }
   return answer == yes;
-}
-
-/** x as a T; float16 stops at its largest number instead of infinity, and NaN stays NaN. */
-template <class T>
-__device__ __forceinline__ T saturated(float x) {
-  return from_float<T>(x);
-}
-template <>
-__device__ __forceinline__ __half saturated<__half>(float x) {
-  const float bounded = x > 65504.f ? 65504.f : x;
-  return __float2half_rn(bounded < -65504.f ? -65504.f : bounded);
 }
 
 /** `kCount` numbers that one access moves. */

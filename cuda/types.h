@@ -31,10 +31,9 @@ struct Card {
   int capability = 0;  // 90 for 9.0
   int multiprocessors = 0;
   int shared_memory_per_block = 0;  // bytes that a block may ask for at most
-  int shared_memory_per_multiprocessor = 0;
 };
 
-/** The architecture that kernels are chosen by: the card's, or 0 where PHI3LAB_CUDA_ARCH=portable says so. */
+/** What kernels are chosen by: all false takes those that run on every card. */
 struct Paths {
   bool hopper = false;    // programmatic dependent launch, asynchronous copies, clusters (9.0 and later)
   bool wgmma = false;     // the matrix instructions of 9.0 alone

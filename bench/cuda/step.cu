@@ -1,16 +1,14 @@
 // Where a decoded token's time goes: each kernel of Phi-3-mini-4k's step by itself, once a layer over weights of its
 // own, and the whole step, as graphs of launches that may overlap. Random weights; prints a table, with the run's read
 // stream.
-#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "cuda/cache_view.h"
+#include "cuda/card.h"
 #include "cuda/decode_attend.h"
 #include "cuda/matvec.h"
-#include "cuda/memory.h"
 #include "limits.cuh"
 
 using namespace phi3lab;
@@ -28,10 +26,6 @@ struct Layer {
 class Step {
  public:
   Step() {
-    cudaDeviceProp facts{};
-    PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&facts, 0));
-    card_ = {0, 10 * facts.major + facts.minor, facts.multiProcessorCount,
-             static_cast<int>(facts.sharedMemPerBlockOptin), static_cast<int>(facts.sharedMemPerMultiprocessor)};
     PHI3LAB_CUDA_CHECK(cudaStreamCreate(&stream));
     for (Layer& layer : layers_)
       layer = {matrix(3 * kHidden, kHidden), matrix(kHidden, kHidden), matrix(2 * kFfn, kHidden),
@@ -101,7 +95,7 @@ class Step {
   }
   const void* matrix(size_t rows, size_t cols) { return memory(rows * cols * 2); }
 
-  Card card_;
+  const Card card_ = card_of(0);
   Layer layers_[kLayers];
   const void* head_;
   CacheView cache_;

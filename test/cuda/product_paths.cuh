@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/card.h"
 #include "cuda/product_tile.cuh"
 
 namespace phi3lab::cuda::test {
@@ -54,25 +55,5 @@ struct Path {
   std::string name;
   std::function<bool(const Product&, cudaStream_t)> product;
 };
-
-inline Card current_card() {
-  Card card;
-  PHI3LAB_CUDA_CHECK(cudaGetDevice(&card.index));
-  cudaDeviceProp properties;
-  PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&properties, card.index));
-  card.capability = properties.major * 10 + properties.minor;
-  card.multiprocessors = properties.multiProcessorCount;
-  card.shared_memory_per_block = static_cast<int>(properties.sharedMemPerBlockOptin);
-  card.shared_memory_per_multiprocessor = static_cast<int>(properties.sharedMemPerMultiprocessor);
-  return card;
-}
-
-inline Paths paths_of(const Card& card) {
-  Paths paths;
-  paths.hopper = card.capability >= 90;
-  paths.wgmma = card.capability == 90;
-  paths.mma_bf16 = card.capability >= 80;
-  return paths;
-}
 
 }  // namespace phi3lab::cuda::test

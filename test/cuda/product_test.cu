@@ -207,7 +207,7 @@ int check_all(const std::vector<Path>& paths, bool briefly) {
 }
 
 int run(const std::string& command, const std::string& only) {
-  const Card card = current_card();
+  const Card card = card_of(0);
   const Paths paths = paths_of(card);
   std::shared_ptr<CublasLt> cublaslt = CublasLt::load();
   if (cublaslt) std::printf("# cuBLASLt %zu\n", cublaslt->version());

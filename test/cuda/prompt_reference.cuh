@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/card.h"
 #include "cuda/device.cuh"
 #include "cuda/prompt.h"
 
@@ -155,22 +156,6 @@ static __global__ void count_changed_kernel(unsigned* changed, const uint16_t* i
   for (int64_t i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
     if (in[i] != bits) atomicAdd(changed, 1u);
   }
-}
-
-/** The card, and the paths it takes. */
-inline Card this_card(Paths* paths) {
-  cudaDeviceProp facts{};
-  PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&facts, 0));
-  Card card;
-  card.capability = facts.major * 10 + facts.minor;
-  card.multiprocessors = facts.multiProcessorCount;
-  card.shared_memory_per_block = static_cast<int>(facts.sharedMemPerBlockOptin);
-  card.shared_memory_per_multiprocessor = static_cast<int>(facts.sharedMemPerMultiprocessor);
-  paths->hopper = facts.major >= 9;
-  paths->wgmma = card.capability == 90;
-  paths->mma_bf16 = facts.major >= 8;
-  std::printf("# %s, %d multiprocessors\n", facts.name, card.multiprocessors);
-  return card;
 }
 
 }  // namespace phi3lab::cuda::test

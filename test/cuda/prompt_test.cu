@@ -298,8 +298,8 @@ void test_steps() {
 
 int main(int count, char** arguments) try {
   using namespace phi3lab::cuda;
-  Paths paths;
-  const Card card = test::this_card(&paths);
+  const Card card = card_of(0);
+  const Paths paths = paths_of(card);
   if (count > 1 && std::strcmp(arguments[1], "bench") == 0) return test::bench(card, paths), 0;
   test::test_steps<__nv_bfloat16>();
   test::test_steps<__half>();

@@ -3,12 +3,7 @@
  * read. A machine that has programs but nothing to build with names their folder in PHI3LAB_TEST_PROGRAMS.
  */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
-
-const root = join(__dirname, "..", "..");
-const executable = (name: string): string => (process.platform === "win32" ? `${name}.exe` : name);
+import { spawn } from "node:child_process";
 
 /**
  * The path of the program `name` of the folder `source`, built where its sources changed.
@@ -17,38 +12,11 @@ const executable = (name: string): string => (process.platform === "win32" ? `${
  * @throws {Error} with the compiler's words.
  */
 export async function program(source: string, name: string, { gpu = false } = {}): Promise<string> {
+  const { buildProgram, withCuda } = await import("../../scripts/program.mjs");
   const given = process.env.PHI3LAB_TEST_PROGRAMS;
-  if (given !== undefined) {
-    const path = join(given, executable(name));
-    assert.ok(existsSync(path), `PHI3LAB_TEST_PROGRAMS=${given} holds no ${executable(name)}`);
-    return path;
-  }
-  const { addonBuild, venvProgram } = await import("../../scripts/setup/places.mjs");
-  const { cudaDecision } = await import("../../scripts/setup/cuda.mjs");
-  const cuda = cudaDecision() as { built: boolean; nvcc: string; architectures: string[]; flags: string };
-  const withCuda = gpu && cuda.built;
-  const folder = join(root, "build", `${source.replace(/[\\/]/g, "-")}${withCuda ? "-cuda" : ""}`);
-  const ninja = process.platform === "win32" ? [] : ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
-  const env = { ...process.env };
-  const options = [`-DPHI3LAB_BUILD=${addonBuild}`];
-  if (withCuda) {
-    options.push("-DPHI3LAB_CUDA=ON", `-DPHI3LAB_CUDA_ARCHITECTURES=${cuda.architectures.join(";")}`);
-    env.CUDACXX = cuda.nvcc;
-    env.CUDAFLAGS = [cuda.flags, env.CUDAFLAGS].filter(Boolean).join(" ");
-  }
-  for (const args of [
-    ["-S", join(root, source), "-B", folder, ...ninja, ...options],
-    ["--build", folder, "--target", name, "--config", "Release"],
-  ]) {
-    const made = spawnSync(venvProgram("cmake"), args, { encoding: "utf8", env });
-    if (made.status === 0) continue;
-    // CMake would remember what it found half of.
-    if (args[0] === "-S") rmSync(folder, { recursive: true, force: true });
-    throw new Error(`${name} does not build:\n${made.stdout}${made.stderr}${made.error ?? ""}`);
-  }
-  const path = [join(folder, "Release"), folder].map((place) => join(place, executable(name))).find(existsSync);
-  assert.ok(path, `the build made no ${executable(name)}`);
-  return path;
+  const cuda = gpu && given === undefined && withCuda();
+  const build = `build/${source.replace(/[\\/]/g, "-")}${cuda ? "-cuda" : ""}`;
+  return buildProgram({ source, target: name, build, cuda, given });
 }
 
 /** Runs a program whose lines begin with "ok" or "not ok"; fails with the latter, or when it ended before its last. */

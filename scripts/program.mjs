@@ -1,0 +1,47 @@
+/** Builds a C++ program of the tests or the benchmarks, by .venv's CMake, with the libraries of the addon's build. */
+import { spawnSync } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { cudaDecision } from "./setup/cuda.mjs";
+import { addonBuild, root, venvProgram } from "./setup/places.mjs";
+
+const windows = process.platform === "win32";
+
+/** Whether the addon is built with CUDA, so that programs can be. */
+export const withCuda = () => cudaDecision().built;
+
+/**
+ * The path of `target`, which the CMakeLists.txt in `source` (from the checkout) names, built in `build` where its sources
+ * changed; `cuda`: with the CUDA backend. `given`, if set, is a folder that has it built already, for machines without CMake.
+ * Throws with the compiler's words.
+ */
+export function buildProgram({ source, target, build, cuda = false, given }) {
+  const name = windows ? `${target}.exe` : target;
+  if (given !== undefined) {
+    if (!existsSync(join(given, name))) throw new Error(`${given} holds no ${name}`);
+    return join(given, name);
+  }
+  const folder = join(root, build);
+  const ninja = windows ? [] : ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
+  const env = { ...process.env };
+  const options = [`-DPHI3LAB_BUILD=${addonBuild}`];
+  if (cuda) {
+    const { nvcc, architectures, flags } = cudaDecision();
+    options.push("-DPHI3LAB_CUDA=ON", `-DPHI3LAB_CUDA_ARCHITECTURES=${architectures.join(";")}`);
+    env.CUDACXX = nvcc;
+    env.CUDAFLAGS = [flags, env.CUDAFLAGS].filter(Boolean).join(" ");
+  }
+  for (const args of [
+    ["-S", join(root, source), "-B", folder, ...ninja, ...options],
+    ["--build", folder, "--target", target, "--config", "Release"],
+  ]) {
+    const made = spawnSync(venvProgram("cmake"), args, { encoding: "utf8", env });
+    if (made.status === 0) continue;
+    // CMake would remember what it found half of.
+    if (args[0] === "-S") rmSync(folder, { recursive: true, force: true });
+    throw new Error(`${target} does not build:\n${made.stdout}${made.stderr}${made.error ?? ""}`);
+  }
+  const path = [join(folder, "Release"), folder].map((place) => join(place, name)).find(existsSync);
+  if (path === undefined) throw new Error(`The build made no ${name}`);
+  return path;
+}
