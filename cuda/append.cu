@@ -21,7 +21,7 @@ __global__ void append_kernel(CacheView cache, const float* qkv, const int32_t* 
 }  // namespace
 
 void CudaBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
-  dispatch(dtype_, [&](auto tag) {
+  dispatch(format_, [&](auto tag) {
     using T = typename decltype(tag)::type;
     launch({dim3(static_cast<unsigned>(2 * shape.kv_heads), static_cast<unsigned>(qkv.rows)), dim3(64), 0, stream()},
            append_kernel<T>, view_of(cache), qkv.data, input.position, qkv.cols, shape.heads, layer);

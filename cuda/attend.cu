@@ -95,11 +95,11 @@ void CudaBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, c
   context_form_ = form;
   if (form == Form::raw_token) {
     decode_attend(
-        {context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, dtype_, stream()});
+        {context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, format_, stream()});
     return;
   }
   if (form == Form::half_prompt) {
-    prompt_attend(context.data, qkv.data, view_of(cache), input.position, input.tokens, layer, shape, dtype_, card_,
+    prompt_attend(context.data, qkv.data, view_of(cache), input.position, input.tokens, layer, shape, format_, card_,
                   paths_, stream());
     return;
   }
@@ -107,7 +107,7 @@ void CudaBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, c
                                   layer,        shape.heads, shape.kv_heads, shape.window,   shape.scale};
   const Launch how{dim3(static_cast<unsigned>(shape.heads), static_cast<unsigned>(context.rows)), dim3(kWarps * 32),
                    static_cast<size_t>(kWarps * (shape.head_dim + 2)) * sizeof(float), stream()};
-  dispatch(dtype_, [&](auto tag) {
+  dispatch(format_, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (shape.head_dim <= 128)
       launch(how, attend_kernel<T, 4>, arguments);

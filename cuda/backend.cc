@@ -5,12 +5,16 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "convert.h"
 #include "mailbox.h"
 
 namespace phi3lab::cuda {
 namespace {
 
-constexpr size_t kGraphs = 8;             // recorded passes that are kept
+constexpr size_t kGraphs = 8;  // recorded passes that are kept
+// Of a matrix's largest number, as bfloat16's bits: 2^-9, with which the least that float16 tells apart is as little as
+// float32's own rounding of a sum, and the largest below float16's end.
+constexpr uint32_t kLeastOfLargest = 0x3b00, kMostOfLargest = 0x477f;
 constexpr int64_t kMicroseconds = 10000;  // of a prompt's work that may be under way when it is asked to stop
 
 size_t memory_limit() {
@@ -24,6 +28,7 @@ CudaBackend::CudaBackend(const Card& card, const Paths& paths, Dtype dtype)
     : card_(card),
       paths_(paths),
       dtype_(dtype),
+      format_(dtype),
       streams_(std::make_shared<Streams>()),
       memory_(std::make_shared<Memory>(streams_, card.index, memory_limit())),
       ranges_(std::make_shared<CacheRanges>(streams_, memory_, card.index)) {
@@ -50,33 +55,63 @@ const char* CudaBackend::dtype() const {
 
 std::unique_ptr<Weight> CudaBackend::place(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CudaWeight>();
-  weight->dtype = kind == WeightKind::norm ? Dtype::float32 : dtype_;
+  weight->dtype = kind == WeightKind::norm ? Dtype::float32 : format_;
   weight->cols = source.cols;
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->bytes = static_cast<size_t>(weight->rows * weight->cols * size_of(weight->dtype));
   weight->memory = DeviceMemory(memory_, weight->bytes);
   if (!loader_) loader_ = std::make_unique<Loader>(memory_, card_.index);
+  if (!prepared_ && has_tensor_products() && !cublaslt_coming_.valid())
+    cublaslt_coming_ = std::async(std::launch::async, [index = card_.index] {
+      PHI3LAB_CUDA_CHECK(cudaSetDevice(index));
+      return CublasLt::load();
+    });
   auto* target = static_cast<char*>(weight->memory.data());
   for (const RowGroup& group : source.groups) {
     loader_->send(group, weight->cols, target, weight->dtype);
     target += group.rows * weight->cols * size_of(weight->dtype);
   }
-  if (prepared_) loader_->finish();  // passes may come at once
+  if (prepared_)
+    loader_->finish();  // passes may come at once
+  else if (weight->dtype == Dtype::bfloat16)
+    bfloat16_weights_.push_back(weight.get());
   return weight;
 }
 
 std::unique_ptr<Cache> CudaBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
-  return ranges_->reserve(shape, layers, capacity, dtype_);
+  return ranges_->reserve(shape, layers, capacity, format_);
 }
 
 void CudaBackend::prepare(int64_t tokens, int64_t max_cols) {
   if (loader_) loader_->finish();
   loader_.reset();
+  keep_as_float16();
   prepared_ = true;
-  if (dtype_ == Dtype::float32 || !paths_.mma_bf16) return;
+  if (!has_tensor_products()) return;
   halves_ = DeviceMemory(memory_, static_cast<size_t>(tokens * max_cols * 2));
-  cublaslt_ = CublasLt::load();
+  cublaslt_ = cublaslt_coming_.valid() ? cublaslt_coming_.get() : CublasLt::load();
   if (cublaslt_) memory_->count(cublaslt_->workspace_bytes());
+}
+
+void CudaBackend::keep_as_float16() {
+  const std::vector<CudaWeight*> weights = std::move(bfloat16_weights_);
+  bfloat16_weights_.clear();
+  if (weights.empty()) return;
+  const auto count = [](const CudaWeight& weight) { return weight.rows * weight.cols; };
+  const DeviceMemory largest(memory_, weights.size() * sizeof(uint32_t));
+  PHI3LAB_CUDA_CHECK(cudaMemsetAsync(largest.data(), 0, largest.bytes(), stream()));
+  for (size_t i = 0; i < weights.size(); i++)
+    find_largest_bfloat16(largest.as<uint32_t>() + i, weights[i]->memory.data(), count(*weights[i]), stream());
+  std::vector<uint32_t> found(weights.size());
+  PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(found.data(), largest.data(), largest.bytes(), cudaMemcpyDeviceToHost, stream()));
+  PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(stream()));
+  for (uint32_t bits : found)
+    if (bits != 0 && (bits < kLeastOfLargest || bits > kMostOfLargest)) return;
+  for (CudaWeight* weight : weights) {
+    bfloat16_to_float16(weight->memory.data(), count(*weight), stream());
+    weight->dtype = Dtype::float16;
+  }
+  format_ = Dtype::float16;
 }
 
 size_t CudaBackend::workspace_bytes() const {
@@ -165,19 +200,26 @@ void CudaBackend::checkpoint(int64_t tokens) {
   if (stopped()) throw Aborted();
   if (tokens == 1) return;  // a whole pass of one token is short, and may be being recorded
   PHI3LAB_CUDA_CHECK(cudaEventRecord(marks_[marked_++ % kMarks], stream()));
-  // Pieces of about 10 ms, two at most under way: how many layers that is, is learnt from how long they take.
-  if (tokens != paced_tokens_) most_under_way_ = kFirstUnderWay;
+  // About 10 ms may be under way: how many layers that is, is learnt from how long one takes, which is known where its
+  // end and the end before were both waited for.
+  if (tokens != paced_tokens_) most_under_way_ = kFirstUnderWay, saw_end_ = false;
   paced_tokens_ = tokens;
   while (marked_ - passed_ > most_under_way_) {
-    const auto start = std::chrono::steady_clock::now();
+    bool waited = false;
     cudaError_t state = cudaErrorNotReady;
-    while ((state = cudaEventQuery(marks_[passed_ % kMarks])) == cudaErrorNotReady)
+    while ((state = cudaEventQuery(marks_[passed_ % kMarks])) == cudaErrorNotReady) {
       if (stopped()) throw Aborted();
+      waited = true;
+    }
     check(state, "the work before");
     passed_++;
-    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
-    const int64_t layers = kMicroseconds / std::max<int64_t>(1, waited.count());
-    most_under_way_ = std::clamp<int64_t>(layers, 2, kMarks - 1);
+    const auto now = std::chrono::steady_clock::now();
+    if (waited && saw_end_) {
+      const auto layer = std::chrono::duration_cast<std::chrono::microseconds>(now - last_end_);
+      most_under_way_ = std::clamp<int64_t>(kMicroseconds / std::max<int64_t>(1, layer.count()), 2, kMarks - 1);
+    }
+    saw_end_ = waited;
+    last_end_ = now;
   }
 }
 

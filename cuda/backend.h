@@ -4,6 +4,8 @@
 // them.
 #pragma once
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +22,8 @@ namespace phi3lab::cuda {
 
 /** What there is on this machine. */
 CudaStatus status();
-/** The backend on the first card. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. */
+/** The backend on the first card. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are kept
+ * as float16 numbers where those hold them, which loses nothing and rounds everything else finer. */
 std::unique_ptr<Backend> make_backend(const std::string& dtype);
 
 /** A placed weight: (rows, cols) `dtype`, dense; a norm's numbers are float32. */
@@ -96,20 +99,27 @@ class CudaBackend : public Backend {
   /** One token's product; `norm` null: of `in` as it is. */
   void token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm = nullptr,
                      float eps = 0);
+  bool has_tensor_products() const { return format_ != Dtype::float32 && paths_.mma_bf16; }
   bool prompt_fits(int64_t tokens, int64_t cols) const;
   void product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
+  /** Makes bfloat16's weights float16 numbers, and with them all else that has 16 bits. Where one does not fit, all
+   * stays. */
+  void keep_as_float16();
   cudaGraphExec_t record(const std::function<void()>& pass);
   cudaStream_t stream() const { return streams_->work; }
 
   Card card_;
   Paths paths_;
-  Dtype dtype_;
+  Dtype dtype_;   // that was asked for
+  Dtype format_;  // that weights, keys and values, and a prompt's activations are kept in
   std::shared_ptr<Streams> streams_;
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<CacheRanges> ranges_;
-  std::unique_ptr<Loader> loader_;  // while weights are on their way
+  std::unique_ptr<Loader> loader_;             // while weights are on their way
+  std::vector<CudaWeight*> bfloat16_weights_;  // until `prepare`
   bool prepared_ = false;
   std::unique_ptr<CublasLt> cublaslt_;
+  std::future<std::unique_ptr<CublasLt>> cublaslt_coming_;  // opened while the weights are on their way
   DeviceMemory halves_;      // (chunk, widest matrix) 16-bit: what a plain product's input becomes
   DeviceMemory candidates_;  // (blocks of the head,): the best of each
   DeviceMemory sent_;        // ids sent to the mailbox, a count
@@ -122,6 +132,8 @@ class CudaBackend : public Backend {
   static constexpr int kMarks = 64, kFirstUnderWay = 4;
   cudaEvent_t marks_[kMarks] = {};
   int64_t marked_ = 0, passed_ = 0, paced_tokens_ = 0, most_under_way_ = kFirstUnderWay;
+  bool saw_end_ = false;  // of the layer before, at last_end_
+  std::chrono::steady_clock::time_point last_end_;
   cudaEvent_t written_ = nullptr;  // after the last `write`
 };
 

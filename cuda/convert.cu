@@ -57,7 +57,64 @@ __global__ void convert_rows_kernel(T* target, const uint8_t* source, const int3
     out[k] = stored<T>(number_at<kType>(source + row * row_bytes, k));
 }
 
+constexpr int kPack = 8;                // bfloat16 numbers that a thread takes at once
+constexpr unsigned kInfinity = 0x7f80;  // bfloat16's bits
+
+struct alignas(16) Bits {
+  uint16_t at[kPack];
+};
+
+/** Calls f(bits) for every number, 8 a thread and turn, in place. */
+template <bool kStores, class F>
+__device__ __forceinline__ void each_number(uint16_t* numbers, int64_t count, const F& f) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x * kPack;
+  for (int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kPack; i < count; i += step) {
+    if (i + kPack <= count) {
+      Bits bits = *reinterpret_cast<Bits*>(numbers + i);
+#pragma unroll
+      for (int j = 0; j < kPack; j++) f(bits.at[j]);
+      if (kStores) *reinterpret_cast<Bits*>(numbers + i) = bits;
+    } else {
+      for (int64_t k = i; k < count; k++) f(numbers[k]);
+    }
+  }
+}
+
+__global__ void largest_kernel(uint32_t* largest, uint16_t* numbers, int64_t count) {
+  unsigned most = 0;
+  each_number<false>(numbers, count, [&](uint16_t& bits) {
+    const unsigned magnitude = bits & 0x7fffu;
+    if (magnitude < kInfinity) most = max(most, magnitude);
+  });
+#pragma unroll
+  for (int offset = 16; offset > 0; offset >>= 1) most = max(most, __shfl_xor_sync(0xffffffffu, most, offset));
+  if (threadIdx.x % 32 == 0) atomicMax(largest, most);
+}
+
+__global__ void float16_kernel(uint16_t* numbers, int64_t count) {
+  each_number<true>(numbers, count, [](uint16_t& bits) {
+    bits = __half_as_ushort(__float2half_rn(__uint_as_float(static_cast<uint32_t>(bits) << 16)));
+  });
+}
+
+/** Blocks for `count` numbers: enough to fill a card, not so many that a large matrix's are short-lived. */
+unsigned blocks_for(int64_t count) {
+  const int64_t blocks = (count + 256 * kPack - 1) / (256 * kPack);
+  return static_cast<unsigned>(blocks < 2048 ? blocks : 2048);
+}
+
 }  // namespace
+
+void find_largest_bfloat16(uint32_t* largest, const void* numbers, int64_t count, cudaStream_t stream) {
+  auto* bits = static_cast<uint16_t*>(const_cast<void*>(numbers));
+  largest_kernel<<<blocks_for(count), 256, 0, stream>>>(largest, bits, count);
+  PHI3LAB_CUDA_CHECK(cudaGetLastError());
+}
+
+void bfloat16_to_float16(void* numbers, int64_t count, cudaStream_t stream) {
+  float16_kernel<<<blocks_for(count), 256, 0, stream>>>(static_cast<uint16_t*>(numbers), count);
+  PHI3LAB_CUDA_CHECK(cudaGetLastError());
+}
 
 void convert_rows(void* target, const void* source, const int32_t* row_map, WeightType type, int64_t rows, int64_t cols,
                   Dtype dtype, cudaStream_t stream) {

@@ -17,4 +17,11 @@ inline bool same_format(WeightType type, Dtype dtype) {
 void convert_rows(void* target, const void* source, const int32_t* row_map, WeightType type, int64_t rows, int64_t cols,
                   Dtype dtype, cudaStream_t stream);
 
+/** *largest = the larger of itself and the bits of the largest finite magnitude among `count` bfloat16 numbers. */
+void find_largest_bfloat16(uint32_t* largest, const void* numbers, int64_t count, cudaStream_t stream);
+
+/** Makes `count` bfloat16 numbers the nearest float16 ones, where they lie. From 2^-17 to 65504 that is exact; smaller
+ * ones move by 2^-25 at most; infinity and NaN stay. */
+void bfloat16_to_float16(void* numbers, int64_t count, cudaStream_t stream);
+
 }  // namespace phi3lab::cuda

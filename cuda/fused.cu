@@ -19,10 +19,10 @@ void CudaBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, 
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(shape.context_cols()) &&
       prompt_attend_fits(shape, paths_)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_,
+    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     stream());
     product(qkv.data, normed.data, w, hidden.rows, false, false);
-    prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, dtype_,
+    prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, format_,
                        stream());
     qkv_form_ = Form::half_prompt;
     return;
@@ -50,10 +50,10 @@ void CudaBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor g
     return token_product(activation, hidden, weight, MatvecEnd::swiglu, &norm, eps);
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(activation.cols)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, dtype_,
+    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     stream());
     product(gate_up.data, normed.data, w, hidden.rows, false, false);
-    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, dtype_, stream());
+    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, stream());
     activation_form_ = Form::half_prompt;
     return;
   }

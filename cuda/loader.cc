@@ -8,12 +8,14 @@
 namespace phi3lab::cuda {
 namespace {
 
-constexpr size_t kPiece = size_t{8} << 20;          // bytes that a lane moves at once
+// Bytes that a lane moves at once: so few that the card fetches them from the processor's cache. On an H200's machine
+// pieces of 8 MiB came at 23 GB/s, of 1 MiB at 33 to 35, of 55 that pinned memory gives.
+constexpr size_t kPiece = size_t{1} << 20;
 constexpr size_t kMostWaiting = size_t{512} << 20;  // so that the progress shown is nearly what has been read
 
 int lanes() {
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  return static_cast<int>(std::min(cores, 8u));
+  return static_cast<int>(std::min(cores, 12u));
 }
 
 }  // namespace
@@ -143,7 +145,7 @@ void Loader::run() {
 void Loader::send(const RowGroup& group, int64_t cols, void* target, Dtype dtype) {
   const WeightFormat& format = format_of(group.type);
   const int64_t row_bytes = cols / format.block_size * format.block_bytes;
-  if (row_bytes > static_cast<int64_t>(kPiece)) throw std::runtime_error("[place] Expected rows of at most 8 MiB");
+  if (row_bytes > static_cast<int64_t>(kPiece)) throw std::runtime_error("[place] Expected rows of at most 1 MiB");
   std::shared_ptr<DeviceMemory> map;
   if (!group.output_row.empty()) {
     const size_t bytes = group.output_row.size() * sizeof(int32_t);

@@ -94,12 +94,12 @@ void CudaBackend::token_product(Tensor out, Tensor in, const Weight& weight, Mat
 }
 
 bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
-  return tokens > 1 && dtype_ != Dtype::float32 && paths_.mma_bf16 && product_fits(cols);
+  return tokens > 1 && has_tensor_products() && product_fits(cols);
 }
 
 void CudaBackend::product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32,
                           bool accumulate) {
-  const Product p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, dtype_, out_float32, accumulate};
+  const Product p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, format_, out_float32, accumulate};
   // Measured on an H200: few tokens are streamed faster by our own, and more of them multiplied faster by cuBLASLt.
   const bool few = paths_.hopper && tokens <= 64;
   if (cublaslt_ && !few && cublaslt_->product(p, stream())) return;
@@ -110,7 +110,7 @@ void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
   const CudaWeight& w = placed(weight);
   if (token_fits(w, in.rows)) return token_product(out, in, weight, MatvecEnd::store);
   if (prompt_fits(in.rows, in.cols) && static_cast<size_t>(in.rows * in.cols) * 2 <= halves_.bytes()) {
-    prompt_convert(halves_.data(), in.data, in.rows * in.cols, dtype_, stream());
+    prompt_convert(halves_.data(), in.data, in.rows * in.cols, format_, stream());
     product(out.data, halves_.data(), w, in.rows, true, false);
     return;
   }

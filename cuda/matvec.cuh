@@ -4,6 +4,8 @@
 // kernel has ended. The warps' partial sums meet once, at the end.
 #pragma once
 
+#include <algorithm>
+
 #include "device.cuh"
 #include "launch.cuh"
 #include "matvec.h"
@@ -275,7 +277,10 @@ int launch_matvec(const Matvec& m, const Card& card, const MatvecTuning& tuning,
   // Whole groups, and an odd number of 8 bytes, so that the warps' sums of a row lie in different banks.
   const int part_stride = (most + Shape::kRows - 1) / Shape::kRows * Shape::kRows / 16 * 16 + 18;
   const int ring = warps * Shape::kStripes * 512 * Shape::kRows * Shape::kDepth;
-  const int shared = ring + warps * part_stride * static_cast<int>(sizeof(float));
+  // No three blocks fit a multiprocessor: those of a kernel that begins early would crowd where the attention's have
+  // left one free, while others wait for work (5% of a token where it happened).
+  const int shared = std::max(ring + warps * part_stride * static_cast<int>(sizeof(float)),
+                              card.shared_memory_per_block / 3);
   static const bool allowed = [&] {
     PHI3LAB_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                             card.shared_memory_per_block - kSpareBytes));

@@ -27,7 +27,7 @@ int choose_matvec(const Matvec& m, const Card& card, cudaStream_t stream) {
   if constexpr (kEnd == MatvecEnd::swiglu) tuning = {10, true};
   if constexpr (kEnd == MatvecEnd::logits) tuning = {kAtOnce, false};
   if constexpr (kEnd == MatvecEnd::residual) {
-    if (stripes <= 16) return launch_matvec<W, NarrowBetween, kNormed, kEnd>(m, card, {2, true}, stream);
+    if (stripes <= 16) return launch_matvec<W, NarrowBetween, kNormed, kEnd>(m, card, {4, true}, stream);
     tuning = {5, false};
     if (stripes <= 32) return launch_matvec<W, WideBetween, kNormed, kEnd>(m, card, tuning, stream);
   } else {

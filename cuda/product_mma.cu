@@ -138,6 +138,7 @@ template <class T>
 void launch(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream) {
   if (p.tokens <= 16) return launch_few<T, 16, 1, 4, 4>(p, card, paths, stream);
   if (p.tokens <= 32) return launch_few<T, 32, 1, 4, 4>(p, card, paths, stream);
+  if (p.tokens <= 48) return launch_few<T, 48, 2, 2, 3>(p, card, paths, stream);
   if (p.tokens <= 64) return launch_few<T, 64, 2, 2, 3>(p, card, paths, stream);
   launch_tile<T, Tile<128, 128, 64, 3, 2, 4, 1>, 2>(p, card, paths, stream);
 }

@@ -26,6 +26,13 @@ constexpr int kWgmmaStageCols = 64;  // of a stage: 128 bytes, as wide as the sw
 /** The widths that there are kernels for. */
 constexpr int kWgmmaTileTokens[] = {32, 64, 96, 128, 160, 192, 224, 256};
 
+/** Blocks on a multiprocessor, and the stages of each: narrow tiles leave room for two blocks. */
+constexpr int wgmma_blocks(int tokens) { return tokens <= 128 ? 2 : 1; }
+constexpr int wgmma_stage_bytes(int tokens) { return (kWgmmaTileRows + tokens) * kWgmmaStageCols * 2; }
+constexpr int wgmma_stages(int tokens) {
+  return (wgmma_blocks(tokens) == 2 ? 100 : 208) * 1024 / wgmma_stage_bytes(tokens);
+}
+
 /** The tile that should take the least time. */
 WgmmaTile choose_wgmma_tile(const Product& p, const Card& card);
 

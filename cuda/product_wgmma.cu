@@ -21,12 +21,11 @@ constexpr int kWeightBytes = kRows * kDepth * 2;
 // A warp's sums leave through shared memory, 16 tokens of its 16 rows at a time, so that stores fill whole sectors.
 constexpr int kLeaveTokens = 16, kLeaveStride = 16 + 4, kLeaveFloats = kLeaveTokens * kLeaveStride;
 
-/** Shared memory of a tile's width: narrow tiles leave room for two blocks on a multiprocessor. */
+/** Shared memory of a tile's width. */
 template <int kTokens>
 struct Memory {
-  static constexpr int kBlocks = kTokens <= 128 ? 2 : 1;
-  static constexpr int kStageBytes = kWeightBytes + kTokens * kDepth * 2;
-  static constexpr int kStages = (kBlocks == 2 ? 100 : 208) * 1024 / kStageBytes;
+  static constexpr int kBlocks = wgmma_blocks(kTokens), kStages = wgmma_stages(kTokens);
+  static constexpr int kStageBytes = wgmma_stage_bytes(kTokens);
   static constexpr int kLeaveBytes = kConsumerWarps * kLeaveFloats * 4;
   // Stages, the leaving sums, two barriers a stage; and what it takes to begin on a multiple of 1024.
   static constexpr int kBytes = 1024 + kStages * kStageBytes + kLeaveBytes + 16 * kStages;

@@ -54,7 +54,7 @@ class Backend {
 
   // The course of a pass.
 
-  /** "float32", "bfloat16" or "float16": what weights, keys and values are kept in. */
+  /** "float32", "bfloat16" or "float16": whose numbers the weights are; keys and values are at least as fine. */
   virtual const char* dtype() const { return "float32"; }
   /** Tokens of a prompt that one pass takes best. */
   virtual int64_t preferred_chunk() const = 0;

@@ -44,7 +44,7 @@ class Step {
 
   void qkv(int l) { product(qkv_, hidden_, norm_, layers_[l].qkv, 3 * kHidden, kHidden, MatvecEnd::store); }
   void attention(int l) {
-    decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::bfloat16, stream});
+    decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::float16, stream});
   }
   void output(int l) { product(hidden_, context_, nullptr, layers_[l].output, kHidden, kHidden, MatvecEnd::residual); }
   void gate_up(int l) {
@@ -85,6 +85,7 @@ class Step {
     m.cols = cols;
     m.eps = 1e-5f;
     m.end = end;
+    m.dtype = Dtype::float16;  // as the backend keeps bfloat16 weights
     matvec(m, card_, stream);
   }
   void* memory(size_t bytes) {

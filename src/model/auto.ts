@@ -19,7 +19,10 @@ export interface ModelLoadOptions extends ResolveOptions {
   device_map?: string;
   /**
    * What weights, keys and values are kept in on a GPU; the CPU computes in float32 whatever this says. Default: "auto",
-   * the type that most of the files' bytes are of, or float32 where they are quantised.
+   * the type that most of the files' bytes are of, or float32 where they are quantised. bfloat16 weights become float16
+   * numbers where those hold them (each matrix's largest from 2^-9 to 65,280), as all models' do: weights from 2^-17 on
+   * stay exact, smaller ones move by 2^-25 at most, and keys, values and a prompt's activations, which stop at 65,504,
+   * are rounded to 11 bits instead of 8.
    */
   dtype?: DtypeOption;
   /** Python's name for `dtype`. */

@@ -249,7 +249,7 @@ int run(const std::string& command, const std::string& only) {
     }
   }
   if (command.empty()) return check_all(ways, only == "tiles");
-  if (command == "bench") return bench(ways, {25, 128, 512, 1024, 2048, 4000});
+  if (command == "bench") return bench(ways, {25, 40, 64, 96, 128, 256, 512, 2048, 4000});
   if (command == "bench-small") return bench(ways, {25});
   if (command == "tune") return tune(card, paths, {25, 64, 128, 256, 512, 1024, 2048, 4000});
   std::fprintf(stderr, "Expected bench, bench-small or tune but received %s\n", command.c_str());
