@@ -190,7 +190,7 @@ export class Profile {
       colour: name === between ? palette.rest : palette.first,
     }));
     const axis = { name: `ms${words}`, tickformat: "", tick: String };
-    return barFigure({ bars, axis, title, text: `${title}\n${this}` });
+    return barFigure({ bars, axis, title, heading: `${title}: ${this.#title()}` });
   }
 }
 

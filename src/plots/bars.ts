@@ -25,18 +25,17 @@ interface Bars {
   bars: Bar[];
   axis: BarAxis;
   title: string;
-  /** The same facts in letters. */
-  text: string;
+  /** The first line of the plot in letters; default: the title. */
+  heading?: string;
 }
 
 /** The bars from top to bottom as they are given. */
 export function barFigure(given: Bars): Figure {
-  return new Figure({ data: traces(given), layout: layout(given), svg: picture(given), text: given.text });
+  return new Figure({ data: traces(given), layout: layout(given), svg: picture(given), text: letters(given) });
 }
 
 /** A label no longer than a margin can hold. */
-export const shortLabel = (label: string): string =>
-  [...label].length > 24 ? `${[...label].slice(0, 23).join("")}…` : label;
+const shortLabel = (label: string): string => ([...label].length > 24 ? `${[...label].slice(0, 23).join("")}…` : label);
 
 function traces({ bars, axis }: Bars): object[] {
   return [
@@ -104,4 +103,15 @@ function picture({ bars, axis, title }: Bars): string {
   shapes.push(text(left + 220, bottom + 40, axis.name, { anchor: "middle" }));
   const alt = `${title}: ${bars.map((bar) => `${bar.label} ${bar.text}`).join(", ")}`;
   return document(width, bottom + 52, alt, shapes);
+}
+
+function letters({ bars, title, heading = title }: Bars): string {
+  const width = Math.max(...bars.map((bar) => [...shortLabel(bar.label)].length));
+  const most = Math.max(...bars.map((bar) => bar.value), Number.MIN_VALUE);
+  const rows = bars.map((bar) => {
+    const label = shortLabel(bar.label);
+    const pad = " ".repeat(width - [...label].length);
+    return `${label}${pad}  ${bar.text.padStart(8)}  ${"█".repeat(Math.round((bar.value / most) * 40))}`;
+  });
+  return [heading, ...rows].join("\n");
 }

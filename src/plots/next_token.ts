@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
-import { type Bar, type BarAxis, barFigure, shortLabel } from "./bars";
+import { type Bar, type BarAxis, barFigure } from "./bars";
 import type { Figure } from "./figure";
 import { palette } from "./svg";
 import { type LabelTokenizer, tokenLabel } from "./token_label";
@@ -43,7 +43,8 @@ export function plotNextToken(logits: Tensor, options: PlotNextTokenOptions): Fi
   if (!(temperature > 0) || !Number.isFinite(temperature))
     throw new Error(`Expected number > 0 for temperature but received ${temperature}`);
   const { bars, vocabulary } = distribution(lastRow(logits), tokenizer, k, temperature);
-  return barFigure({ bars: bars.map(drawn), axis, title, text: letters(bars, title, vocabulary) });
+  const heading = `${title} (of ${vocabulary.toLocaleString("en-US")} tokens)`;
+  return barFigure({ bars: bars.map(drawn), axis, title, heading });
 }
 
 function lastRow(logits: Tensor): ArrayLike<number> {
@@ -96,15 +97,3 @@ const drawn = ({ id, label, probability }: Candidate): Bar => ({
   about: id === undefined ? label : `${label}  (token ${id})`,
   colour: id === undefined ? palette.rest : palette.first,
 });
-
-function letters(bars: Candidate[], title: string, vocabulary: number): string {
-  const width = Math.max(...bars.map((bar) => [...shortLabel(bar.label)].length));
-  const most = Math.max(...bars.map((bar) => bar.probability), Number.MIN_VALUE);
-  const rows = bars.map((bar) => {
-    const label = shortLabel(bar.label);
-    const length = Math.round((bar.probability / most) * 40);
-    const pad = " ".repeat(Math.max(0, width - [...label].length));
-    return `${label}${pad}  ${percent(bar.probability).padStart(8)}  ${"█".repeat(length)}`;
-  });
-  return [`${title} (of ${vocabulary.toLocaleString("en-US")} tokens)`, ...rows].join("\n");
-}

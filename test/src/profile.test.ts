@@ -250,7 +250,7 @@ describe("a profile shows itself", () => {
     assert.ok(Math.abs((x[1] as number) - 5) < 1e-9);
     assert.deepEqual(drawn(profile.plot({ by: "layer" })).text, ["25.0%", "34.0%"]);
     assert.match(profile.plot({ title: "Mine" }).toSVG(), />Mine</);
-    assert.match(String(profile.plot()), /^Where the time goes\n4 passes/);
+    assert.match(String(profile.plot()), /^Where the time goes: 4 passes.*\nembeddings .* 1\.0% /);
     assert.throws(() => profile.plot({ by: "head" as never }), /Expected "stage" or "layer" for by/);
     const none = new Profile([], { total_ms: 1, stream: 1 });
     assert.throws(() => none.plot({ by: "layer" }), /in which layers ran/);
