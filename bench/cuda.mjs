@@ -5,15 +5,17 @@
  * --picture FILE.png draws the two curves of generation, with the cache and without. Needs a GPU and a build with CUDA.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProgram } from "./build.mjs";
+import { cellTimes, sessionTimes } from "./session.mjs";
 
 const folder = dirname(fileURLToPath(import.meta.url));
+const place = { device: "cuda", dtype: "bfloat16" };
 const prefills = [25, 512, 2048, 4000];
 /** Milliseconds that are aimed at on one H200, for the table. */
 const targets = {
@@ -74,8 +76,8 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
   const own = program(reading, { PHI3LAB_CUBLASLT: "off" });
   const portable = program(["decode:75", "prefill:512"], { PHI3LAB_CUDA_ARCH: "portable" }, "1");
   const opened = await require("../dist/src/weights/index.js").openWeights(model);
-  const native = sessionTimes(opened, Number(rounds));
-  const cell = cellTimes(model, rounds);
+  const native = sessionTimes(opened, place, Number(rounds));
+  const cell = cellTimes(model, place, Number(rounds));
   const { config } = opened;
   const kv = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 2;
   const read = main.weights - 2 * config.vocab_size * config.hidden_size; // a token reads one row of the embedding
@@ -146,28 +148,4 @@ function reportPeers(rows, peer) {
       `${name.padEnd(30)}${median(times).toFixed(2).padStart(10)}${mine ? `${(median(times) / median(mine)).toFixed(2).padStart(9)} ×` : ""}`,
     );
   }
-}
-
-/** Milliseconds of 24 + 100 tokens from C++. */
-function sessionTimes({ config, files, weights }, rounds) {
-  const numbers = Object.entries(config).filter(([, value]) => ["number", "boolean"].includes(typeof value));
-  const input = [
-    ...numbers.map(([name, value]) => `config ${name} ${Number(value)}`),
-    ...files.map((file) => `file ${file}`),
-    ...weights.map(
-      ({ name, type, file, offset, shape }) => `weight ${name} ${type} ${file} ${offset} ${shape.join(" ")}`,
-    ),
-    `generate 24 100 1 ${rounds + 1}`,
-  ];
-  const output = run(buildProgram("cuda", "session"), [], { input: `${input.join("\n")}\n` });
-  return output.trim().split("\n").map(Number).slice(1);
-}
-
-/** Milliseconds of 24 + 100 tokens from a cell of the kernel; none where the kernel's packages are not installed. */
-function cellTimes(model, rounds) {
-  const root = join(folder, "..");
-  if (!existsSync(join(root, "node_modules", "zeromq"))) return [];
-  const tsx = ["--require", "tsx", join(folder, "programs", "cell.ts")];
-  const output = run(process.execPath, [...tsx, model, "24", "100", String(Number(rounds) + 1)], { cwd: root });
-  return JSON.parse(output.trim().split("\n").at(-1)).slice(1);
 }

@@ -2,11 +2,14 @@
 #include "backend.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <string>
 
 namespace phi3lab::cpu {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 /** Host memory on a cache line; pages that nobody touches cost nothing. */
 class HostBuffer : public Buffer {
@@ -82,11 +85,23 @@ void CpuBackend::synchronize() {
   if (count == 0) return;
   team_.run([this, count](int thread, int threads) {
     const Worker worker{team_, thread, threads};
+    Profile* const profile = thread == 0 ? profile_ : nullptr;
+    Clock::time_point start;
+    if (profile) start = Clock::now();
     for (size_t i = 0; i < count; i++) {
       stages_[i].run(stages_[i].closure, worker);
       team_.barrier(thread);
+      if (!profile) continue;
+      const Clock::time_point end = Clock::now();
+      profile->add(stages_[i].mark, std::chrono::duration<double>(end - start).count());
+      start = end;
     }
   });
+}
+
+bool CpuBackend::profile(Profile* profile) {
+  profile_ = profile;
+  return true;
 }
 
 void CpuBackend::checkpoint(int64_t tokens) {

@@ -64,6 +64,8 @@ class CpuBackend : public Backend {
   int64_t preferred_chunk() const override { return 512; }
   void synchronize() override;
   void checkpoint(int64_t tokens) override;
+  bool profile(Profile* profile) override;
+  double measure_stream() override;
 
   void embed(Tensor out, const PassInput& input, const Weight& table) override;
   void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) override;
@@ -84,6 +86,7 @@ class CpuBackend : public Backend {
  private:
   /** A queued stage: a trivially copyable closure, so that queueing allocates nothing. */
   struct Stage {
+    Mark mark;
     void (*run)(const void* closure, const Worker& worker);
     alignas(16) unsigned char closure[240];
   };
@@ -96,6 +99,7 @@ class CpuBackend : public Backend {
     if (queued_ == kStages) synchronize();
     Stage& s = stages_[queued_++];
     new (s.closure) Work(work);
+    s.mark = take_mark();
     s.run = [](const void* closure, const Worker& worker) { (*static_cast<const Work*>(closure))(worker); };
   }
 
@@ -106,6 +110,7 @@ class CpuBackend : public Backend {
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<Stage[]> stages_;
   size_t queued_ = 0;
+  Profile* profile_ = nullptr;
   std::vector<float> scores_;  // (threads, longest cache), of `attend`
   size_t workspace_bytes_ = 0;
   static constexpr size_t kOutbox = 64;

@@ -26,6 +26,7 @@ constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what
 CpuCache::CpuCache(const AttentionShape& shape, int64_t layers, int64_t positions)
     : kv_heads_(shape.kv_heads), head_dim_(shape.head_dim), planes_(2 * layers * shape.kv_heads) {
   capacity = positions;
+  position_bytes = static_cast<size_t>(2 * kv_heads_ * head_dim_) * sizeof(float);
   const size_t size = static_cast<size_t>(planes_ * capacity * head_dim_) * sizeof(float);
 #ifdef _WIN32
   data_ = static_cast<float*>(VirtualAlloc(nullptr, size, MEM_RESERVE, PAGE_READWRITE));

@@ -1,6 +1,6 @@
 // JavaScript ⇄ C++: what src/native.ts calls `Addon`. Every exception becomes a rejected promise or a thrown Error;
-// results travel from the model's thread to JavaScript's through a Dispatcher. Nothing else includes js.h, js_objects.h
-// and js_model.h, and with them napi.h.
+// results travel from the model's thread to JavaScript's through a Dispatcher. Nothing else includes js.h and js_*.h,
+// and with them napi.h.
 #include <algorithm>
 #include <chrono>
 

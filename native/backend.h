@@ -17,6 +17,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "profile.h"
 #include "tensor.h"
 
 namespace phi3lab {
@@ -84,6 +85,20 @@ class Backend {
   void tap(const char* name, int64_t layer, Tensor tensor) {
     if (listener_) listener_(name, layer, tensor);
   }
+
+  /** Names the verb that is said next, for a profile: `b.at(Part::down, i, bytes).down_residual(…)`. */
+  Backend& at(Part part, int64_t layer, size_t bytes) {
+    mark_ = {part, true, layer, bytes};
+    return *this;
+  }
+  /** Times what is said from now on into `profile`, which lives until it is set anew; null: stops. False: this backend
+   * times nothing. */
+  virtual bool profile(Profile* profile) {
+    (void)profile;
+    return false;
+  }
+  /** Bytes a second of reading the device's memory from end to end, measured now; 0: this backend cannot tell. */
+  virtual double measure_stream() { return 0; }
 
   // Primitive verbs.
 
@@ -167,6 +182,7 @@ class Backend {
                           const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
                           float eps) {
     norm_lm_head(logits, normed, hidden, norm, weight, eps);
+    at(Part::argmax, -1, 0);
     argmax(id, logits, excluded, excluded_count);
     publish(id);
     advance(input.position, input.tokens);
@@ -174,9 +190,16 @@ class Backend {
 
  protected:
   bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
+  /** Of the next piece of work that is queued; the verb's later pieces are no calls of their own. */
+  Mark take_mark() {
+    const Mark mark = mark_;
+    mark_.first = false;
+    return mark;
+  }
 
  private:
   Listener listener_;
+  Mark mark_;
   const std::atomic<bool>* stop_ = nullptr;
 };
 

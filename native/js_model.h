@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "js_objects.h"
+#include "js_profile.h"
 
 namespace phi3lab {
 
@@ -110,6 +111,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
          InstanceMethod("createCache", &NativeModel::create_cache), InstanceMethod("forward", &NativeModel::forward),
          InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("upload", &NativeModel::upload),
          InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
+         InstanceMethod("startProfile", &NativeModel::start_profile),
+         InstanceMethod("stopProfile", &NativeModel::stop_profile), InstanceMethod("stream", &NativeModel::stream),
          InstanceMethod("memory", &NativeModel::memory), InstanceMethod("dispose", &NativeModel::dispose)});
   }
   explicit NativeModel(const Napi::CallbackInfo& info) : ObjectWrap(info), it_(payload<ModelPayload>(info)) {}
@@ -132,6 +135,11 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
       deferred.Reject(error.Value());
       return deferred.Promise();
     }
+  }
+
+  // A promise for work that takes no arguments.
+  Napi::Value ask(const Napi::CallbackInfo& info, std::function<Finish(Session&)> work) {
+    return attempt(info, [&] { return promise(info.Env(), it_.session, it_.dispatcher, std::move(work)); });
   }
 
   Napi::Value create_cache(const Napi::CallbackInfo& info) {
@@ -244,6 +252,25 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
           return object;
         };
       });
+    });
+  }
+
+  Napi::Value start_profile(const Napi::CallbackInfo& info) {
+    return ask(info, [](Session& session) -> Finish {
+      session.start_profile();
+      return [](Napi::Env env) { return env.Undefined(); };
+    });
+  }
+  Napi::Value stop_profile(const Napi::CallbackInfo& info) {
+    return ask(info, [](Session& session) -> Finish {
+      return [profile = session.stop_profile(), layers = session.config().num_hidden_layers](Napi::Env env) {
+        return profile_entries(env, profile, layers);
+      };
+    });
+  }
+  Napi::Value stream(const Napi::CallbackInfo& info) {
+    return ask(info, [](Session& session) -> Finish {
+      return [rate = session.stream()](Napi::Env env) { return Napi::Number::New(env, rate); };
     });
   }
 

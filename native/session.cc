@@ -223,6 +223,28 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   return result;
 }
 
+void Session::start_profile() {
+  Backend& backend = model().backend();
+  auto profile = std::make_unique<Profile>(config_.num_hidden_layers);
+  if (!backend.profile(profile.get()))
+    throw std::runtime_error("[profile] Expected a model on the CPU: the stages of device \"" + device_ +
+                             "\" are not timed");
+  profile_ = std::move(profile);
+}
+
+Profile Session::stop_profile() {
+  model().backend().profile(nullptr);
+  if (!profile_) throw std::runtime_error("[profile] No profile was started");
+  const Profile profile = std::move(*profile_);
+  profile_.reset();
+  return profile;
+}
+
+double Session::stream() {
+  if (stream_ == 0) stream_ = model().backend().measure_stream();
+  return stream_;
+}
+
 TensorRef Session::upload(const float* data, std::vector<int64_t> dims) {
   TensorRef made = tensor(std::move(dims));
   model().backend().write(made->buffer->data, data, static_cast<size_t>(made->size()) * sizeof(float));

@@ -1,5 +1,6 @@
 // A model with its worker thread, and what a caller may ask of it; knows nothing of JavaScript.
-// `forward`, `lm_head` and `generate_greedy` run on the worker; the rest may be called from any thread.
+// `forward`, `lm_head`, `generate_greedy` and the profile's three run on the worker; the rest may be called from any
+// thread.
 #pragma once
 
 #include <atomic>
@@ -86,6 +87,12 @@ class Session {
   TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);
   GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
 
+  // Times the work that follows, until `stop_profile` gives the times. Throws a sentence where the device cannot.
+  void start_profile();
+  Profile stop_profile();
+  // Bytes a second that the device's memory is read with, measured at the first call.
+  double stream();
+
   TensorRef upload(const float* data, std::vector<int64_t> dims);
   void read(float* out, const DeviceTensor& tensor, int64_t start, int64_t count);
   Memory memory();
@@ -112,6 +119,8 @@ class Session {
   std::vector<std::weak_ptr<SequenceCache>> caches_;
   Config config_;
   std::string device_, dtype_ = "float32";
+  std::unique_ptr<Profile> profile_;  // before the model, whose backend writes into it
+  double stream_ = 0;
   std::unique_ptr<Phi3> model_;
   std::atomic<bool> stopping_{false};
   std::shared_ptr<AbortState> current_;  // of the work under way

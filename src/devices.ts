@@ -3,6 +3,7 @@ import { arch, cpus, freemem, totalmem } from "node:os";
 import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle } from "./host";
 import { addon, type CpuInfo, type CudaInfo } from "./native";
+import { escapeHtml, tableHtml, tableText } from "./table";
 
 export interface CpuDevice {
   type: "cpu";
@@ -54,19 +55,13 @@ export class Devices extends Array<CpuDevice | CudaDevice> {
     return this.cuda_problem === undefined ? [] : [`No GPU: ${this.cuda_problem}`];
   }
   override toString(): string {
-    const rows = this.#rows();
-    const widths = (rows[0] as string[]).map((_, i) => Math.max(...rows.map((cells) => (cells[i] as string).length)));
-    const lines = rows.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i] as number)).join("  "));
-    return [...lines.map((line) => line.trimEnd()), ...this.#note()].join("\n");
+    return [...tableText({ rows: this.#rows() }), ...this.#note()].join("\n");
   }
   [inspect.custom](): string {
     return this.toString();
   }
   [jupyterDisplay](): MimeBundle {
-    const [head = [], ...body] = this.#rows();
-    const line = (tag: string, cells: string[]): string =>
-      `<tr>${cells.map((cell) => `<${tag} style="text-align:left">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
-    const table = `<table><thead>${line("th", head)}</thead><tbody>${body.map((cells) => line("td", cells)).join("")}</tbody></table>`;
+    const table = tableHtml({ rows: this.#rows() });
     const note = this.#note().map((text) => `<p>${escapeHtml(text)}</p>`);
     return { "text/plain": this.toString(), "text/html": [table, ...note].join("") };
   }
@@ -131,8 +126,4 @@ function row(device: CpuDevice | CudaDevice): string[] {
       ? `${device.threads} thread${device.threads === 1 ? "" : "s"}, ${device.path}`
       : `capability ${device.capability}, driver for CUDA ${device.driver}`;
   return [type === "cpu" ? type : `${type}:${device.index}`, name, gib(memory_total), gib(memory_free), more];
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -141,6 +141,16 @@ export interface GreedyResult {
   aborted: boolean;
 }
 
+/** What one part of the forward pass cost in one layer; -1: outside the layers. */
+export interface ProfileEntry {
+  part: "embed" | "qkv" | "attention" | "output" | "gate_up" | "down" | "head" | "argmax";
+  layer: number;
+  calls: number;
+  /** Of weights that were read, or of keys and values. */
+  bytes: number;
+  seconds: number;
+}
+
 export interface NativeModel {
   readonly device: "cpu" | "cuda";
   readonly dtype: Dtype;
@@ -151,6 +161,12 @@ export interface NativeModel {
   /** A tensor with these numbers; their count must be the product of `dims`. */
   upload(data: Float32Array, dims: number[]): NativeTensor;
   generateGreedy(options: GreedyOptions): Promise<GreedyResult>;
+  /** Times what is asked for from now on. Rejects with a sentence where the device's stages are not timed: on a GPU. */
+  startProfile(): Promise<void>;
+  /** The times since `startProfile`, by part in the order of a pass, then by layer. */
+  stopProfile(): Promise<ProfileEntry[]>;
+  /** Bytes a second that the device's memory is read with; the first call measures it, in about 0.2 s. */
+  stream(): Promise<number>;
   /** Bytes now held on the device. */
   memory(): { weights: number; cache: number; workspace: number };
   /** Waits for the work under way, then frees everything. Calls after it reject with a sentence. */

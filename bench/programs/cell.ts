@@ -1,7 +1,10 @@
-/** Times a generation from a notebook cell, through the kernel: MODEL TOKENS NEW ROUNDS; prints the milliseconds as JSON. */
+/**
+ * Times a generation from a notebook cell, through the kernel: MODEL OPTIONS TOKENS NEW
+ * ROUNDS, OPTIONS being JSON for from_pretrained; prints the milliseconds as JSON.
+ */
 import { TestKernel } from "../../test/kernel/client";
 
-const [model, tokens, fresh, rounds] = process.argv.slice(2) as [string, string, string, string];
+const [model, place, tokens, fresh, rounds] = process.argv.slice(2) as [string, string, string, string, string];
 
 async function main(): Promise<void> {
   const kernel = await TestKernel.start({ cwd: process.cwd() });
@@ -11,7 +14,7 @@ async function main(): Promise<void> {
     return stdout;
   };
   await run(`import { AutoModelForCausalLM } from "phi3lab";
-const model = await AutoModelForCausalLM.from_pretrained(${JSON.stringify(model)}, { device: "cuda", dtype: "bfloat16" });
+const model = await AutoModelForCausalLM.from_pretrained(${JSON.stringify(model)}, ${place});
 const input_ids = Array.from({ length: ${tokens} }, (_, i) => 500 + 7 * i);
 const options = { input_ids, max_new_tokens: ${fresh}, eos_token_id: [] };`);
   const times: number[] = [];

@@ -9,7 +9,7 @@ const { getLlama, LlamaLogLevel } = await import(pathToFileURL(entry).href);
 const threads = Number(process.env.THREADS);
 const llama = await getLlama({ gpu: false, build: "never", maxThreads: threads, logLevel: LlamaLogLevel.error });
 const model = await llama.loadModel({ modelPath: process.argv[2] });
-const context = await model.createContext({ contextSize: 1024, batchSize: 512, threads });
+const context = await model.createContext({ contextSize: 1280, batchSize: 512, threads });
 const sequence = context.getSequence();
 console.log(JSON.stringify({ threads }));
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,4 +1,7 @@
-/** phi3lab, measured from JavaScript as a cell would call it: one work a line in, its rate out. */
+/**
+ * phi3lab, measured from JavaScript as a cell would call it: MODEL, and options of from_pretrained in OPTIONS, as JSON. One
+ * work a line in, its rate out; of the work {"profile": OPTIONS} where the time of 24 + 100 tokens goes.
+ */
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -6,18 +9,33 @@ const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
 const { addon } = require("../../dist/src/native.js");
 
-const model = await AutoModelForCausalLM.from_pretrained(process.argv[2]);
-console.log(JSON.stringify({ ...addon().cpu(), weights: model.memory().weights }));
-for await (const line of createInterface({ input: process.stdin })) {
-  const { prompt, decode } = JSON.parse(line);
+const options = JSON.parse(process.env.OPTIONS ?? "{}");
+const model = await AutoModelForCausalLM.from_pretrained(process.argv[2], { device: "cpu", ...options });
+const { vocab_size, hidden_size } = model.config;
+const head = vocab_size * hidden_size;
+const layers = model.num_parameters() - (model.config.tie_word_embeddings ? 1 : 2) * head;
+console.log(JSON.stringify({ ...addon().cpu(), ...options, weights: model.memory().weights, layers, head }));
+
+function generate({ prompt, decode }) {
   const input_ids = Array.from({ length: prompt }, (_, i) => 500 + 7 * i);
-  const { timings } = await model.generate({
+  return model.generate({
     input_ids,
     max_new_tokens: Math.max(decode, 1),
     eos_token_id: [],
     return_timings: true,
   });
-  const seconds = decode > 0 ? timings.token_ms.reduce((a, b) => a + b, 0) / 1000 : timings.prompt_ms / 1000;
-  console.log(JSON.stringify({ rate: (decode > 0 ? timings.token_ms.length : prompt) / seconds }));
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const work = JSON.parse(line);
+  if (work.profile) {
+    const profile = await model.profile(() => generate({ prompt: 24, decode: 100 }), work.profile);
+    console.log(JSON.stringify({ text: String(profile), profile }));
+    continue;
+  }
+  const { timings } = await generate(work);
+  const decoded = work.decode > 0;
+  const seconds = decoded ? timings.token_ms.reduce((a, b) => a + b, 0) / 1000 : timings.prompt_ms / 1000;
+  console.log(JSON.stringify({ rate: (decoded ? timings.token_ms.length : work.prompt) / seconds }));
 }
 process.exit(0);

@@ -121,30 +121,42 @@ void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   const AttentionShape shape = config_.attention();
   const Tensor table{static_cast<float*>(table_->data), config_.max_position_embeddings, config_.head_dim};
   const float eps = config_.rms_norm_eps;
-  b.embed(c.hidden, input, *weights_.embed_tokens);  // (T, hidden)
+  // Keys and values that the pass looks at, a layer: each is read once, however many queries see it.
+  const int64_t reach = shape.window > 0 ? std::min(c.positions, shape.window + input.tokens - 1) : c.positions;
+  const size_t seen = static_cast<size_t>(reach) * cache.position_bytes;
+  const Weight& embeddings = *weights_.embed_tokens;
+  b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
+      .embed(c.hidden, input, embeddings);  // (T, hidden)
   b.tap("model.embed_tokens", -1, c.hidden);
   for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
-    b.norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
-                           eps);
-    b.attend(c.context, c.weights, c.qkv, cache, input, i, shape);  // (T, heads * head_dim)
+    b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
+        .norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
+                              eps);
+    b.at(Part::attention, i, seen)
+        .attend(c.context, c.weights, c.qkv, cache, input, i, shape);  // (T, heads * head_dim)
     if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
     b.tap("self_attn.context", i, c.context);
-    b.project_residual(c.hidden, c.projected, c.context, *w.o_proj, i);  // (T, hidden)
-    b.norm_gate_up_swiglu(c.activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj, i,
-                          eps);
-    b.down_residual(c.hidden, c.projected, c.activation, *w.down_proj, i);  // (T, hidden)
+    b.at(Part::output, i, w.o_proj->bytes)
+        .project_residual(c.hidden, c.projected, c.context, *w.o_proj, i);  // (T, hidden)
+    b.at(Part::gate_up, i, w.post_attention_layernorm->bytes + w.gate_up_proj->bytes)
+        .norm_gate_up_swiglu(c.activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj,
+                             i, eps);
+    b.at(Part::down, i, w.down_proj->bytes)
+        .down_residual(c.hidden, c.projected, c.activation, *w.down_proj, i);  // (T, hidden)
     b.tap("", i, c.hidden);
     b.checkpoint(input.tokens);
   }
 }
 
 void Phi3::final_norm(Tensor out, Tensor hidden) {
-  backend_->rms_norm(out, hidden, *weights_.norm, config_.rms_norm_eps);
+  backend_->at(Part::head, -1, weights_.norm->bytes).rms_norm(out, hidden, *weights_.norm, config_.rms_norm_eps);
   backend_->tap("model.norm", -1, out);
 }
 
-void Phi3::lm_head(Tensor logits, Tensor normed) { backend_->matmul(logits, normed, *weights_.lm_head); }
+void Phi3::lm_head(Tensor logits, Tensor normed) {
+  backend_->at(Part::head, -1, weights_.lm_head->bytes).matmul(logits, normed, *weights_.lm_head);
+}
 
 void Phi3::exclude(const std::vector<int32_t>& ids) {
   excluded_ = std::min<int64_t>(kExcluded, static_cast<int64_t>(ids.size()));
@@ -156,8 +168,9 @@ void Phi3::choose(const PassInput& input, Tensor hidden, bool excluding) {
   auto* row = static_cast<float*>(logits_->data);
   const Tensor normed{row, 1, config_.hidden_size}, logits{row + config_.hidden_size, 1, config_.vocab_size};
   int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
-  backend_->next_token(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
-                       excluding ? excluded_ : 0, config_.rms_norm_eps);
+  backend_->at(Part::head, -1, weights_.norm->bytes + weights_.lm_head->bytes)
+      .next_token(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
+                  excluding ? excluded_ : 0, config_.rms_norm_eps);
 }
 
 void Phi3::next_token(Tensor hidden, bool excluding) {

@@ -9,6 +9,7 @@ import type { IdsInput } from "./inputs";
 import { MemoryUse } from "./memory";
 import { type Core, forwardArguments, type ForwardOptions, LmHead, Phi3Model } from "./modules";
 import type { CausalLMOutput } from "./outputs";
+import { type Profile, type ProfileOptions, profile } from "./profile";
 import { modelTree } from "./tree";
 
 export interface Phi3ForCausalLM {
@@ -57,7 +58,7 @@ export class Phi3ForCausalLM extends Callable {
   }
 
   async #during<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#disposed) throw new Error("The model was disposed; load it again with from_pretrained");
+    this.#checkOpen();
     const call = work();
     this.#calls.add(call);
     try {
@@ -65,6 +66,10 @@ export class Phi3ForCausalLM extends Callable {
     } finally {
       this.#calls.delete(call);
     }
+  }
+
+  #checkOpen(): void {
+    if (this.#disposed) throw new Error("The model was disposed; load it again with from_pretrained");
   }
 
   /** Sizes and special ids, as transformers names them. */
@@ -121,6 +126,24 @@ export class Phi3ForCausalLM extends Callable {
    */
   memory(): MemoryUse {
     return new MemoryUse(this.#core.native.memory());
+  }
+
+  /**
+   * Times every stage of the forward pass, layer by layer, while a function runs: where the time of a generation goes, and
+   * what share of the memory's speed each stage reaches. Measuring costs the work less than 3%, and nothing at other times.
+   *
+   * @param fn Uses the model, by `generate`, `model.model`, `lm_head` or the model itself; what it gives is awaited. Other
+   *   calls of the same model that run meanwhile are counted, too.
+   * @returns The times by stage and by layer, which show themselves as a table; `plot()` draws them.
+   * @throws {Error} when the model is on a GPU, or while another profile of it runs; and what `fn` throws.
+   * @example
+   * const profile = await model.profile(() => model.generate({ input_ids, max_new_tokens: 100 }));
+   * profile;        // in a cell: a table
+   * profile.plot(); // bars
+   */
+  async profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
+    this.#checkOpen();
+    return profile(this.#core.native, fn, options);
   }
 
   /** The model itself where it is already there; moving is loading anew. */

@@ -5,3 +5,4 @@ export type { IdsInput } from "./inputs";
 export { MemoryUse } from "./memory";
 export { type ForwardOptions, LmHead, Phi3Model } from "./modules";
 export { type BaseModelOutput, type CausalLMOutput, DynamicCache } from "./outputs";
+export { type PlotProfileOptions, Profile, type ProfileLayer, type ProfileOptions, type ProfileStage } from "./profile";

@@ -2,9 +2,10 @@
 import { inspect } from "node:util";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
-import { Figure } from "./figure";
-import { document, line, palette, rect, text, textWidth, ticks } from "./svg";
-import { type LabelTokenizer, plotlyText, tokenLabel } from "./token_label";
+import { type Bar, type BarAxis, barFigure } from "./bars";
+import type { Figure } from "./figure";
+import { palette } from "./svg";
+import { type LabelTokenizer, tokenLabel } from "./token_label";
 
 export interface PlotNextTokenOptions {
   /** Names the tokens. */
@@ -17,7 +18,7 @@ export interface PlotNextTokenOptions {
   title?: string;
 }
 
-interface Bar {
+interface Candidate {
   label: string;
   probability: number;
   /** Of a token; absent for the rest's bar. */
@@ -42,12 +43,8 @@ export function plotNextToken(logits: Tensor, options: PlotNextTokenOptions): Fi
   if (!(temperature > 0) || !Number.isFinite(temperature))
     throw new Error(`Expected number > 0 for temperature but received ${temperature}`);
   const { bars, vocabulary } = distribution(lastRow(logits), tokenizer, k, temperature);
-  return new Figure({
-    data: traces(bars),
-    layout: layout(bars, title),
-    svg: picture(bars, title),
-    text: letters(bars, title, vocabulary),
-  });
+  const heading = `${title} (of ${vocabulary.toLocaleString("en-US")} tokens)`;
+  return barFigure({ bars: bars.map(drawn), axis, title, heading });
 }
 
 function lastRow(logits: Tensor): ArrayLike<number> {
@@ -74,7 +71,7 @@ function distribution(row: ArrayLike<number>, tokenizer: LabelTokenizer, k: numb
   const exps = Float64Array.from(row, (value) => Math.exp((value - max) / temperature));
   const sum = exps.reduce((total, value) => total + value, 0);
   const order = Array.from(exps.keys()).sort((a, b) => (exps[b] as number) - (exps[a] as number) || a - b);
-  const bars: Bar[] = order
+  const bars: Candidate[] = order
     .slice(0, k)
     .map((id) => ({ id, label: tokenLabel(tokenizer, id), probability: (exps[id] as number) / sum }));
   const others = row.length - bars.length;
@@ -86,83 +83,17 @@ function distribution(row: ArrayLike<number>, tokenizer: LabelTokenizer, k: numb
 }
 
 const percent = (p: number): string => (p >= 0.0995 ? `${(p * 100).toFixed(1)}%` : `${(p * 100).toPrecision(2)}%`);
-const colour = (bar: Bar): string => (bar.id === undefined ? palette.rest : palette.first);
-/** A label no longer than a margin can hold. */
-const short = (label: string): string => ([...label].length > 24 ? `${[...label].slice(0, 23).join("")}…` : label);
-const describe = (bar: Bar): string => (bar.id === undefined ? bar.label : `${bar.label}  (token ${bar.id})`);
+const axis: BarAxis = {
+  name: "probability",
+  tickformat: ".0%",
+  tick: (mark) => `${Number((mark * 100).toPrecision(6))}%`,
+};
 
-function traces(bars: Bar[]): object[] {
-  return [
-    {
-      type: "bar",
-      orientation: "h",
-      // Places, not labels, are the categories: two tokens may look the same.
-      y: bars.map((_, i) => i),
-      x: bars.map((bar) => bar.probability),
-      marker: { color: bars.map(colour) },
-      text: bars.map((bar) => percent(bar.probability)),
-      textposition: "outside",
-      cliponaxis: false,
-      customdata: bars.map((bar) => [plotlyText(describe(bar)), bar.probability.toPrecision(5)]),
-      hovertemplate: "%{customdata[0]}<br>probability %{customdata[1]}<extra></extra>",
-    },
-  ];
-}
-
-function layout(bars: Bar[], title: string): Record<string, unknown> {
-  return {
-    title: { text: plotlyText(title), font: { size: 16 } },
-    height: 110 + 26 * bars.length,
-    margin: { t: 50, r: 70, b: 50 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: palette.ink },
-    xaxis: { title: { text: "probability" }, rangemode: "tozero", gridcolor: palette.grid, tickformat: ".0%" },
-    yaxis: {
-      autorange: "reversed",
-      tickmode: "array",
-      tickvals: bars.map((_, i) => i),
-      ticktext: bars.map((bar) => plotlyText(short(bar.label))),
-      tickfont: { family: "monospace", size: 13 },
-      automargin: true,
-      fixedrange: true,
-      zeroline: false,
-    },
-  };
-}
-
-function picture(bars: Bar[], title: string): string {
-  const left = 24 + Math.max(...bars.map((bar) => textWidth(short(bar.label), 13)));
-  const [width, top, row] = [Math.round(left + 520), 44, 26];
-  const bottom = top + row * bars.length;
-  const marks = ticks(Math.max(...bars.map((bar) => bar.probability)));
-  const scale = 440 / (marks.at(-1) as number);
-  const shapes = [text(left, 26, title, { size: 16, weight: 600 })];
-  for (const mark of marks) {
-    shapes.push(line(left + mark * scale, top, left + mark * scale, bottom));
-    const label = `${Number((mark * 100).toPrecision(6))}%`;
-    shapes.push(text(left + mark * scale, bottom + 18, label, { anchor: "middle", size: 12 }));
-  }
-  bars.forEach((bar, i) => {
-    const y = top + row * i;
-    const length = Math.max(bar.probability * scale, 0.5);
-    shapes.push(text(left - 8, y + 18, short(bar.label), { anchor: "end" }));
-    shapes.push(rect(left, y + 4, length, row - 8, colour(bar), `${describe(bar)}: ${bar.probability.toPrecision(5)}`));
-    shapes.push(text(left + length + 6, y + 18, percent(bar.probability), { size: 12 }));
-  });
-  shapes.push(text(left + 220, bottom + 40, "probability", { anchor: "middle" }));
-  const alt = `${title}: ${bars.map((bar) => `${bar.label} ${percent(bar.probability)}`).join(", ")}`;
-  return document(width, bottom + 52, alt, shapes);
-}
-
-function letters(bars: Bar[], title: string, vocabulary: number): string {
-  const width = Math.max(...bars.map((bar) => [...short(bar.label)].length));
-  const most = Math.max(...bars.map((bar) => bar.probability), Number.MIN_VALUE);
-  const rows = bars.map((bar) => {
-    const label = short(bar.label);
-    const length = Math.round((bar.probability / most) * 40);
-    const pad = " ".repeat(Math.max(0, width - [...label].length));
-    return `${label}${pad}  ${percent(bar.probability).padStart(8)}  ${"█".repeat(length)}`;
-  });
-  return [`${title} (of ${vocabulary.toLocaleString("en-US")} tokens)`, ...rows].join("\n");
-}
+/** A bar as it is drawn. */
+const drawn = ({ id, label, probability }: Candidate): Bar => ({
+  label,
+  value: probability,
+  text: percent(probability),
+  about: id === undefined ? label : `${label}  (token ${id})`,
+  colour: id === undefined ? palette.rest : palette.first,
+});

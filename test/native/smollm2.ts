@@ -41,8 +41,8 @@ function bits(x: number): number {
   return word.getUint32(0);
 }
 
-/** Both round to the nearest, ties to even. */
-const rounding = {
+/** To 16 bits: to the nearest, ties to even. */
+export const rounding = {
   BF16: (x: number): number => {
     const b = bits(x);
     return (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
@@ -67,7 +67,7 @@ function half(bytes: Buffer, at: number): number {
 }
 
 /** Calls visit(number) for each number of a tensor, as float32. */
-function dequantise(bytes: Buffer, type: string, at: number, count: number, visit: (x: number) => void): void {
+export function dequantise(bytes: Buffer, type: string, at: number, count: number, visit: (x: number) => void): void {
   if (type === "F32") {
     for (let i = 0; i < count; i++) visit(bytes.readFloatLE(at + 4 * i));
   } else if (type === "Q8_0") {

@@ -1,5 +1,5 @@
-// A model's generation from C++, without JavaScript: what `npm run bench -- cuda` holds a notebook cell's time against.
-// Standard input names the model, a line each: "config NAME NUMBER", "file PATH", "weight NAME TYPE FILE OFFSET
+// A model's generation from C++, without JavaScript: what the benchmarks hold a notebook cell's time against.
+// Standard input names the model, a line each: "place DEVICE DTYPE", "config NAME NUMBER", "file PATH", "weight NAME TYPE FILE OFFSET
 // SHAPE…", then "generate TOKENS NEW CACHED ROUNDS". Prints the milliseconds of each round, a line each.
 #include "native/session.h"
 
@@ -39,8 +39,6 @@ Config config_of(std::map<std::string, double> numbers) {
 
 void run() {
   OpenRequest request;
-  request.device = "cuda";
-  request.dtype = "bfloat16";
   std::map<std::string, double> numbers;
   Session session;
   bool open = false;
@@ -48,7 +46,9 @@ void run() {
   while (std::getline(std::cin, line)) {
     std::istringstream in(line);
     in >> word;
-    if (word == "config") {
+    if (word == "place") {
+      in >> request.device >> request.dtype;
+    } else if (word == "config") {
       std::string name;
       in >> name >> numbers[name];
     } else if (word == "file") {

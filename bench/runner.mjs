@@ -1,0 +1,68 @@
+/** Programs in processes of their own that measure what they are told, and figures of what they say. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/**
+ * Starts a program that prints one line of facts, and for each line of work in one line of results out, all JSON. Undefined
+ * where it does not start, or `missing` says why it is not there; both are said.
+ */
+export async function start(name, { command, args = [], env, cwd, missing }) {
+  if (missing !== undefined) return leaveOut(name, missing);
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+  let complaint = "";
+  child.stderr.on("data", (chunk) => {
+    complaint = (complaint + chunk).slice(-2000);
+  });
+  child.on("error", (error) => {
+    complaint = error.message;
+  });
+  child.stdin.on("error", () => {}); // a program that has ended says so below
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`it ended: ${reason(complaint)}`);
+    return JSON.parse(value);
+  };
+  try {
+    const facts = await next();
+    const ask = (work) => {
+      child.stdin.write(`${JSON.stringify(work)}\n`);
+      return next();
+    };
+    return { name, facts, ask, stop: () => child.stdin.end() };
+  } catch (error) {
+    return leaveOut(name, error.message);
+  }
+}
+
+/** The line of a program's last words that names the error. */
+function reason(words) {
+  const lines = words.trim().split("\n");
+  return (lines.find((line) => /\w*Error\b.*:/.test(line)) ?? lines.at(-1)).trim();
+}
+
+const said = new Set();
+
+function leaveOut(name, why) {
+  const line = `${name} is left out: ${why}`;
+  if (!said.has(line)) console.log(line);
+  said.add(line);
+  return undefined;
+}
+
+/** Rates of each of `series`, {runner, work}, which take turns: one round warms up, `rounds` count. */
+export async function turnAbout(series, rounds) {
+  const rates = series.map(() => []);
+  for (let round = 0; round <= rounds; round++)
+    for (const [i, { runner, work }] of series.entries()) {
+      const { rate } = await runner.ask(work);
+      if (round > 0) rates[i].push(rate);
+    }
+  return rates;
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

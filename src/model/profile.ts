@@ -1,0 +1,234 @@
+/** Where a model's time goes: the stages of its forward pass, timed on the device while a function runs. */
+import { inspect } from "node:util";
+import { jupyterDisplay, type MimeBundle } from "../host";
+import type { NativeModel, ProfileEntry } from "../native";
+import { checkOptions } from "../options";
+import { barFigure } from "../plots/bars";
+import type { Figure } from "../plots/figure";
+import { palette } from "../plots/svg";
+import { escapeHtml, type TextTable, tableHtml, tableText } from "../table";
+import { unlessAborted } from "./abort";
+
+/** The stages by name, in the order of a pass; each is one step of it, with what is fused into that step. */
+const stageNames: Record<ProfileEntry["part"], string> = {
+  embed: "embeddings",
+  qkv: "norm, qkv, rope, append",
+  attention: "attention",
+  output: "output projection",
+  gate_up: "norm, gate, up, SwiGLU",
+  down: "down projection",
+  head: "norm and head",
+  argmax: "argmax",
+};
+const between = "between the stages";
+
+/** What one stage took, all layers together, or one layer, all of its stages together. */
+interface Cost {
+  calls: number;
+  ms: number;
+  /** Read from memory at least: weights, or keys and values (stage `attention`). */
+  bytes: number;
+}
+export interface ProfileStage extends Cost {
+  stage: ProfileEntry["part"];
+  /** In words, as the table has it. */
+  name: string;
+}
+export interface ProfileLayer extends Cost {
+  layer: number;
+}
+
+export interface ProfileOptions {
+  /** Bytes a second that the memory gives, which shares are of. Default: measured once a model, in about 0.2 s. */
+  stream?: number;
+  /** Ends the profile, and what obeys the signal. The notebook's interrupt does, too. */
+  signal?: AbortSignal;
+}
+
+export interface PlotProfileOptions {
+  /** A bar a stage (default), or a bar a layer. */
+  by?: "stage" | "layer";
+  /** Default: `Where the time goes`. */
+  title?: string;
+}
+
+/**
+ * What `model.profile` gives. As a cell's last value it is a table; `String(profile)` is that table in letters,
+ * `profile.plot()` a plot.
+ */
+export class Profile {
+  /** Runs through all layers: one a generated token, one (or a few) a prompt. */
+  readonly passes: number;
+  /** From the start of the function to its end, in milliseconds. */
+  readonly total_ms: number;
+  /** Bytes a second that the memory gives when it is read from end to end. */
+  readonly stream: number;
+  /** In the order of a pass; what was not called is not there. */
+  readonly stages: ProfileStage[];
+  readonly layers: ProfileLayer[];
+
+  /** @internal */
+  constructor(entries: ProfileEntry[], { total_ms, stream }: { total_ms: number; stream: number }) {
+    this.total_ms = total_ms;
+    this.stream = stream;
+    const group = <K>(key: (entry: ProfileEntry) => K): [K, Cost][] => {
+      const groups = new Map<K, Cost>();
+      for (const entry of entries) {
+        const cost = groups.get(key(entry)) ?? { calls: 0, ms: 0, bytes: 0 };
+        cost.calls += entry.calls;
+        cost.ms += 1000 * entry.seconds;
+        cost.bytes += entry.bytes;
+        groups.set(key(entry), cost);
+      }
+      return [...groups];
+    };
+    this.stages = group(({ part }) => part).map(([stage, cost]) => ({ stage, name: stageNames[stage], ...cost }));
+    this.layers = group(({ layer }) => layer)
+      .filter(([layer]) => layer >= 0)
+      .sort(([a], [b]) => a - b)
+      .map(([layer, cost]) => ({ layer, ...cost }));
+    this.passes = this.stages.find(({ stage }) => stage === "embed")?.calls ?? 0;
+  }
+
+  /** Milliseconds in which no stage ran: JavaScript, hand-over between threads, queueing. */
+  get between_ms(): number {
+    return this.total_ms - this.stages.reduce((sum, { ms }) => sum + ms, 0);
+  }
+  /** Bytes of weights read. */
+  get weight_bytes(): number {
+    return this.stages.reduce((sum, { stage, bytes }) => sum + (stage === "attention" ? 0 : bytes), 0);
+  }
+  /** Bytes of keys and values read. */
+  get cache_bytes(): number {
+    return this.stages.find(({ stage }) => stage === "attention")?.bytes ?? 0;
+  }
+
+  /** Figures are a pass's where there were several. */
+  get #unit(): { count: number; words: string } {
+    return this.passes > 1 ? { count: this.passes, words: " a pass" } : { count: 1, words: "" };
+  }
+  #table(): TextTable {
+    const { count, words } = this.#unit;
+    const row = (name: string, ms: number, calls?: number, bytes = 0): string[] => {
+      const rate = bytes > 0 ? (1000 * bytes) / ms : undefined;
+      return [
+        name,
+        calls === undefined ? "" : calls.toLocaleString("en-US"),
+        (ms / count).toFixed(3),
+        percent(ms / this.total_ms),
+        rate === undefined ? "" : (bytes / count / 1e6).toFixed(2),
+        rate === undefined ? "" : (rate / 1e9).toFixed(1),
+        rate === undefined ? "" : `${((100 * rate) / this.stream).toFixed(0)}%`,
+      ];
+    };
+    const rows = [
+      ["", "calls", `ms${words}`, "share", `MB${words}`, "GB/s", "of the stream"],
+      ...this.stages.map(({ name, ms, calls, bytes }) => row(name, ms, calls, bytes)),
+      row(between, this.between_ms),
+      row("all", this.total_ms, undefined, this.weight_bytes + this.cache_bytes),
+    ];
+    return { rows, numeric: (column) => column > 0 };
+  }
+  #notes(): string[] {
+    const { count, words } = this.#unit;
+    const notes = [
+      `The stream: this machine's memory gives ${(this.stream / 1e9).toFixed(1)} GB/s when it is read from end to end.`,
+    ];
+    if (this.layers.length === 0) return notes;
+    const [first, ...rest] = [...this.layers].sort((a, b) => a.ms - b.ms) as [ProfileLayer, ...ProfileLayer[]];
+    const last = rest.at(-1) ?? first;
+    const ms = (layer: ProfileLayer): string => (layer.ms / count).toFixed(3);
+    const text = `A layer takes from ${ms(first)} ms (layer ${first.layer}) to ${ms(last)} ms (layer ${last.layer})${words}.`;
+    return [text, ...notes];
+  }
+  #title(): string {
+    const { passes, total_ms } = this;
+    const rate = passes > 1 ? `, ${(total_ms / passes).toFixed(2)} ms a pass` : "";
+    return `${passes.toLocaleString("en-US")} pass${passes === 1 ? "" : "es"} in ${total_ms.toFixed(1)} ms${rate}`;
+  }
+
+  toString(): string {
+    return [this.#title(), ...tableText(this.#table()), ...this.#notes()].join("\n");
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+  [jupyterDisplay](): MimeBundle {
+    const paragraph = (text: string): string => `<p>${escapeHtml(text)}</p>`;
+    const html = [paragraph(this.#title()), tableHtml(this.#table()), ...this.#notes().map(paragraph)];
+    return { "text/plain": this.toString(), "text/html": html.join("") };
+  }
+
+  /** The figures as plain data, for `JSON.stringify`. */
+  toJSON(): Record<string, unknown> {
+    const { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers } = this;
+    return { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers };
+  }
+
+  /**
+   * A bar a stage, or a bar a layer.
+   *
+   * @throws {TypeError} for another `by`.
+   * @throws {Error} for the layers of a profile in which none ran.
+   * @example (await model.profile(() => model.generate({ input_ids }))).plot({ by: "layer" });
+   */
+  plot(options: PlotProfileOptions = {}): Figure {
+    checkOptions(options, ["by", "title"], "plot");
+    const { by = "stage", title = "Where the time goes" } = options;
+    if (by !== "stage" && by !== "layer")
+      throw new TypeError(`Expected "stage" or "layer" for by but received ${inspect(by)}`);
+    if (by === "layer" && this.layers.length === 0)
+      throw new Error("Expected a profile in which layers ran, to plot it by layer");
+    const { count, words } = this.#unit;
+    const stages = [...this.stages.map(({ name, ms }) => ({ name, ms })), { name: between, ms: this.between_ms }];
+    const rows = by === "stage" ? stages : this.layers.map(({ layer, ms }) => ({ name: `layer ${layer}`, ms }));
+    const bars = rows.map(({ name, ms }) => ({
+      label: name,
+      value: Math.max(0, ms / count),
+      text: percent(ms / this.total_ms),
+      about: name,
+      colour: name === between ? palette.rest : palette.first,
+    }));
+    const axis = { name: `ms${words}`, tickformat: "", tick: String };
+    return barFigure({ bars, axis, title, heading: `${title}: ${this.#title()}` });
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+
+/** Models whose stages are being timed. */
+const running = new WeakSet<NativeModel>();
+
+/** See `Phi3ForCausalLM.profile`. */
+export async function profile(native: NativeModel, fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
+  checkOptions(options, ["stream", "signal"], "profile");
+  if (typeof fn !== "function")
+    throw new TypeError(
+      `Expected a function for profile, as () => model.generate(…), but received ${inspect(fn, { depth: 0 })}`,
+    );
+  const given = options.stream;
+  if (given !== undefined && !(given > 0 && Number.isFinite(given)))
+    throw new RangeError(`Expected bytes a second, > 0, for stream but received ${inspect(given)}`);
+  if (native.device !== "cpu")
+    throw new Error(
+      `Expected a model on the CPU for profile but received one on "${native.device}", whose stages are not timed so far; load it with { device: "cpu" }`,
+    );
+  if (running.has(native))
+    throw new Error("Expected one profile of a model at a time, but another one is still running: await it first");
+  running.add(native);
+  try {
+    const stream = given ?? (await native.stream());
+    await native.startProfile();
+    const start = performance.now();
+    try {
+      await unlessAborted(options.signal, fn);
+    } catch (error) {
+      await native.stopProfile().catch(() => {}); // a model that was disposed has nothing to stop
+      throw error;
+    }
+    const entries = await native.stopProfile();
+    return new Profile(entries, { total_ms: performance.now() - start, stream });
+  } finally {
+    running.delete(native);
+  }
+}
