@@ -57,8 +57,10 @@ std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_sh
 std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
   auto cache = std::make_unique<CpuCache>(shape, layers, capacity);
   const size_t needed = static_cast<size_t>(capacity * team_.size());
+  const std::lock_guard<std::mutex> lock(reserving_);
   if (scores_.size() < needed) {
     synchronize();  // queued stages may hold the old address
+    workspace_bytes_ += (needed - scores_.size()) * sizeof(float);
     scores_.resize(needed);
   }
   return cache;
@@ -66,11 +68,11 @@ std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, in
 
 void CpuBackend::prepare(int64_t, int64_t max_cols) {
   workspace_ = std::make_unique<Workspace>(team_.size(), max_cols);
-  workspace_bytes_ = static_cast<size_t>(Workspace::kSharedTokens * max_cols) * sizeof(float) +
-                     workspace_->thread_bytes() * static_cast<size_t>(team_.size());
+  workspace_bytes_ += static_cast<size_t>(Workspace::kSharedTokens * max_cols) * sizeof(float) +
+                      workspace_->thread_bytes() * static_cast<size_t>(team_.size());
 }
 
-size_t CpuBackend::workspace_bytes() const { return workspace_bytes_ + scores_.size() * sizeof(float); }
+size_t CpuBackend::workspace_bytes() const { return workspace_bytes_; }
 
 void CpuBackend::read(void* host, const void* device, size_t bytes) {
   // Tensors that other threads read were complete when they got them: only the owning thread has stages queued.

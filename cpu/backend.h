@@ -2,7 +2,9 @@
 // run them in one region of the team, a barrier after each. Each operation's file holds its kernel and its verb.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <type_traits>
 #include <vector>
@@ -45,7 +47,7 @@ class CpuCache : public Cache {
   float* plane(int64_t index) const { return data_ + index * capacity * head_dim_; }
 
   int64_t kv_heads_, head_dim_, planes_;
-  int64_t committed_ = 0;  // positions
+  std::atomic<int64_t> committed_{0};  // positions; other threads ask for `bytes`
   float* data_ = nullptr;
 };
 
@@ -111,8 +113,9 @@ class CpuBackend : public Backend {
   std::unique_ptr<Stage[]> stages_;
   size_t queued_ = 0;
   Profile* profile_ = nullptr;
+  std::mutex reserving_;       // over the growth of scores_: caches are reserved by any thread
   std::vector<float> scores_;  // (threads, longest cache), of `attend`
-  size_t workspace_bytes_ = 0;
+  std::atomic<size_t> workspace_bytes_{0};
   static constexpr size_t kOutbox = 64;
   int32_t outbox_[kOutbox] = {};  // published ids, a ring
   size_t published_ = 0, received_ = 0;

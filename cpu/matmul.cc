@@ -221,6 +221,7 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
                   thread,
                   team.size(),
                   workspace.shared(),
+                  Workspace::kSharedTokens * workspace.max_cols(),
                   workspace.own(thread)};
   switch (matrix.isa().path) {
 #ifdef PHI3LAB_X64_PATHS

@@ -2,7 +2,8 @@
 //
 // A `Matrix` is a placed weight: row groups by pointer (q, k and v stacked, or gate and up), each in the format of its
 // file. A path that computes fastest from another order keeps its own copy and gives the mapped pages back; the others
-// read the file's bytes as they lie. Sums are as exact as float32 arithmetic on every path and for every format.
+// read the file's bytes as they lie. Sums are as exact as float32 arithmetic on every path and for every format; only
+// with Isa::bf16 prompts' activations and weights are rounded to bfloat16 before they are multiplied.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // Products by AVX-512: blocks16 weights by fixed point (one or few tokens), by tiles (short prompts) or by panels (long
-// ones); filed weights by rows or panels.
+// ones); filed weights by rows or panels. Where bfloat16 is asked for, prompts by panels of it.
 #include "matmul_avx512.h"
 
 #include "matmul_panels.h"
@@ -11,6 +11,9 @@ namespace {
 /** From here on packing panels costs less than the registers that dequantising takes from the tiles. */
 constexpr int64_t kPackedTokens = 128;
 static_assert(kPackedTokens <= Workspace::kSharedTokens, "shorter prompts lie transposed in the shared memory");
+
+/** From here on bfloat16 gains anything; shorter prompts stay exact, as a decoded token is. */
+constexpr int64_t kBf16Tokens = 24;
 
 /** The share of every blocks16 segment, a token at a time: in fixed point, or where that cannot be as a tile of one. */
 void multiply_few(const Product& p, int64_t token, int64_t tokens) {
@@ -36,6 +39,7 @@ void multiply_few(const Product& p, int64_t token, int64_t tokens) {
 }  // namespace
 
 void matmul_avx512(const Product& p) {
+  if (p.isa.bf16 && p.tokens >= kBf16Tokens) return multiply_bf16(p);
   bool any_blocks = false;
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];

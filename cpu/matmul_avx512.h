@@ -37,6 +37,9 @@ void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t token
 void multiply_tiles(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,
                     int64_t last);
 
+/** A whole product of many tokens, rounded to bfloat16. Isa::bf16. */
+void multiply_bf16(const Product& p);
+
 /** 16 rows of a blocks16 segment, columns [first, first + count), as float32 into half of a panel (32 rows wide). */
 void unpack_blocks16(float* panel, const Segment& s, int64_t cols, int64_t row, int64_t first, int64_t count);
 

@@ -18,6 +18,7 @@ struct Product {
   Team* team;
   int thread, threads;
   float* shared;  // the workspace's
+  int64_t shared_floats;
   uint8_t* own;
 };
 

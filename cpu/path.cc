@@ -111,9 +111,7 @@ Isa isa_of(Path path) {
   isa.path = path;
 #ifdef PHI3LAB_X64
   if (path == Path::avx512) {
-    const Features f = features();
-    isa.vnni = f.vnni;
-    isa.bf16 = f.bf16;
+    isa.vnni = features().vnni;
   }
 #elif defined(PHI3LAB_ARM64)
 #if defined(__APPLE__)
@@ -123,6 +121,17 @@ Isa isa_of(Path path) {
 #endif
 #endif
   return isa;
+}
+
+Isa with_bf16(Isa isa) {
+#ifdef PHI3LAB_X64
+  isa.bf16 = isa.path == Path::avx512 && features().bf16;
+#endif
+  if (isa.bf16) return isa;
+  throw std::runtime_error(
+      std::string("[cpu] Expected a processor with AVX-512 BF16 for compute \"bfloat16\", but this one ") +
+      (isa.path == Path::avx512 ? "lacks it" : std::string("works on the path ") + path_name(isa.path)) +
+      "; float32, the default, works everywhere");
 }
 
 Isa choose_isa(const char* requested) {

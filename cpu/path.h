@@ -8,12 +8,13 @@ namespace phi3lab::cpu {
 
 enum class Path { portable, avx2, avx512, neon };
 
-/** A path and what goes beyond its base: AVX-512's VNNI (vpdpbusd) and BF16 (vdpbf16ps), NEON's dot product. */
+/** A path and what goes beyond its base: AVX-512's VNNI (vpdpbusd), NEON's dot product. */
 struct Isa {
   Path path = Path::portable;
   bool vnni = false;
-  bool bf16 = false;
   bool dotprod = false;
+  /** AVX-512's BF16 (vdpbf16ps), which rounds what it multiplies: never set unless asked for, by `with_bf16`. */
+  bool bf16 = false;
 };
 
 /** `portable`, `avx2`, `avx512` or `neon`. */
@@ -24,6 +25,9 @@ std::vector<Path> available_paths();
 
 /** The instructions of one path on this processor. Throws when the path is not available. */
 Isa isa_of(Path path);
+
+/** The same instructions, with prompts' products in bfloat16. Throws a sentence where that cannot be. */
+Isa with_bf16(Isa isa);
 
 /**
  * The path to use: the fastest available one, or the one that `requested` names (null or empty: no wish).

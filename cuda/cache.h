@@ -2,6 +2,7 @@
 // says how a block lies), so that no address ever changes and a recorded pass stays true.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -64,7 +65,7 @@ class CudaCache : public Cache {
   std::shared_ptr<CacheRanges> ranges_;
   CacheView view_;
   size_t block_bytes_ = 0;
-  int64_t blocks_ = 0;  // committed
+  std::atomic<int64_t> blocks_{0};  // committed; other threads ask for `bytes`
   CacheRanges::Range range_;
 };
 

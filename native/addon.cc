@@ -55,6 +55,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   request.files = js::list(options.Get("files"), "files", js::string);
   request.entries = js::list(options.Get("weights"), "weights", entry);
   request.threads = static_cast<int>(js::integer(options, "threads", 0));
+  if (const Napi::Value value = options.Get("compute"); !value.IsUndefined())
+    request.compute = js::string(value, "compute");
   const auto abort = AbortFlag::of(options.Get("abort"));
   auto session = std::make_shared<Session>();
   auto dispatcher = std::make_shared<js::Dispatcher>(env);

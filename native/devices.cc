@@ -23,8 +23,14 @@ CudaStatus cuda_status() {
 #endif
 
 std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
-  if (options.device == "cpu")
-    return std::make_unique<cpu::CpuBackend>(cpu::choose_isa(), cpu::thread_count(options.threads));
+  if (options.compute != "float32" && options.compute != "bfloat16")
+    throw std::runtime_error("[open] Expected compute \"float32\" or \"bfloat16\" but received \"" + options.compute +
+                             "\"");
+  if (options.device == "cpu") {
+    const cpu::Isa isa = cpu::choose_isa();
+    return std::make_unique<cpu::CpuBackend>(options.compute == "bfloat16" ? cpu::with_bf16(isa) : isa,
+                                             cpu::thread_count(options.threads));
+  }
   if (options.device != "cuda")
     throw std::runtime_error("[open] Expected device \"cpu\" or \"cuda\" but received \"" + options.device + "\"");
   const CudaStatus status = cuda_status();

@@ -136,18 +136,21 @@ class NativeCache : public Napi::ObjectWrap<NativeCache> {
   }
 
  private:
-  Cache& cache(Napi::Env env) {
-    if (!it_.cache->cache) throw Napi::Error::New(env, "The cache was disposed, or the model that it belongs to");
-    return *it_.cache->cache;
+  Session::CacheSize size(Napi::Env env) {
+    try {
+      return it_.session->size_of(*it_.cache);
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(env, error.what());
+    }
   }
   Napi::Value length(const Napi::CallbackInfo& info) { return number(info, it_.cache->length); }
-  Napi::Value capacity(const Napi::CallbackInfo& info) { return number(info, cache(info.Env()).capacity); }
+  Napi::Value capacity(const Napi::CallbackInfo& info) { return number(info, size(info.Env()).capacity); }
   Napi::Value nbytes(const Napi::CallbackInfo& info) {
-    return number(info, static_cast<int64_t>(cache(info.Env()).bytes()));
+    return number(info, static_cast<int64_t>(size(info.Env()).bytes));
   }
   void truncate(const Napi::CallbackInfo& info) {
     const int64_t length = js::integer(info[0], "length");
-    cache(info.Env());
+    size(info.Env());
     SequenceCache& mine = *it_.cache;
     if (length < 0 || length > mine.length)
       throw Napi::RangeError::New(info.Env(), "Expected a length from 0 to " + std::to_string(mine.length) +
@@ -155,7 +158,8 @@ class NativeCache : public Napi::ObjectWrap<NativeCache> {
     mine.length = length;
   }
   void dispose(const Napi::CallbackInfo&) {
-    it_.session->worker().post([cache = it_.cache] { cache->cache.reset(); });
+    // The session outlives its queue, and must not be owned by its own thread.
+    it_.session->worker().post([session = it_.session.get(), cache = it_.cache] { session->drop(*cache); });
   }
   static Napi::Value number(const Napi::CallbackInfo& info, int64_t value) {
     return Napi::Number::New(info.Env(), static_cast<double>(value));

@@ -59,8 +59,8 @@ void Session::open(const OpenRequest& request, const AbortRef& abort, const Prog
   const Obedience obedience(*this, abort);
   config_ = request.config;
   device_ = request.device;
-  model_ = std::make_unique<Phi3>(make_backend({request.device, request.dtype, request.threads}), request.config,
-                                  request.files, request.entries, [&](int64_t placed, int64_t total) {
+  model_ = std::make_unique<Phi3>(make_backend({request.device, request.dtype, request.threads, request.compute}),
+                                  request.config, request.files, request.entries, [&](int64_t placed, int64_t total) {
                                     if (abort->aborted) throw Aborted();
                                     if (progress) progress(placed, total);
                                   });
@@ -92,6 +92,17 @@ CacheRef Session::make_cache() {
   drop_expired(caches_);
   caches_.push_back(box);
   return box;
+}
+
+Session::CacheSize Session::size_of(const SequenceCache& cache) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!cache.cache) throw std::runtime_error("The cache was disposed, or the model that it belongs to");
+  return {cache.cache->capacity, cache.cache->bytes()};
+}
+
+void Session::drop(SequenceCache& cache) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cache.cache.reset();
 }
 
 void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const {
@@ -185,9 +196,9 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   auto start = Clock::now();
   try {
     for (int64_t n = 0; n < request.max_new_tokens; n++) {
-      if (n == 0 || !request.use_cache) {
+      const auto todo = static_cast<int64_t>(ids.size());
+      if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
         box->length = 0;
-        const auto todo = static_cast<int64_t>(ids.size());
         phi3.forward(*box, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
           if (first + hidden.rows == todo) phi3.next_token(hidden, excluding(n));
         });

@@ -45,6 +45,7 @@ struct OpenRequest {
   std::vector<std::string> files;
   std::vector<Entry> entries;
   int threads = 0;
+  std::string compute = "float32";  // of prompts' products on the CPU
 };
 
 struct ForwardResult {
@@ -82,6 +83,14 @@ class Session {
 
   void open(const OpenRequest& request, const AbortRef& abort, const Progress& progress);
   CacheRef make_cache();
+  struct CacheSize {
+    int64_t capacity;  // positions
+    size_t bytes;
+  };
+  // Throws when the cache was disposed, or the model that it belongs to.
+  CacheSize size_of(const SequenceCache& cache);
+  // Frees its memory; on the worker.
+  void drop(SequenceCache& cache);
   ForwardResult forward(const std::vector<int32_t>& ids, const CacheRef& cache,
                         const std::unordered_set<std::string>& taps, const AbortRef& abort);
   TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);

@@ -12,10 +12,10 @@ export const withCuda = () => cudaDecision().built;
 
 /**
  * The path of `target`, which the CMakeLists.txt in `source` (from the checkout) names, built in `build` where its sources
- * changed; `cuda`: with the CUDA backend. `given`, if set, is a folder that has it built already, for machines without CMake.
- * Throws with the compiler's words.
+ * changed; `cuda`: with the CUDA backend; `sanitize`: with these sanitizers, the backends too. `given`, if set, is a folder
+ * that has it built already, for machines without CMake. Throws with the compiler's words.
  */
-export function buildProgram({ source, target, build, cuda = false, given }) {
+export function buildProgram({ source, target, build, cuda = false, sanitize = "", given }) {
   const name = windows ? `${target}.exe` : target;
   if (given !== undefined) {
     if (!existsSync(join(given, name))) throw new Error(`${given} holds no ${name}`);
@@ -24,7 +24,7 @@ export function buildProgram({ source, target, build, cuda = false, given }) {
   const folder = join(root, build);
   const ninja = windows ? [] : ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
   const env = { ...process.env };
-  const options = [`-DPHI3LAB_BUILD=${addonBuild}`];
+  const options = [sanitize ? `-DPHI3LAB_SANITIZE=${sanitize}` : `-DPHI3LAB_BUILD=${addonBuild}`];
   if (cuda) {
     const { nvcc, architectures, flags } = cudaDecision();
     options.push("-DPHI3LAB_CUDA=ON", `-DPHI3LAB_CUDA_ARCHITECTURES=${architectures.join(";")}`);

@@ -15,6 +15,9 @@ export type WeightType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0" | "Q6
 /** What arithmetic is done in: weights, keys and values are of this type, sums are float32. */
 export type Dtype = "float32" | "bfloat16" | "float16";
 
+/** What a prompt's products are computed in on the CPU. */
+export type Compute = "float32" | "bfloat16";
+
 /** What the forward pass must know of a model; the names and units are transformers' `Phi3Config`. */
 export interface ModelConfig {
   model_type: "phi3" | "llama";
@@ -65,6 +68,8 @@ export interface OpenOptions {
   dtype: "auto" | Dtype;
   /** CPU threads; default: as many as physical cores that the process may use. */
   threads?: number;
+  /** Of prompts' products on the CPU; default: "float32". A processor that cannot do the other rejects with a sentence. */
+  compute?: Compute;
   /** Bytes of weights placed so far, of all; called on the JavaScript thread, at most some tens of times a second. */
   onProgress?: (placed: number, total: number) => void;
   abort?: AbortFlag;

@@ -76,25 +76,28 @@ size_t Phi3::chunk_bytes(int64_t tokens) const {
 Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
   const AttentionShape shape = config_.attention();
   if (tokens > 1 && tokens > scratch_tokens_) {
-    scratch_.reset();
     scratch_tokens_ = 0;
-    scratch_ = backend_->allocate(chunk_bytes(tokens));
+    grow(scratch_, chunk_bytes(tokens));
     scratch_tokens_ = tokens;
   }
   Chunk c = lay_out(static_cast<float*>((tokens == 1 ? token_ : scratch_)->data), tokens, positions);
   if (keep_attention_weights_) {
     const size_t bytes = static_cast<size_t>(shape.heads * tokens * positions) * sizeof(float);
-    if (!attention_ || attention_->bytes < bytes) attention_ = backend_->allocate(bytes);
+    if (!attention_ || attention_->bytes < bytes) grow(attention_, bytes);
     c.weights = {static_cast<float*>(attention_->data), tokens * positions, positions};
   }
   return c;
 }
 
+void Phi3::grow(std::shared_ptr<Buffer>& buffer, size_t bytes) {
+  if (buffer) grown_bytes_ -= buffer->bytes;
+  buffer.reset();
+  buffer = backend_->allocate(bytes);
+  grown_bytes_ += buffer->bytes;
+}
+
 size_t Phi3::workspace_bytes() const {
-  size_t bytes = backend_->workspace_bytes();
-  for (const auto& buffer : {table_, step_, token_, scratch_, attention_, logits_})
-    if (buffer) bytes += buffer->bytes;
-  return bytes;
+  return backend_->workspace_bytes() + table_->bytes + step_->bytes + token_->bytes + logits_->bytes + grown_bytes_;
 }
 
 void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, int64_t chunk,

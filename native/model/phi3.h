@@ -55,6 +55,7 @@ class Phi3 {
   // Whether attention weights are kept for the listener.
   void keep_attention_weights(bool keep) { keep_attention_weights_ = keep; }
   size_t weight_bytes() const { return weights_.bytes; }
+  // From any thread.
   size_t workspace_bytes() const;
 
  private:
@@ -68,6 +69,8 @@ class Phi3 {
   Chunk lay_out(float* memory, int64_t tokens, int64_t positions) const;
   size_t chunk_bytes(int64_t tokens) const;
   Chunk chunk_of(int64_t tokens, int64_t positions);
+  // Puts larger memory in a buffer's place: never both at once.
+  void grow(std::shared_ptr<Buffer>& buffer, size_t bytes);
   void layers(Cache& cache, const PassInput& input, const Chunk& c);
   void choose(const PassInput& input, Tensor hidden, bool excluding);
 
@@ -83,7 +86,8 @@ class Phi3 {
   std::shared_ptr<Buffer> attention_;  // attention weights, while they are kept
   std::shared_ptr<Buffer> logits_;     // (1, vocab), with the normed row before it
   int64_t scratch_tokens_ = 0;
-  int64_t excluded_ = 0;  // ids that `exclude` named
+  std::atomic<size_t> grown_bytes_{0};  // of scratch_ and attention_
+  int64_t excluded_ = 0;                // ids that `exclude` named
 };
 
 }  // namespace phi3lab

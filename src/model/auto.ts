@@ -1,13 +1,22 @@
 /** Loads a model: finds its files, reads their headers, hands them to the native half. */
 import { inspect } from "node:util";
 import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
-import { addon } from "../native";
+import { addon, type Compute } from "../native";
 import { checkOptions } from "../options";
 import { progressBar } from "../progress";
 import { openWeights } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
-import { choosePlace, type DeviceOption, type DtypeOption, readDevice, readDtype, sayOnce } from "./place";
+import {
+  checkCompute,
+  choosePlace,
+  computeNote,
+  type DeviceOption,
+  type DtypeOption,
+  readDevice,
+  readDtype,
+  sayOnce,
+} from "./place";
 
 export interface ModelLoadOptions extends ResolveOptions {
   /**
@@ -29,13 +38,31 @@ export interface ModelLoadOptions extends ResolveOptions {
   torch_dtype?: DtypeOption;
   /** CPU threads. Default: the physical cores that the process may use. */
   threads?: number;
+  /**
+   * What a prompt's matrix products are computed in on the CPU. "bfloat16" reads prompts of 24 tokens and more up to twice
+   * as fast: activations and weights are rounded to bfloat16 (8 bits), sums stay float32; a decoded token is computed as
+   * ever. Beside float32, over a prompt of 2,000 tokens of prose on SmolLM2, 99.1% of the likeliest next tokens are the
+   * same, every other one a near tie, and the perplexity is 0.13% higher; a greedy text may turn at such a tie, and differ
+   * with and without the cache. It needs a processor with AVX-512 BF16 (Zen 4, Sapphire Rapids and later): others refuse it
+   * with a sentence. Default: "float32", exact on every processor.
+   */
+  compute?: Compute;
   /** Accepted and ignored: no code is ever run from a model. */
   trust_remote_code?: boolean;
   /** Accepted and ignored: there is one implementation. */
   attn_implementation?: string;
 }
 
-const own = ["device", "device_map", "dtype", "torch_dtype", "threads", "trust_remote_code", "attn_implementation"];
+const own = [
+  "device",
+  "device_map",
+  "dtype",
+  "torch_dtype",
+  "threads",
+  "compute",
+  "trust_remote_code",
+  "attn_implementation",
+];
 
 /** Makes models. */
 export class AutoModelForCausalLM {
@@ -51,15 +78,17 @@ export class AutoModelForCausalLM {
   static async from_pretrained(model: string, options: ModelLoadOptions = {}): Promise<Phi3ForCausalLM> {
     checkOptions(options, [...resolveOptions, ...own], "AutoModelForCausalLM.from_pretrained");
     const { device_map, torch_dtype, trust_remote_code: _, attn_implementation: __, threads, ...rest } = options;
-    const { device = device_map ?? "auto", dtype = torch_dtype ?? "auto", ...hub } = rest;
+    const { device = device_map ?? "auto", dtype = torch_dtype ?? "auto", compute = "float32", ...hub } = rest;
     const wanted = readDevice(device);
     const arithmetic = readDtype(dtype);
+    checkCompute(compute);
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
     const { config, files, weights } = await openWeights(path);
     const { said, ...place } = choosePlace(wanted, arithmetic, weights);
     sayOnce(said);
+    sayOnce(computeNote(place, compute));
     const bar = progressBar({ label: "Loading checkpoint shards", total: files.length });
     try {
       const native = await abortable(options.signal, (abort) =>
@@ -69,6 +98,7 @@ export class AutoModelForCausalLM {
           weights,
           ...place,
           threads,
+          compute,
           abort,
           onProgress: (placed, total) => bar.update(total > 0 ? Math.floor((placed / total) * files.length) : 0),
         }),

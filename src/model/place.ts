@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
-import type { CudaInfo, Dtype, WeightEntry } from "../native";
+import type { Compute, CudaInfo, Dtype, WeightEntry } from "../native";
 import { bytesPerElement } from "../weights";
 
 const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
@@ -38,6 +38,12 @@ export function readDtype(given: unknown): DtypeOption {
       `Expected one of ${dtypes.map((one) => `"${one}"`).join(", ")} for dtype but received ${inspect(given)}`,
     );
   return given as DtypeOption;
+}
+
+/** @throws {TypeError} when it is no arithmetic of the CPU's prompts. */
+export function checkCompute(given: unknown): asserts given is Compute {
+  if (given !== "float32" && given !== "bfloat16")
+    throw new TypeError(`Expected one of "float32", "bfloat16" for compute but received ${inspect(given)}`);
 }
 
 type Weights = Pick<WeightEntry, "type" | "shape">[];
@@ -90,6 +96,12 @@ export function choosePlace(
       `Device: cpu, because ${gpu.name} has ${gb(gpu.memory_free)} free and the weights in ${dtype} are ${gb(bytes)}, with ${gb(gpuMargin)} to work in.`,
     );
   return { device: "cuda", dtype, said: `Device: cuda:${gpu.index}, ${gpu.name}, in ${dtype}.` };
+}
+
+/** For the reader, where `compute` was asked for and means nothing. */
+export function computeNote({ device, dtype }: Place, compute: Compute): string | undefined {
+  if (device === "cpu" || compute === "float32") return undefined;
+  return `compute: "${compute}" is of the CPU; on the GPU dtype says what is computed in, here ${dtype}.`;
 }
 
 /** Whether the machine has a GPU of NVIDIA's, for builds that cannot ask it. */

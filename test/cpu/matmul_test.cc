@@ -23,6 +23,7 @@ namespace {
 // most 2⁻²⁵ of the sum so far; the sums so far walk at random, well below Σ|w·x|, and the largest of 10,000 errors here
 // is 8e-7 (a mistake in one weight's last bit would be 1e-4). Fixed point: sums within a block are exact, so the chain
 // is 32 times shorter, and 2⁻²⁴ of each block's largest activation is lost, which the scale counts with the terms.
+// bfloat16: the definition's numbers are rounded first, and what is left are float32 sums of exact products.
 struct Tolerance {
   const char* what;
   double error;
@@ -50,6 +51,15 @@ double f16(const uint8_t* p) {
                            : exponent == 0 ? std::ldexp(fraction, -24)
                                            : std::ldexp(1024 + fraction, exponent - 25);
   return bits >> 15 ? -magnitude : magnitude;
+}
+
+/** The nearest bfloat16, ties to even; the x of these tests are neither tiny nor strange. */
+double to_bf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+  std::memcpy(&x, &bits, 4);
+  return static_cast<double>(x);
 }
 
 /** The definition: weight k of a row, by the formats' descriptions. */
@@ -248,7 +258,12 @@ double largest_error(const Example& e, const std::vector<float>& x, const std::v
   return worst;
 }
 
-std::string isa_name(const Isa& isa) { return std::string(path_name(isa.path)) + (isa.vnni ? "+vnni" : ""); }
+std::string isa_name(const Isa& isa) {
+  return std::string(path_name(isa.path)) + (isa.vnni ? "+vnni" : "") + (isa.bf16 ? "+bf16" : "");
+}
+
+/** Fewer tokens are multiplied exactly where bfloat16 is asked for. */
+constexpr int64_t kRoundedTokens = 24;
 
 void run_case(const Isa& isa, const Case& c) {
   std::string name = "matmul " + isa_name(isa);
@@ -259,12 +274,16 @@ void run_case(const Isa& isa, const Case& c) {
   }
   name += " cols=" + std::to_string(c.cols) + " tokens=" + std::to_string(c.tokens) +
           " threads=" + std::to_string(c.threads);
-  const Example e(c.parts, c.cols);
-  const std::vector<float> x = random_activations(c.tokens, c.cols);
-  const bool fixed = isa.vnni && quants;
+  Example e(c.parts, c.cols);
+  std::vector<float> x = random_activations(c.tokens, c.cols);
+  const bool rounded = isa.bf16 && c.tokens >= kRoundedTokens, fixed = isa.vnni && quants && !rounded;
   Arena arena;
-  const double error = largest_error(e, x, product(isa, e, x, c.tokens, c.threads, &arena), c.tokens, fixed);
-  report(name, error, kTolerances[fixed].error);
+  const std::vector<float> out = product(isa, e, x, c.tokens, c.threads, &arena);
+  if (rounded) {
+    for (float& v : x) v = static_cast<float>(to_bf16(v));
+    for (double& w : e.weights) w = to_bf16(static_cast<float>(w));  // a weight is a float32 first
+  }
+  report(name, largest_error(e, x, out, c.tokens, fixed), kTolerances[fixed].error);
 }
 
 /** Row reading, which embeddings are looked up by, is exact but for one rounding of d·q + m. */
@@ -287,27 +306,33 @@ void run_rows(const Isa& isa) {
   }
 }
 
+/** Makes a number of row 20 infinite, or NaN: of a quantised format the first block's scale, or Q4_1's minimum. */
+void damage(Example& e, WeightType type, bool nan) {
+  uint8_t* row = e.bytes[0].data() + 20 * row_bytes(type, e.cols);
+  const float wide = nan ? NAN : std::numeric_limits<float>::infinity();
+  const uint16_t half = nan ? 0x7e00 : 0x7c00, bf16 = nan ? 0x7fc0 : 0x7f80;
+  if (type == WeightType::F32)
+    std::memcpy(row, &wide, 4);
+  else if (type == WeightType::BF16)
+    std::memcpy(row, &bf16, 2);
+  else
+    std::memcpy(row + (type == WeightType::Q6_K ? 208 : type == WeightType::Q4_1 && nan ? 2 : 0), &half, 2);
+  e.define();
+}
+
 /** NaN and infinity in weights or activations reach exactly those outputs that the definition gives them to. */
 void run_strange(const Isa& isa) {
-  for (WeightType type : {WeightType::F32, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
-    for (int64_t tokens : {1, 3, 24, 150}) {
-      for (bool in_weights : {false, true}) {
-        Example e({{type, 35, false}}, 96);
+  for (WeightType type : {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1,
+                          WeightType::Q8_0, WeightType::Q6_K}) {
+    for (int64_t tokens : {1, 3, 8, 9, 24, 150}) {
+      for (const std::string what : {"activations", "infinite weights", "NaN weights"}) {
+        Example e({{type, 35, false}}, type == WeightType::Q6_K ? 256 : 96);
         std::vector<float> x = random_activations(tokens, e.cols);
-        if (in_weights) {
-          const uint16_t infinity16 = 0x7c00;
-          const float infinity = std::numeric_limits<float>::infinity();
-          uint8_t* row = e.bytes[0].data() + 20 * row_bytes(type, e.cols);
-          if (type == WeightType::F32)
-            std::memcpy(row, &infinity, 4);
-          else if (type == WeightType::BF16)
-            row[0] = 0x80, row[1] = 0x7f;
-          else
-            std::memcpy(row, &infinity16, 2);
-          e.define();
-        } else {
+        if (what == "activations") {
           x[40] = NAN;
           x[x.size() - 50] = std::numeric_limits<float>::infinity();
+        } else {
+          damage(e, type, what == "NaN weights");
         }
         Arena arena;
         const std::vector<float> out = product(isa, e, x, tokens, 2, &arena);
@@ -321,8 +346,8 @@ void run_strange(const Isa& isa) {
             if (std::isnan(sum) ? !std::isnan(y) : std::isinf(sum) ? y != sum : !std::isfinite(y)) wrong++;
           }
         }
-        report("strange " + isa_name(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens) +
-                   (in_weights ? " weights" : " activations"),
+        report("strange " + isa_name(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens) + " " +
+                   what,
                wrong, 0);
       }
     }
@@ -378,6 +403,7 @@ std::vector<Case> cases() {
   list.push_back({{{W::Q4_1, 48, true}, {W::Q8_0, 20, false}, {W::F16, 7, false}}, 96, 1, 2});
   list.push_back({{{W::Q4_1, 48, true}, {W::Q8_0, 20, false}, {W::F16, 7, false}}, 96, 31, 2});
   list.push_back({{{W::Q4_1, 48, true}, {W::Q8_0, 20, false}, {W::F16, 7, false}}, 96, 131, 2});
+  list.push_back({{{W::BF16, 40, false}, {W::Q4_1, 35, false}}, 1024, 300, 2});
   return list;
 }
 
@@ -389,6 +415,11 @@ int main() {
     if (isas[0].vnni) {
       isas.push_back(isas[0]);
       isas.back().vnni = false;
+    }
+    try {
+      isas.push_back(with_bf16(isas[0]));
+    } catch (const std::exception& error) {
+      std::printf("skipped: %s\n", error.what());
     }
     for (const Isa& isa : isas) {
       for (const Case& c : cases()) run_case(isa, c);

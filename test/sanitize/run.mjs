@@ -1,10 +1,13 @@
 /**
  * `npm run test:sanitize`: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer into build-sanitize and
- * runs the goldens and the damaged files on it, on every code path that this processor has.
+ * runs the goldens and the damaged files on it; then the C++ programs, most with ThreadSanitizer (which wants every
+ * thread instrumented, and Node is not): products, the team of threads, a case of every kernel, and a model whose
+ * generations are aborted. All on every code path that this processor has.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { buildProgram } from "../../scripts/program.mjs";
 import { addon, root, venvEnvironment, venvProgram } from "../../scripts/setup/places.mjs";
 
 if (process.platform !== "linux") {
@@ -45,5 +48,23 @@ for (const path of paths) {
     },
   });
   failed ||= run.status !== 0;
+}
+
+// Those of test/cpu run every path by themselves.
+for (const [target, source, sanitize, ...args] of [
+  ["matmul_test", "test/cpu", "address,undefined"],
+  ["team_test", "test/cpu", "thread"],
+  ["ops_test", "test/native/ops", "thread", "--quick"],
+  ["session_test", "test/native/session", "address,undefined", "100"],
+  ["session_test", "test/native/session", "thread", "100"],
+]) {
+  const program = buildProgram({ source, target, build: `build-sanitize/${target}-${sanitize[0]}`, sanitize });
+  for (const path of source === "test/cpu" ? [paths.at(-1)] : paths) {
+    console.log(`\n${target} with the sanitizers "${sanitize}" on the path "${path}"`);
+    const run = spawnSync(program, args, { encoding: "utf8", env: { ...process.env, PHI3LAB_CPU: path } });
+    const bad = run.status !== 0 || /^not ok/m.test(run.stdout);
+    console.log(bad ? `${run.stdout}${run.stderr}${run.error ?? ""}` : run.stdout.trimEnd().split("\n").at(-1));
+    failed ||= bad;
+  }
 }
 process.exit(failed ? 1 : 0);

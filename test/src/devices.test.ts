@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { AutoModelForCausalLM, devices } from "../../src";
 import { cudaInfo, listDevices } from "../../src/devices";
 import { jupyterDisplay } from "../../src/host";
-import { autoDtype, choosePlace, gpuBytes, readDevice, readDtype } from "../../src/model/place";
+import { autoDtype, choosePlace, computeNote, gpuBytes, readDevice, readDtype } from "../../src/model/place";
 import type { CudaInfo } from "../../src/native";
 import { openWeights } from "../../src/weights";
 
@@ -172,5 +172,23 @@ describe("dtype", () => {
     assert.throws(() => readDtype("int8"), /Expected one of "auto", "float32", "bfloat16", "float16" for dtype/);
     const torch_dtype = "half" as never;
     await assert.rejects(AutoModelForCausalLM.from_pretrained(tiny, { torch_dtype }), /for dtype but received 'half'/);
+  });
+});
+
+describe("compute", () => {
+  it("that there is not is an error with those there are", async () => {
+    const compute = "int8" as never;
+    await assert.rejects(
+      AutoModelForCausalLM.from_pretrained(tiny, { compute }),
+      /Expected one of "float32", "bfloat16" for compute but received 'int8'/,
+    );
+  });
+
+  it("is of the CPU: on a GPU a line says that dtype decides, where anything but the default was asked for", () => {
+    const gpu = { device: "cuda", dtype: "float16" } as const;
+    const line = 'compute: "bfloat16" is of the CPU; on the GPU dtype says what is computed in, here float16.';
+    assert.equal(computeNote(gpu, "bfloat16"), line);
+    assert.equal(computeNote(gpu, "float32"), undefined);
+    assert.equal(computeNote({ device: "cpu", dtype: "float32" }, "bfloat16"), undefined);
   });
 });

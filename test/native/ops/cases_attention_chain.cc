@@ -130,7 +130,7 @@ Verdict chain(Bench& bench, const Plan& plan) {
   for (const Pass& pass : plan.passes) end += pass.tokens, longest = std::max(longest, pass.tokens);
   const std::vector<float> angles = twin::rotary_table(end, heads.head_dim);
   const Guarded table(backend, end, heads.head_dim, angles);
-  const auto cache = backend.reserve_cache(heads, 2, end + 1);
+  const auto cache = backend.reserve_cache(heads, 2, end);  // the last pass fills the context
   Layer layers[2] = {{bench, shape}, {bench, shape}};
   DevicePass device_pass(backend, longest);
   Verdict verdict{0, 1};

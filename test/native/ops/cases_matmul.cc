@@ -104,6 +104,7 @@ std::vector<Shape> shapes() {
       list.push_back({{{type, 1}}, std::max<int64_t>(unit, 8), t});
     }
     list.push_back({{{type, 211}}, unit == 256 ? 256 : 64, 1, WeightKind::head});
+    for (int64_t t : {1, 25}) list.push_back({{{type, 3}}, unit == 256 ? 256 : 96, t, WeightKind::head});
   }
   for (W type : {W::F32, W::F16, W::BF16})  // rows that begin on no 16 bytes; fewer columns than lanes
     for (int64_t cols : {1, 48, 50, 88, 575})
@@ -119,7 +120,7 @@ std::vector<Shape> shapes() {
   }
   list.push_back({{{W::BF16, 9216}}, 3072, 1});
   list.push_back({{{W::BF16, 32064}}, 1536, 1, WeightKind::head});
-  list.push_back({{{W::BF16, 200000}}, 64, 1, WeightKind::head});
+  for (W type : {W::BF16, W::Q8_0, W::Q4_1}) list.push_back({{{type, 200000}}, 64, 1, WeightKind::head});
   list.push_back({{{W::BF16, 32064}}, 64, 7, WeightKind::head});
   return list;
 }

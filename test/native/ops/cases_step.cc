@@ -188,6 +188,8 @@ void step_cases(std::vector<Case>& table) {
   put("tiny in a window", {48, 88, 211, heads_of(4, 2, 12, 5), W::F32}, 12, true);
   put("odd", {50, 88, 211, heads_of(1, 1, 16, 0), W::F16}, 70, false);
   put("small", {576, 1536, 3072, heads_of(9, 3, 64, 0), W::BF16}, 8, false);
+  put("of one head and three words", {50, 88, 3, heads_of(1, 1, 32, 0), W::F32}, 12, true);
+  put("of 200,000 words", {96, 64, 200000, heads_of(1, 1, 256, 0), W::Q8_0}, 3, false);
   put("wide heads", {256, 512, 211, heads_of(4, 1, 128, 0), W::Q8_0}, 10, false);
 }
 

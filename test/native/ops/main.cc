@@ -90,6 +90,7 @@ int test(const Arguments& arguments) {
   for (const auto add : {rowwise_cases, argmax_cases, matmul_cases, attention_cases, attention_chain_cases,
                          feed_forward_chain_cases, step_cases})
     add(table);
+  if (arguments.device == "cpu") strange_cases(table);
   std::vector<Case> chosen;
   for (const Case& one : table)
     if ((!arguments.quick || one.quick) && one.name.find(arguments.only) != std::string::npos) chosen.push_back(one);
