@@ -1,5 +1,5 @@
 // Puts a pass's keys and values behind those that the cache holds.
-#include <cstring>
+#include <algorithm>
 
 #include "backend.h"
 
@@ -7,16 +7,19 @@ namespace phi3lab::cpu {
 
 void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
+  const auto put = attend_.put;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim;
-    for (int64_t t = w.thread; t < qkv.rows; t += w.threads) {
-      const float* keys = qkv.data + t * qkv.cols + shape.heads * dim;  // (kv_heads, dim)
-      const float* values = keys + shape.kv_heads * dim;                // (kv_heads, dim)
-      const int64_t position = *input.position + t;
-      for (int64_t h = 0; h < shape.kv_heads; h++) {
-        std::memcpy(target->keys(layer, h) + position * dim, keys + h * dim, static_cast<size_t>(dim) * sizeof(float));
-        std::memcpy(target->values(layer, h) + position * dim, values + h * dim,
-                    static_cast<size_t>(dim) * sizeof(float));
+    const int64_t dim = shape.head_dim, start = *input.position, end = start + qkv.rows;
+    // A group of keys is one thread's: its positions share lines of memory.
+    const int64_t first_group = start / kKeyGroup, groups = (end - 1) / kKeyGroup - first_group + 1;
+    int64_t first, last;
+    split(shape.kv_heads * groups, 1, w.thread, w.threads, &first, &last);
+    for (int64_t i = first; i < last; i++) {
+      const int64_t h = i / groups, group = (first_group + i % groups) * kKeyGroup;
+      for (int64_t position = std::max(start, group); position < std::min(end, group + kKeyGroup); position++) {
+        const float* keys = qkv.data + (position - start) * qkv.cols + (shape.heads + h) * dim;  // (dim,)
+        put(target->keys(layer, h, group), target->values(layer, h, position), keys, keys + shape.kv_heads * dim,
+            position - group, dim);
       }
     }
   });

@@ -1,34 +1,160 @@
-// Attention of a pass's queries over the cache: causal, windowed, key-value heads shared between query heads.
+// Attention of a pass's queries over the cache: causal, windowed, key-value heads shared between query heads. The
+// queries of a key-value head go together, so that keys and values are read once for several of them.
 #include <algorithm>
+#include <cfloat>
 
 #include "backend.h"
 
 namespace phi3lab::cpu {
+namespace {
+
+/** Blocks [first, last) that hold some position of `seen`. */
+Seen blocks_of(Seen seen) { return {seen.first / kAttendBlock, (seen.last + kAttendBlock - 1) / kAttendBlock}; }
+
+/** What of `seen` lies in a block, counted from its start. */
+Seen within(Seen seen, int64_t block) {
+  const int64_t start = block * kAttendBlock;
+  return {std::max<int64_t>(0, seen.first - start), std::min(kAttendBlock, seen.last - start)};
+}
+
+/** What a query at `position` sees. */
+Seen seen_from(int64_t position, const AttentionShape& shape) {
+  return {shape.window > 0 ? std::max<int64_t>(0, position + 1 - shape.window) : 0, position + 1};
+}
+
+void begin(float* state, int64_t dim) {
+  std::fill_n(state, part_stride(dim), 0.0f);
+  state[padded_dim(dim)] = -FLT_MAX;
+}
+
+/** out (dim,) = the sums of a state by its weights' sum. */
+void finish(float* out, const float* state, int64_t dim) {
+  const float inverse = 1.0f / state[padded_dim(dim) + 1];
+  for (int64_t i = 0; i < dim; i++) out[i] = state[i] * inverse;
+}
+
+}  // namespace
 
 void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache,
                         const PassInput& input, int64_t layer, const AttentionShape& shape) {
   const CpuCache* source = static_cast<const CpuCache*>(&cache);
-  float* scratch = scores_.data();
-  const auto attend_row = rowwise_.attend;
-  const int64_t stride = static_cast<int64_t>(scores_.size()) / team_.size();
+  if (context.rows == 1 && !weights.data)
+    attend_token(context, qkv, *source, input, layer, shape);
+  else
+    attend_tokens(context, weights, qkv, *source, input, layer, shape);
+}
+
+// One token has few queries: positions are split between the threads too. Whoever ends a key-value head's last block
+// merges its parts, so that no barrier stands between; always in the order of the blocks.
+void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
+                              const AttentionShape& shape) {
+  const CpuCache* cache = &source;
+  const Attend* kernels = &attend_;
+  float *parts = parts_.get(), *scratch = scratch_.get();  // parts: (kv_heads, blocks, group, part_stride)
+  std::atomic<int64_t>* ended = blocks_ended_.get();       // (kv_heads,)
+  const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim, group = shape.heads / shape.kv_heads;
-    float* scores = scratch + w.thread * stride;
-    // Later queries see more keys, so the pairs are dealt out in turn rather than in two halves.
-    for (int64_t pair = w.thread; pair < context.rows * shape.heads; pair += w.threads) {
-      const int64_t t = pair / shape.heads, h = pair % shape.heads;
-      const int64_t last = *input.position + t;
-      const int64_t first = shape.window > 0 ? std::max<int64_t>(0, last + 1 - shape.window) : 0;
-      const int64_t count = last + 1 - first;
-      attend_row(context.data + t * context.cols + h * dim, scores, qkv.data + t * qkv.cols + h * dim,
-                 source->keys(layer, h / group) + first * dim, source->values(layer, h / group) + first * dim, count,
-                 dim, shape.scale);
-      if (!weights.data) continue;
-      float* row = weights.data + h * weights.head_stride + t * weights.row_stride;
-      std::fill(row, row + weights.row_stride, 0.0f);
-      std::copy(scores, scores + count, row + first);
+    const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
+    const Seen seen = seen_from(*input.position, shape), blocks = blocks_of(seen);
+    const int64_t count = blocks.last - blocks.first;
+    int64_t first, last;
+    split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
+    while (first < last) {
+      const int64_t h = first / count, until = std::min(last, (h + 1) * count);
+      for (int64_t i = first; i < until; i++) {
+        const int64_t block = blocks.first + i % count;
+        Seen rows[kAttendRows];
+        std::fill_n(rows, kAttendRows, within(seen, block));
+        for (int64_t r = 0; r < group; r += kAttendRows)
+          kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim,
+                         cache->keys(layer, h, block * kAttendBlock), cache->values(layer, h, block * kAttendBlock),
+                         rows, static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
+      }
+      const int64_t mine = until - first;
+      first = until;
+      if (ended[h].fetch_add(mine, std::memory_order_acq_rel) + mine < count) continue;
+      ended[h].store(0, std::memory_order_relaxed);
+      float* state = scratch + w.thread * own;
+      for (int64_t j = 0; j < group; j++) {
+        begin(state, dim);
+        for (int64_t b = 0; b < count; b++)
+          kernels->merge(state, parts + ((h * count + b) * group + j) * stride, 1, dim);
+        finish(context.data + (h * group + j) * dim, state, dim);
+      }
     }
   });
+}
+
+// A prompt's queries of a key-value head, all tokens and heads in a row, are cut into tiles.
+void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor qkv, const CpuCache& source,
+                               const PassInput& input, int64_t layer, const AttentionShape& shape) {
+  const CpuCache* cache = &source;
+  const Attend* kernels = &attend_;
+  float* scratch = scratch_.get();
+  const int64_t own = scratch_floats_;
+  stage([=](const Worker& w) {
+    const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
+    const int64_t queries = context.rows * group, tiles = (queries + kAttendRows - 1) / kAttendRows;
+    float* q = scratch + w.thread * own;    // (kAttendRows, dim)
+    float* states = q + kAttendRows * dim;  // (kAttendRows, stride)
+    float* parts = states + kAttendRows * stride;
+    // Later queries see more keys, so the tiles are dealt out in turn rather than in two halves.
+    for (int64_t i = w.thread; i < shape.kv_heads * tiles; i += w.threads) {
+      const int64_t h = i / tiles, first_query = i % tiles * kAttendRows;
+      const int rows = static_cast<int>(std::min<int64_t>(kAttendRows, queries - first_query));
+      const auto token = [&](int r) { return (first_query + r) / group; };
+      const auto head = [&](int r) { return h * group + (first_query + r) % group; };
+      Seen seen[kAttendRows] = {};
+      for (int r = 0; r < rows; r++) {
+        seen[r] = seen_from(*input.position + token(r), shape);
+        std::copy_n(qkv.data + token(r) * qkv.cols + head(r) * dim, dim, q + r * dim);
+        begin(states + r * stride, dim);
+      }
+      const Seen blocks = blocks_of({seen[0].first, seen[rows - 1].last});
+      // Calls use(block, row, of the rows from there on that see some of the block, their number).
+      const auto each_block = [&](const auto& use) {
+        for (int64_t block = blocks.first; block < blocks.last; block++) {
+          Seen inside[kAttendRows];
+          int row = 0, count = 0;
+          for (int r = 0; r < rows; r++) {
+            inside[count] = within(seen[r], block);
+            if (inside[count].first >= inside[count].last) continue;
+            if (count++ == 0) row = r;
+          }
+          use(block, row, inside, count);
+        }
+      };
+      each_block([&](int64_t block, int row, const Seen* inside, int count) {
+        kernels->block(parts, q + row * dim, cache->keys(layer, h, block * kAttendBlock),
+                       cache->values(layer, h, block * kAttendBlock), inside, count, dim, shape.scale);
+        kernels->merge(states + row * stride, parts, count, dim);
+      });
+      for (int r = 0; r < rows; r++)
+        finish(context.data + token(r) * context.cols + head(r) * dim, states + r * stride, dim);
+      if (!weights.data) continue;
+      const auto row_of = [&](int r) {
+        return weights.data + head(r) * weights.head_stride + token(r) * weights.row_stride;
+      };
+      for (int r = 0; r < rows; r++) std::fill_n(row_of(r), weights.row_stride, 0.0f);
+      each_block([&](int64_t block, int row, const Seen* inside, int count) {
+        float p[kAttendRows * kAttendBlock];
+        kernels->weigh(p, states + row * stride, q + row * dim, cache->keys(layer, h, block * kAttendBlock), inside,
+                       count, dim, shape.scale);
+        for (int r = 0; r < count; r++)
+          std::copy(p + r * kAttendBlock + inside[r].first, p + r * kAttendBlock + inside[r].last,
+                    row_of(row + r) + block * kAttendBlock + inside[r].first);
+      });
+    }
+  });
+}
+
+const Attend& attend_of(const Isa& isa, KvType type) {
+#ifdef PHI3LAB_X64_PATHS
+  if (isa.path == Path::avx512) return kAttendAvx512[static_cast<int>(type)];
+  if (isa.path == Path::avx2) return kAttendAvx2[static_cast<int>(type)];
+#endif
+  (void)isa;
+  return kAttendPortable[static_cast<int>(type)];
 }
 
 }  // namespace phi3lab::cpu

@@ -28,8 +28,13 @@ class HostBuffer : public Buffer {
 
 }  // namespace
 
-CpuBackend::CpuBackend(const Isa& isa, int threads)
-    : isa_(isa), rowwise_(rowwise_of(isa)), team_(threads), stages_(new Stage[kStages]) {}
+CpuBackend::CpuBackend(const Isa& isa, int threads, KvType kv_type)
+    : isa_(isa),
+      rowwise_(rowwise_of(isa)),
+      kv_type_(kv_type),
+      attend_(attend_of(isa, kv_type)),
+      team_(threads),
+      stages_(new Stage[kStages]) {}
 
 std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CpuWeight>();
@@ -55,13 +60,28 @@ std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind
 std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_shared<HostBuffer>(bytes); }
 
 std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
-  auto cache = std::make_unique<CpuCache>(shape, layers, capacity);
-  const size_t needed = static_cast<size_t>(capacity * team_.size());
+  auto cache = std::make_unique<CpuCache>(kv_type_, shape, layers, capacity);
+  const int64_t stride = part_stride(shape.head_dim);
+  // A window may begin and end amid a block.
+  const int64_t seen = shape.window > 0 ? std::min(capacity, shape.window + kAttendBlock) : capacity;
+  const int64_t parts = shape.heads * ((seen + kAttendBlock - 1) / kAttendBlock) * stride;
+  const int64_t own = kAttendRows * (shape.head_dim + 2 * stride);
   const std::lock_guard<std::mutex> lock(reserving_);
-  if (scores_.size() < needed) {
-    synchronize();  // queued stages may hold the old address
-    workspace_bytes_ += (needed - scores_.size()) * sizeof(float);
-    scores_.resize(needed);
+  if (parts <= part_floats_ && own <= scratch_floats_ && shape.kv_heads <= kv_heads_) return cache;
+  synchronize();  // queued stages may hold the old addresses
+  if (parts > part_floats_) {
+    parts_.reset(new float[static_cast<size_t>(parts)]);  // as it is: pages that nobody touches cost nothing
+    workspace_bytes_ += static_cast<size_t>(parts - part_floats_) * sizeof(float);
+    part_floats_ = parts;
+  }
+  if (own > scratch_floats_) {
+    scratch_.reset(new float[static_cast<size_t>(own * team_.size())]);
+    workspace_bytes_ += static_cast<size_t>((own - scratch_floats_) * team_.size()) * sizeof(float);
+    scratch_floats_ = own;
+  }
+  if (shape.kv_heads > kv_heads_) {
+    kv_heads_ = shape.kv_heads;
+    blocks_ended_.reset(new std::atomic<int64_t>[static_cast<size_t>(kv_heads_)]());
   }
   return cache;
 }

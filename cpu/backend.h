@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "attend.h"
 #include "matmul.h"
 #include "native/backend.h"
 #include "path.h"
@@ -30,30 +31,37 @@ class CpuWeight : public Weight {
   std::vector<float> norm;
 };
 
-/** Keys and values, float32: [layer][keys, values][kv_head][position][head_dim]. */
+/** Keys and values: [layer][keys, values][kv_head], then as attend.h has them. */
 class CpuCache : public Cache {
  public:
-  CpuCache(const AttentionShape& shape, int64_t layers, int64_t capacity);
+  CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int64_t capacity);
   ~CpuCache() override;
   void commit(int64_t positions) override;
   void decommit(int64_t positions) override;
   size_t bytes() const override;
-  /** (capacity, head_dim) of one head. */
-  float* keys(int64_t layer, int64_t kv_head) const { return plane(2 * layer * kv_heads_ + kv_head); }
-  float* values(int64_t layer, int64_t kv_head) const { return plane((2 * layer + 1) * kv_heads_ + kv_head); }
+  /** From `position` on, a multiple of kKeyGroup for keys. */
+  void* keys(int64_t layer, int64_t kv_head, int64_t position) const {
+    return at(2 * layer * kv_heads_ + kv_head, position);
+  }
+  void* values(int64_t layer, int64_t kv_head, int64_t position) const {
+    return at((2 * layer + 1) * kv_heads_ + kv_head, position);
+  }
 
  private:
-  static constexpr int64_t kBlock = 128;  // positions committed at a time
-  float* plane(int64_t index) const { return data_ + index * capacity * head_dim_; }
+  static constexpr int64_t kBlock = 128;  // positions committed at a time, whole blocks of attention
+  uint8_t* at(int64_t plane, int64_t position) const {
+    return data_ + static_cast<size_t>(plane * positions_ + position) * position_bytes_;
+  }
 
-  int64_t kv_heads_, head_dim_, planes_;
-  std::atomic<int64_t> committed_{0};  // positions; other threads ask for `bytes`
-  float* data_ = nullptr;
+  int64_t kv_heads_, planes_, positions_;  // positions_: of a plane, whole blocks
+  size_t position_bytes_;                  // of a plane
+  std::atomic<int64_t> committed_{0};      // positions; other threads ask for `bytes`
+  uint8_t* data_ = nullptr;
 };
 
 class CpuBackend : public Backend {
  public:
-  CpuBackend(const Isa& isa, int threads);
+  CpuBackend(const Isa& isa, int threads, KvType kv_type = KvType::float32);
 
   std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) override;
   std::shared_ptr<Buffer> allocate(size_t bytes) override;
@@ -86,6 +94,11 @@ class CpuBackend : public Backend {
   void discard() noexcept override;
 
  private:
+  void attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
+                    const AttentionShape& shape);
+  void attend_tokens(Tensor context, AttentionWeights weights, Tensor qkv, const CpuCache& source,
+                     const PassInput& input, int64_t layer, const AttentionShape& shape);
+
   /** A queued stage: a trivially copyable closure, so that queueing allocates nothing. */
   struct Stage {
     Mark mark;
@@ -107,14 +120,20 @@ class CpuBackend : public Backend {
 
   Isa isa_;
   const Rowwise& rowwise_;
+  const KvType kv_type_;
+  const Attend& attend_;
   Team team_;
   Arena arena_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<Stage[]> stages_;
   size_t queued_ = 0;
   Profile* profile_ = nullptr;
-  std::mutex reserving_;       // over the growth of scores_: caches are reserved by any thread
-  std::vector<float> scores_;  // (threads, longest cache), of `attend`
+  std::mutex reserving_;  // over the growth of what follows: caches are reserved by any thread
+  // Of `attend`: for one token, parts of every head and block; for each thread, a tile's queries, states and parts.
+  std::unique_ptr<float[]> parts_, scratch_;
+  int64_t part_floats_ = 0, scratch_floats_ = 0;          // scratch_floats_: of a thread
+  std::unique_ptr<std::atomic<int64_t>[]> blocks_ended_;  // of each key-value head; 0 between stages
+  int64_t kv_heads_ = 0;
   std::atomic<size_t> workspace_bytes_{0};
   static constexpr size_t kOutbox = 64;
   int32_t outbox_[kOutbox] = {};  // published ids, a ring

@@ -23,13 +23,17 @@ constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what
 
 }  // namespace
 
-CpuCache::CpuCache(const AttentionShape& shape, int64_t layers, int64_t positions)
-    : kv_heads_(shape.kv_heads), head_dim_(shape.head_dim), planes_(2 * layers * shape.kv_heads) {
+CpuCache::CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int64_t positions)
+    : kv_heads_(shape.kv_heads),
+      planes_(2 * layers * shape.kv_heads),
+      positions_((positions + kBlock - 1) / kBlock * kBlock),
+      position_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)) {
+  static_assert(kBlock % kAttendBlock == 0, "attention reads whole blocks");
   capacity = positions;
-  position_bytes = static_cast<size_t>(2 * kv_heads_ * head_dim_) * sizeof(float);
-  const size_t size = static_cast<size_t>(planes_ * capacity * head_dim_) * sizeof(float);
+  layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * position_bytes_;
+  const size_t size = static_cast<size_t>(planes_ * positions_) * position_bytes_;
 #ifdef _WIN32
-  data_ = static_cast<float*>(VirtualAlloc(nullptr, size, MEM_RESERVE, PAGE_READWRITE));
+  data_ = static_cast<uint8_t*>(VirtualAlloc(nullptr, size, MEM_RESERVE, PAGE_READWRITE));
   if (!data_) no_memory(size);
 #else
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -41,7 +45,7 @@ CpuCache::CpuCache(const AttentionShape& shape, int64_t layers, int64_t position
 #ifdef MADV_NOHUGEPAGE
   madvise(p, size, MADV_NOHUGEPAGE);  // a huge page would commit a whole plane for its first position
 #endif
-  data_ = static_cast<float*>(p);
+  data_ = static_cast<uint8_t*>(p);
 #endif
 }
 
@@ -49,28 +53,28 @@ CpuCache::~CpuCache() {
 #ifdef _WIN32
   VirtualFree(data_, 0, MEM_RELEASE);
 #else
-  munmap(data_, static_cast<size_t>(planes_ * capacity * head_dim_) * sizeof(float));
+  munmap(data_, static_cast<size_t>(planes_ * positions_) * position_bytes_);
 #endif
 }
 
 void CpuCache::commit(int64_t positions) {
   if (positions <= committed_) return;
-  const int64_t wanted = std::min(capacity, (positions + kBlock - 1) / kBlock * kBlock);
+  const int64_t wanted = (positions + kBlock - 1) / kBlock * kBlock;
 #ifdef _WIN32
-  const size_t piece = static_cast<size_t>((wanted - committed_) * head_dim_) * sizeof(float);
+  const size_t piece = static_cast<size_t>(wanted - committed_) * position_bytes_;
   for (int64_t p = 0; p < planes_; p++) {
-    if (!VirtualAlloc(plane(p) + committed_ * head_dim_, piece, MEM_COMMIT, PAGE_READWRITE)) no_memory(piece);
+    if (!VirtualAlloc(at(p, committed_), piece, MEM_COMMIT, PAGE_READWRITE)) no_memory(piece);
   }
 #endif
   committed_ = wanted;  // elsewhere the system brings pages as they are written
 }
 
 void CpuCache::decommit(int64_t positions) {
-  const int64_t kept = std::min(capacity, (positions + kBlock - 1) / kBlock * kBlock);
+  const int64_t kept = (positions + kBlock - 1) / kBlock * kBlock;
   if (kept >= committed_) return;
   for (int64_t p = 0; p < planes_; p++) {
-    const uintptr_t first = reinterpret_cast<uintptr_t>(plane(p) + kept * head_dim_);
-    const uintptr_t last = reinterpret_cast<uintptr_t>(plane(p) + committed_ * head_dim_);
+    const uintptr_t first = reinterpret_cast<uintptr_t>(at(p, kept));
+    const uintptr_t last = reinterpret_cast<uintptr_t>(at(p, committed_));
     const uintptr_t start = (first + kPage - 1) / kPage * kPage, end = last / kPage * kPage;
     if (start >= end) continue;
 #ifdef _WIN32
@@ -82,6 +86,6 @@ void CpuCache::decommit(int64_t positions) {
   committed_ = kept;
 }
 
-size_t CpuCache::bytes() const { return static_cast<size_t>(planes_ * committed_ * head_dim_) * sizeof(float); }
+size_t CpuCache::bytes() const { return static_cast<size_t>(planes_ * committed_) * position_bytes_; }
 
 }  // namespace phi3lab::cpu

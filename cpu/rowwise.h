@@ -1,4 +1,4 @@
-// What is computed row by row besides products: attention of one query, the gate, the norm. One source, compiled for
+// What is computed row by row besides products: the gate, the norm. One source, compiled for
 // each path's instructions (rowwise_portable.cc, rowwise_avx2.cc, rowwise_avx512.cc); the path is chosen when the
 // backend is made.
 #pragma once
@@ -8,12 +8,6 @@
 namespace phi3lab::cpu {
 
 struct Rowwise {
-  /**
-   * out (dim,) = softmax(scale · query keysᵀ) values over `count` positions, keys and values (count, dim); leaves the
-   * weights in scores (count,).
-   */
-  void (*attend)(float* out, float* scores, const float* query, const float* keys, const float* values, int64_t count,
-                 int64_t dim, float scale);
   /** out (cols,) = up · gate / (1 + exp(−gate)). */
   void (*swiglu)(float* out, const float* gate, const float* up, int64_t cols);
   /** out (cols,) = in / sqrt(mean(in²) + eps) · weight. */

@@ -1,4 +1,5 @@
-// AVX2 with FMA and F16C as matmul_rows.h and matmul_panels.h speak it. Only for files compiled for these.
+// AVX2 with FMA and F16C as matmul_rows.h, matmul_panels.h and attend_tiles.h speak it. Only for files compiled for
+// these.
 #pragma once
 
 #include <immintrin.h>
@@ -34,6 +35,10 @@ struct Avx2 {
   /** 8 float16, bfloat16 or int8 numbers. */
   static inline Vector load_f16(const void* p) {
     return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
+  /** The nearest float16 numbers, ties to even. */
+  static inline void store_f16(void* p, Vector v) {
+    _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   static inline Vector load_bf16(const void* p) {
     const __m128i halves = _mm_loadu_si128(static_cast<const __m128i*>(p));

@@ -1,4 +1,5 @@
-// AVX-512 as matmul_rows.h and matmul_panels.h speak it. Only for files compiled for AVX-512 F, BW, DQ and VL.
+// AVX-512 as matmul_rows.h, matmul_panels.h and attend_tiles.h speak it. Only for files compiled for AVX-512 F, BW, DQ
+// and VL.
 #pragma once
 
 #include <immintrin.h>
@@ -30,6 +31,10 @@ struct Avx512 {
   /** 16 float16, bfloat16 or int8 numbers. */
   static inline Vector load_f16(const void* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  }
+  /** The nearest float16 numbers, ties to even. */
+  static inline void store_f16(void* p, Vector v) {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   static inline Vector load_bf16(const void* p) {
     const __m256i halves = _mm256_loadu_si256(static_cast<const __m256i*>(p));

@@ -51,6 +51,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   OpenRequest request;
   request.device = js::string(options.Get("device"), "device");
   if (const Napi::Value value = options.Get("dtype"); !value.IsUndefined()) request.dtype = js::string(value, "dtype");
+  if (const Napi::Value value = options.Get("kv_dtype"); !value.IsUndefined())
+    request.kv_dtype = js::string(value, "kv_dtype");
   request.config = config(js::object(options.Get("config"), "config"));
   request.files = js::list(options.Get("files"), "files", js::string);
   request.entries = js::list(options.Get("weights"), "weights", entry);

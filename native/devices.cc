@@ -26,10 +26,14 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
   if (options.compute != "float32" && options.compute != "bfloat16")
     throw std::runtime_error("[open] Expected compute \"float32\" or \"bfloat16\" but received \"" + options.compute +
                              "\"");
+  if (options.kv_dtype != "float32" && options.kv_dtype != "float16")
+    throw std::runtime_error("[open] Expected kv_dtype \"float32\" or \"float16\" but received \"" +
+                             options.kv_dtype + "\"");
   if (options.device == "cpu") {
     const cpu::Isa isa = cpu::choose_isa();
-    return std::make_unique<cpu::CpuBackend>(options.compute == "bfloat16" ? cpu::with_bf16(isa) : isa,
-                                             cpu::thread_count(options.threads));
+    return std::make_unique<cpu::CpuBackend>(
+        options.compute == "bfloat16" ? cpu::with_bf16(isa) : isa, cpu::thread_count(options.threads),
+        options.kv_dtype == "float16" ? cpu::KvType::float16 : cpu::KvType::float32);
   }
   if (options.device != "cuda")
     throw std::runtime_error("[open] Expected device \"cpu\" or \"cuda\" but received \"" + options.device + "\"");

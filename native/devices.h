@@ -10,10 +10,11 @@
 namespace phi3lab {
 
 struct BackendOptions {
-  std::string device;               // "cpu" or "cuda"
-  std::string dtype = "auto";       // of a GPU's weights, keys and values: "float32", "bfloat16", "float16"
-  int threads = 0;                  // CPU threads; 0: the backend's own choice
-  std::string compute = "float32";  // of prompts' products on the CPU: "float32" or "bfloat16"
+  std::string device;                // "cpu" or "cuda"
+  std::string dtype = "auto";        // of a GPU's weights, keys and values: "float32", "bfloat16", "float16"
+  int threads = 0;                   // CPU threads; 0: the backend's own choice
+  std::string compute = "float32";   // of prompts' products on the CPU: "float32" or "bfloat16"
+  std::string kv_dtype = "float32";  // of the CPU's keys and values: "float32" or "float16"
 };
 
 // Throws a sentence when the device is not there.

@@ -59,7 +59,8 @@ void Session::open(const OpenRequest& request, const AbortRef& abort, const Prog
   const Obedience obedience(*this, abort);
   config_ = request.config;
   device_ = request.device;
-  model_ = std::make_unique<Phi3>(make_backend({request.device, request.dtype, request.threads, request.compute}),
+  model_ = std::make_unique<Phi3>(
+      make_backend({request.device, request.dtype, request.threads, request.compute, request.kv_dtype}),
                                   request.config, request.files, request.entries, [&](int64_t placed, int64_t total) {
                                     if (abort->aborted) throw Aborted();
                                     if (progress) progress(placed, total);

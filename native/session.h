@@ -45,7 +45,8 @@ struct OpenRequest {
   std::vector<std::string> files;
   std::vector<Entry> entries;
   int threads = 0;
-  std::string compute = "float32";  // of prompts' products on the CPU
+  std::string compute = "float32";   // of prompts' products on the CPU
+  std::string kv_dtype = "float32";  // of the CPU's keys and values
 };
 
 struct ForwardResult {

@@ -18,6 +18,9 @@ export type Dtype = "float32" | "bfloat16" | "float16";
 /** What a prompt's products are computed in on the CPU. */
 export type Compute = "float32" | "bfloat16";
 
+/** What the CPU keeps keys and values in. */
+export type KvDtype = "float32" | "float16";
+
 /** What the forward pass must know of a model; the names and units are transformers' `Phi3Config`. */
 export interface ModelConfig {
   model_type: "phi3" | "llama";
@@ -66,6 +69,8 @@ export interface OpenOptions {
   device: "cpu" | "cuda";
   /** Of weights, keys and values on a GPU, never "auto" there; the CPU computes in float32 whatever this says. */
   dtype: "auto" | Dtype;
+  /** Of the CPU's keys and values; default: "float32". */
+  kv_dtype?: KvDtype;
   /** CPU threads; default: as many as physical cores that the process may use. */
   threads?: number;
   /** Of prompts' products on the CPU; default: "float32". A processor that cannot do the other rejects with a sentence. */

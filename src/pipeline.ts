@@ -161,8 +161,9 @@ async function load(name: string, options: ModelLoadOptions): Promise<TextGenera
     device_map: __,
     dtype: ___,
     torch_dtype: ____,
-    threads: _____,
-    attn_implementation: ______,
+    kv_dtype: _____,
+    threads: ______,
+    attn_implementation: _______,
     ...hub
   } = options;
   const tokenizer = await AutoTokenizer.from_pretrained(name, hub);

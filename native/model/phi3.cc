@@ -126,7 +126,7 @@ void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   const float eps = config_.rms_norm_eps;
   // Keys and values that the pass looks at, a layer: each is read once, however many queries see it.
   const int64_t reach = shape.window > 0 ? std::min(c.positions, shape.window + input.tokens - 1) : c.positions;
-  const size_t seen = static_cast<size_t>(reach) * cache.position_bytes;
+  const size_t seen = static_cast<size_t>(reach) * cache.layer_position_bytes;
   const Weight& embeddings = *weights_.embed_tokens;
   b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
       .embed(c.hidden, input, embeddings);  // (T, hidden)

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
-import type { Compute, CudaInfo, Dtype, WeightEntry } from "../native";
+import type { Compute, CudaInfo, Dtype, KvDtype, WeightEntry } from "../native";
 import { bytesPerElement } from "../weights";
 
 const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
@@ -44,6 +44,25 @@ export function readDtype(given: unknown): DtypeOption {
 export function checkCompute(given: unknown): asserts given is Compute {
   if (given !== "float32" && given !== "bfloat16")
     throw new TypeError(`Expected one of "float32", "bfloat16" for compute but received ${inspect(given)}`);
+}
+
+const kvDtypes = ["float32", "float16"] as const satisfies KvDtype[];
+
+/** @throws {TypeError} when it is no type of keys and values. */
+export function readKvDtype(given: unknown): KvDtype | undefined {
+  if (given !== undefined && !kvDtypes.includes(given as KvDtype))
+    throw new TypeError(
+      `Expected one of ${kvDtypes.map((one) => `"${one}"`).join(", ")} for kv_dtype but received ${inspect(given)}`,
+    );
+  return given as KvDtype | undefined;
+}
+
+/** @throws {Error} when a GPU is to keep keys and values otherwise than `dtype` says. */
+export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: Place): void {
+  if (device === "cuda" && kv_dtype !== undefined && kv_dtype !== dtype)
+    throw new Error(
+      `Expected no kv_dtype on a GPU, where dtype decides how keys and values are kept, here ${dtype}, but received "${kv_dtype}"`,
+    );
 }
 
 type Weights = Pick<WeightEntry, "type" | "shape">[];

@@ -16,6 +16,12 @@ describe("every verb of a backend is what its definition says, in some thousand 
   for (const name of addon().cpu().paths)
     it(`on the CPU's path "${name}"`, () => expectOk(path, ["--device=cpu"], last, { PHI3LAB_CPU: name }));
 
+  for (const name of addon().cpu().paths)
+    it(`on the CPU's path "${name}" with float16 keys and values`, async () => {
+      for (const only of ["append", "att"])
+        await expectOk(path, ["--device=cpu", "--kv=float16", `--only=${only}`], last, { PHI3LAB_CPU: name });
+    });
+
   for (const dtype of ["float32", "bfloat16", "float16"])
     it(`on the GPU in ${dtype}`, async function () {
       needGpu(this);

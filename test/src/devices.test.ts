@@ -6,7 +6,15 @@ import { inspect } from "node:util";
 import { AutoModelForCausalLM, devices } from "../../src";
 import { cudaInfo, listDevices } from "../../src/devices";
 import { jupyterDisplay } from "../../src/host";
-import { autoDtype, choosePlace, computeNote, gpuBytes, readDevice, readDtype } from "../../src/model/place";
+import {
+  autoDtype,
+  checkKvDtype,
+  choosePlace,
+  computeNote,
+  gpuBytes,
+  readDevice,
+  readDtype,
+} from "../../src/model/place";
 import type { CudaInfo } from "../../src/native";
 import { openWeights } from "../../src/weights";
 
@@ -190,5 +198,36 @@ describe("compute", () => {
     assert.equal(computeNote(gpu, "bfloat16"), line);
     assert.equal(computeNote(gpu, "float32"), undefined);
     assert.equal(computeNote({ device: "cpu", dtype: "float32" }, "bfloat16"), undefined);
+  });
+});
+
+describe("kv_dtype", () => {
+  it("is float32 or float16 on the CPU", async () => {
+    for (const kv_dtype of ["float32", "float16"] as const) {
+      const model = await AutoModelForCausalLM.from_pretrained(tiny, { device: "cpu", kv_dtype });
+      const { past_key_values } = await model([1, 2, 3], { use_cache: true });
+      const { num_hidden_layers, num_key_value_heads } = model.config;
+      // Committed in blocks of 128 positions; heads are filled up to 16 numbers.
+      const numbers = 128 * 2 * num_hidden_layers * num_key_value_heads * 16;
+      assert.equal(model.memory().cache, numbers * (kv_dtype === "float32" ? 4 : 2));
+      past_key_values?.dispose();
+      await model.dispose();
+    }
+  });
+
+  it("that there is not is an error with those there are", async () => {
+    const kv_dtype = "int8" as never;
+    const message = /Expected one of "float32", "float16" for kv_dtype but received 'int8'/;
+    await assert.rejects(AutoModelForCausalLM.from_pretrained(tiny, { kv_dtype }), message);
+  });
+
+  it("is the weights' type on a GPU, and no other", () => {
+    checkKvDtype(undefined, { device: "cuda", dtype: "bfloat16" });
+    checkKvDtype("float16", { device: "cuda", dtype: "float16" });
+    checkKvDtype("float16", { device: "cpu", dtype: "float32" });
+    assert.throws(
+      () => checkKvDtype("float16", { device: "cuda", dtype: "bfloat16" }),
+      /Expected no kv_dtype on a GPU.* here bfloat16, but received "float16"/,
+    );
   });
 });

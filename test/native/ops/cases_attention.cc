@@ -10,7 +10,8 @@ namespace {
 // Relative to √(a² + b²) of the rotated pair: two products and a sum, three roundings of 2⁻²⁴.
 constexpr double kRope = 2e-7;
 // Relative to Σ p·|v| · (1 + √Σ(q·k)²), the largest of a query's keys: see twin.h.
-// - float32, and one token of a 16-bit backend, whose queries and weights stay float32 and whose keys and values are
+// - float32, and one token of a 16-bit backend, or any of the CPU's with 16-bit keys and values, whose queries and
+// weights stay float32 and whose keys and values are
 //   rounded as the definition's are: sums of up to 256 products, and of up to 2,100 weights in one chain, whose 2⁻²⁵ an
 //   addition add up to √2100 · 2⁻²⁵ at random; an exponential of 2 units in the last place. Measured: 2.5e-6.
 // - a 16-bit prompt may round queries, weights and what it hands on: three roundings of u = 2⁻⁸ (bfloat16) or 2⁻¹¹, of
@@ -67,7 +68,7 @@ Verdict append(Bench& bench, const Shape& shape) {
     const Guarded qkv(backend, shape.tokens, heads.qkv_cols(), values);
     backend.append(*cache, qkv.tensor(), pass.at(shape.position, shape.tokens), layer, heads);
     qkv.expect_kept(values);
-    twin::append(layers[layer], numbers_of(values), shape.position, heads, bench.dtype);
+    twin::append(layers[layer], numbers_of(values), shape.position, heads, bench.kv);
   }
   heads.window = 1;
   Verdict verdict{0, kExact};
@@ -109,7 +110,7 @@ Verdict attend(Bench& bench, const Shape& shape, bool with_weights) {
   AttentionWeights asked;
   if (with_weights) asked = {weights.tensor().data, shape.tokens * end, end};
   backend.attend(context.tensor(), asked, qkv.tensor(), *cache, input, 0, heads);
-  twin::append(expected_cache, now, shape.position, heads, bench.dtype);
+  twin::append(expected_cache, now, shape.position, heads, bench.kv);
   const twin::Attention expected = twin::attend(now, expected_cache, shape.position, heads);
   Verdict verdict{largest_error(context.get(), expected.context, expected.scale),
                   bench.narrow() && shape.tokens > 1 ? prompt_attention(bench.dtype) : kFloat32Attention};

@@ -17,7 +17,8 @@ constexpr double kEps = 1e-5;
 // - float32, and one token of a 16-bit backend: sums of up to 3,072 products, 2⁻²⁵ a rounding, a sum of n terms being
 //   about √n of them large and meeting its roundings n-fold but at random; thrice in a row. In fixed point (the CPU's
 //   quantised weights) as exact. Measured: 3e-6.
-// - a 16-bit backend besides rounds each key and value as the definition does, except where one lies within 1e-6 of a
+// - a 16-bit backend, or 16-bit keys and values, besides rounds each key and value as the definition does, except where
+// one lies within 1e-6 of a
 //   tie: then a last bit, 2u, of it differs. `fresh`, the largest weight that a query gives to positions that were
 //   computed, by the size of values over the context's, reaches the context, and one of √width shares of the product. A
 //   key's also moves its weight, and several may meet: eight are allowed. 40 tables of an imitation of such a backend
@@ -82,8 +83,8 @@ double size_of(const Numbers& numbers) {
 }
 
 Expected define(const Numbers& hidden, const Numbers& qkv, Layer& layer, int64_t position, int64_t before,
-                const AttentionShape& heads, Dtype dtype) {
-  twin::append(layer.cache, qkv, position, heads, dtype);
+                const AttentionShape& heads, Dtype dtype, Dtype kv) {
+  twin::append(layer.cache, qkv, position, heads, kv);
   const twin::Attention attention = twin::attend(qkv, layer.cache, position, heads);
   Expected expected{hidden, twin::matmul(attention.context, layer.projection, dtype)};
   for (size_t i = 0; i < hidden.size(); i++) expected.hidden[i] += expected.added[i];
@@ -163,12 +164,14 @@ Verdict chain(Bench& bench, const Plan& plan) {
       backend.project_residual(hidden.tensor(), scratch.projected.tensor(), scratch.context.tensor(),
                                *layer.placed_projection, l);
       backend.checkpoint(tokens);
-      const Expected expected = define(numbers_of(start), qkv, layer, position, plan.before, heads, bench.dtype);
+      const Expected expected =
+          define(numbers_of(start), qkv, layer, position, plan.before, heads, bench.dtype, bench.kv);
       const double error = largest_error(hidden.get(), expected.hidden, scale_of(expected.added, shape.hidden));
       scratch.expect_guarded();
-      const double tolerance = !bench.narrow() ? kFloat32Chain
-                               : rough         ? prompt_chain(bench.dtype)
-                                               : decode_chain(bench.dtype, expected.fresh, heads.context_cols());
+      const double tolerance = bench.narrow() && rough ? prompt_chain(bench.dtype)
+                               : bench.kv == Dtype::float32
+                                   ? kFloat32Chain
+                                   : decode_chain(bench.kv, expected.fresh, heads.context_cols());
       if (!(error / tolerance <= share)) verdict = {error, tolerance}, share = error / tolerance;
       if (std::isnan(error)) return verdict;
     }

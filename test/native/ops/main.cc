@@ -1,10 +1,12 @@
 // ops_test: every verb of a backend against its definition in double precision, a line a case.
 //
-//   ops_test [--device=cpu|cuda] [--dtype=float32|bfloat16|float16] [--only=TEXT] [--quick] [--list] [--seed=N]
+//   ops_test [--device=cpu|cuda] [--dtype=float32|bfloat16|float16] [--kv=float32|float16] [--only=TEXT] [--quick]
+//            [--list] [--seed=N]
 //
 // `--only` keeps the cases whose names hold TEXT, `--quick` a small one for every kernel (for compute-sanitizer).
-// PHI3LAB_CPU chooses the CPU's path. Prints "ok NAME ERROR" or "not ok NAME ERROR > TOLERANCE", at last
-// "N passed, N failed"; the exit status is 1 when a case failed, 2 when nothing could run. The input is random:
+// `--kv` is what the CPU keeps keys and values in; a GPU keeps them in its dtype. PHI3LAB_CPU chooses the CPU's path.
+// Prints "ok NAME ERROR" or "not ok NAME ERROR > TOLERANCE", at last "N passed, N failed"; the exit status is 1 when a
+// case failed, 2 when nothing could run. The input is random:
 // `--seed` repeats a run, and a case's input hangs on the seed and its name alone.
 #include <chrono>
 #include <cstdio>
@@ -20,7 +22,7 @@ using namespace phi3lab::ops;
 namespace {
 
 struct Arguments {
-  std::string device = "cpu", dtype = "float32", only;
+  std::string device = "cpu", dtype = "float32", kv, only;
   bool quick = false, list = false;
   uint64_t seed = std::random_device()();
 };
@@ -34,6 +36,8 @@ Arguments parse(int count, char** values) {
       arguments.device = value;
     else if (name == "--dtype")
       arguments.dtype = value;
+    else if (name == "--kv")
+      arguments.kv = value;
     else if (name == "--only")
       arguments.only = value;
     else if (name == "--quick")
@@ -43,9 +47,10 @@ Arguments parse(int count, char** values) {
     else if (name == "--seed")
       arguments.seed = std::strtoull(value.c_str(), nullptr, 10);
     else
-      throw std::runtime_error("Expected --device, --dtype, --only, --quick, --list or --seed but received " +
+      throw std::runtime_error("Expected --device, --dtype, --kv, --only, --quick, --list or --seed but received " +
                                argument);
   }
+  if (arguments.kv.empty()) arguments.kv = arguments.dtype;
   return arguments;
 }
 
@@ -53,7 +58,7 @@ Dtype dtype_of(const std::string& name) {
   if (name == "float32") return Dtype::float32;
   if (name == "bfloat16") return Dtype::bfloat16;
   if (name == "float16") return Dtype::float16;
-  throw std::runtime_error("Expected float32, bfloat16 or float16 for --dtype but received " + name);
+  throw std::runtime_error("Expected float32, bfloat16 or float16 for a type but received " + name);
 }
 
 uint64_t seed_of(uint64_t seed, const std::string& name) {
@@ -62,7 +67,7 @@ uint64_t seed_of(uint64_t seed, const std::string& name) {
 }
 
 bool run(const Case& one, const Arguments& arguments, Backend& backend) {
-  Bench bench{backend, dtype_of(arguments.dtype), arguments.device == "cuda",
+  Bench bench{backend, dtype_of(arguments.dtype), dtype_of(arguments.kv), arguments.device == "cuda",
               Random(seed_of(arguments.seed, one.name))};
   const auto start = std::chrono::steady_clock::now();
   bool ok = false;
@@ -101,13 +106,14 @@ int test(const Arguments& arguments) {
   BackendOptions options;
   options.device = arguments.device;
   options.dtype = arguments.dtype;
+  options.kv_dtype = arguments.kv;
   const auto backend = make_backend(options);
   if (backend->dtype() != arguments.dtype)
     throw std::runtime_error("The backend computes in " + std::string(backend->dtype()) + ", not in " +
                              arguments.dtype);
   backend->prepare(kMostTokens, kMostCols);
-  std::printf("%s %s, --seed=%llu\n", arguments.device.c_str(), arguments.dtype.c_str(),
-              static_cast<unsigned long long>(arguments.seed));
+  std::printf("%s %s, keys and values in %s, --seed=%llu\n", arguments.device.c_str(), arguments.dtype.c_str(),
+              arguments.kv.c_str(), static_cast<unsigned long long>(arguments.seed));
   int passed = 0, failed = 0;
   for (const Case& one : chosen) (run(one, arguments, *backend) ? passed : failed)++;
   std::printf("%d passed, %d failed\n", passed, failed);

@@ -58,7 +58,7 @@ class Prefix {
       backend.append(cache, qkv.tensor(), pass.at(first, tokens), layer, shape_);
       backend.synchronize();
     }
-    twin::append(expected, numbers_of(values), 0, shape_, bench_.dtype);
+    twin::append(expected, numbers_of(values), 0, shape_, bench_.kv);
   }
 
  private:

@@ -16,7 +16,8 @@ constexpr int64_t kMostTokens = 256, kMostCols = 8192;
 /** What a case runs on. */
 struct Bench {
   Backend& backend;
-  Dtype dtype;    // of its weights, keys and values
+  Dtype dtype;    // of its weights
+  Dtype kv;       // of its keys and values: the same on a GPU
   bool cuda;      // else the CPU, which computes in float32 whatever a weight's format
   Random random;  // from the run's seed and the case's name
 

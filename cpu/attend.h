@@ -1,0 +1,60 @@
+// Attention over a block of positions, on each path: what attend.cc, append.cc and cache.cc agree on.
+//
+// Positions are cut into blocks of 64 that stand at multiples of 64, whoever asks. A query's scores, weights and sums
+// over a block are computed by themselves and merged into its state block after block, so its numbers are the same to
+// the bit in whatever tile, pass or thread they are computed: with the cache, without it, and however a prompt is cut.
+#pragma once
+
+#include <cstdint>
+
+#include "path.h"
+
+namespace phi3lab::cpu {
+
+/** What keys and values are kept in. */
+enum class KvType : uint8_t { float32, float16 };
+
+constexpr int64_t kAttendBlock = 64;
+/** Queries that a call takes at most. */
+constexpr int kAttendRows = 12;
+/**
+ * Positions whose keys lie interleaved. A head's keys are (positions / 16, padded_dim, 16): a vector holds one number
+ * of several positions, so that no sum runs across a vector. Values are (positions, padded_dim).
+ */
+constexpr int64_t kKeyGroup = 16;
+
+static constexpr int64_t padded_dim(int64_t dim) { return (dim + 15) / 16 * 16; }
+
+/**
+ * Floats of a part or a state: Σ p · value (padded_dim,), then the largest score m, then Σ p, with p = e^(score − m).
+ */
+static constexpr int64_t part_stride(int64_t dim) { return padded_dim(dim) + 16; }
+
+/** Positions [first, last) of a block, or of all. */
+struct Seen {
+  int64_t first, last;
+};
+
+/** A path's functions for one type of keys and values. Queries are (rows ≤ kAttendRows, dim). */
+struct Attend {
+  /** Puts k and v (dim,) into position `lane` of a group of keys and into a row of values. float16 clamps to ±65504. */
+  void (*put)(void* keys, void* values, const float* k, const float* v, int64_t lane, int64_t dim);
+  /**
+   * parts (rows, part_stride) of a block; `seen` (rows,), each of at least one position of it. Neither first nor last
+   * falls from row to row. What a query does not see changes nothing, NaN included.
+   */
+  void (*block)(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen, int rows,
+                int64_t dim, float scale);
+  /** Takes parts (rows, part_stride) into states (rows, part_stride). */
+  void (*merge)(float* states, const float* parts, int rows, int64_t dim);
+  /** weights (rows, kAttendBlock) of a block's positions in the finished states; 0 for those not seen. */
+  void (*weigh)(float* weights, const float* states, const float* queries, const void* keys, const Seen* seen, int rows,
+                int64_t dim, float scale);
+};
+
+// By KvType.
+extern const Attend kAttendPortable[2], kAttendAvx2[2], kAttendAvx512[2];
+
+const Attend& attend_of(const Isa& isa, KvType type);
+
+}  // namespace phi3lab::cpu

@@ -1,0 +1,9 @@
+// attend.h for the path "avx512".
+#include "attend_tiles.h"
+#include "simd_avx512.h"
+
+namespace phi3lab::cpu {
+
+const Attend kAttendAvx512[2] = {attend_functions<Avx512, float>(), attend_functions<Avx512, uint16_t>()};
+
+}  // namespace phi3lab::cpu
