@@ -110,10 +110,11 @@ void Matrix::place_filed(const RowGroup& g) {
 Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena)
     : isa_(isa), cols_(cols) {
   if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
+  const bool wanted = arena && (isa.path == Path::avx512 || isa.dotprod);
   std::vector<bool> blocks(groups.size());
   for (size_t i = 0; i < groups.size(); i++) {
     check_group(groups[i], cols);
-    blocks[i] = isa.path == Path::avx512 && arena && has_blocks16(groups[i].type) && finite_scales(groups[i], cols);
+    blocks[i] = wanted && has_blocks16(groups[i].type) && finite_scales(groups[i], cols);
   }
   for (size_t i = 0; i < groups.size();) {
     size_t next = i + 1;
@@ -229,6 +230,10 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
       return matmul_avx2(p);
     case Path::avx512:
       return matmul_avx512(p);
+#endif
+#ifdef PHI3LAB_ARM64_PATHS
+    case Path::neon:
+      return matmul_neon(p);
 #endif
     default:
       return matmul_portable(p);

@@ -2,7 +2,7 @@
 // point, a block of 32 at a time, cut into three signed bytes; vpdpbusd then sums bytes times quants exactly in int32.
 #include <immintrin.h>
 
-#include "matmul_avx512.h"
+#include "matmul_digits.h"
 
 namespace phi3lab::cpu {
 namespace {

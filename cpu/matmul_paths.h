@@ -25,6 +25,7 @@ struct Product {
 void matmul_portable(const Product& p);
 void matmul_avx2(const Product& p);
 void matmul_avx512(const Product& p);
+void matmul_neon(const Product& p);
 
 /** Where row r of a filed segment goes in the output. */
 static inline int64_t output_row(const Segment& s, int64_t r) { return s.first + (s.output_row ? s.output_row[r] : r); }

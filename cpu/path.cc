@@ -115,7 +115,7 @@ Isa isa_of(Path path) {
   }
 #elif defined(PHI3LAB_ARM64)
 #if defined(__APPLE__)
-  isa.dotprod = path == Path::neon;
+  isa.dotprod = path == Path::neon;  // every Mac's processor has it
 #elif defined(__linux__)
   isa.dotprod = path == Path::neon && ((getauxval(AT_HWCAP) >> 20) & 1) /* HWCAP_ASIMDDP */;
 #endif

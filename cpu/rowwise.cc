@@ -9,6 +9,7 @@ const Rowwise& rowwise_of(const Isa& isa) {
   if (isa.path == Path::avx2) return kRowwiseAvx2;
 #endif
   (void)isa;
+  // The path "neon" too: every aarch64 processor has NEON, so there the portable source is compiled for it.
   return kRowwisePortable;
 }
 

@@ -22,8 +22,8 @@ namespace phi3lab::cuda {
 
 /** What there is on this machine. */
 CudaStatus status();
-/** The backend on the first card. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are kept
- * as float16 numbers where those hold them, which loses nothing and rounds everything else finer. */
+/** The backend on the first card. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are
+ * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. */
 std::unique_ptr<Backend> make_backend(const std::string& dtype);
 
 /** A placed weight: (rows, cols) `dtype`, dense; a norm's numbers are float32. */

@@ -279,8 +279,8 @@ int launch_matvec(const Matvec& m, const Card& card, const MatvecTuning& tuning,
   const int ring = warps * Shape::kStripes * 512 * Shape::kRows * Shape::kDepth;
   // No three blocks fit a multiprocessor: those of a kernel that begins early would crowd where the attention's have
   // left one free, while others wait for work (5% of a token where it happened).
-  const int shared = std::max(ring + warps * part_stride * static_cast<int>(sizeof(float)),
-                              card.shared_memory_per_block / 3);
+  const int shared =
+      std::max(ring + warps * part_stride * static_cast<int>(sizeof(float)), card.shared_memory_per_block / 3);
   static const bool allowed = [&] {
     PHI3LAB_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                             card.shared_memory_per_block - kSpareBytes));

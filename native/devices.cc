@@ -27,8 +27,8 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
     throw std::runtime_error("[open] Expected compute \"float32\" or \"bfloat16\" but received \"" + options.compute +
                              "\"");
   if (options.kv_dtype != "float32" && options.kv_dtype != "float16")
-    throw std::runtime_error("[open] Expected kv_dtype \"float32\" or \"float16\" but received \"" +
-                             options.kv_dtype + "\"");
+    throw std::runtime_error("[open] Expected kv_dtype \"float32\" or \"float16\" but received \"" + options.kv_dtype +
+                             "\"");
   if (options.device == "cpu") {
     const cpu::Isa isa = cpu::choose_isa();
     return std::make_unique<cpu::CpuBackend>(

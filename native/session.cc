@@ -60,11 +60,11 @@ void Session::open(const OpenRequest& request, const AbortRef& abort, const Prog
   config_ = request.config;
   device_ = request.device;
   model_ = std::make_unique<Phi3>(
-      make_backend({request.device, request.dtype, request.threads, request.compute, request.kv_dtype}),
-                                  request.config, request.files, request.entries, [&](int64_t placed, int64_t total) {
-                                    if (abort->aborted) throw Aborted();
-                                    if (progress) progress(placed, total);
-                                  });
+      make_backend({request.device, request.dtype, request.threads, request.compute, request.kv_dtype}), request.config,
+      request.files, request.entries, [&](int64_t placed, int64_t total) {
+        if (abort->aborted) throw Aborted();
+        if (progress) progress(placed, total);
+      });
   dtype_ = model_->backend().dtype();
 }
 

@@ -13,9 +13,11 @@ export const withCuda = () => cudaDecision().built;
 /**
  * The path of `target`, which the CMakeLists.txt in `source` (from the checkout) names, built in `build` where its sources
  * changed; `cuda`: with the CUDA backend; `sanitize`: with these sanitizers, the backends too. `given`, if set, is a folder
- * that has it built already, for machines without CMake. Throws with the compiler's words.
+ * that has it built already, for machines without CMake. `libraries` is the build whose libraries it links, `cross` what
+ * CMake is told to build for another machine, as -D options. Throws with the compiler's words.
  */
-export function buildProgram({ source, target, build, cuda = false, sanitize = "", given }) {
+export function buildProgram(options) {
+  const { source, target, build, cuda = false, sanitize = "", given, libraries = addonBuild, cross = [] } = options;
   const name = windows ? `${target}.exe` : target;
   if (given !== undefined) {
     if (!existsSync(join(given, name))) throw new Error(`${given} holds no ${name}`);
@@ -24,15 +26,15 @@ export function buildProgram({ source, target, build, cuda = false, sanitize = "
   const folder = join(root, build);
   const ninja = windows ? [] : ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
   const env = { ...process.env };
-  const options = [sanitize ? `-DPHI3LAB_SANITIZE=${sanitize}` : `-DPHI3LAB_BUILD=${addonBuild}`];
+  const definitions = [sanitize ? `-DPHI3LAB_SANITIZE=${sanitize}` : `-DPHI3LAB_BUILD=${libraries}`, ...cross];
   if (cuda) {
     const { nvcc, architectures, flags } = cudaDecision();
-    options.push("-DPHI3LAB_CUDA=ON", `-DPHI3LAB_CUDA_ARCHITECTURES=${architectures.join(";")}`);
+    definitions.push("-DPHI3LAB_CUDA=ON", `-DPHI3LAB_CUDA_ARCHITECTURES=${architectures.join(";")}`);
     env.CUDACXX = nvcc;
     env.CUDAFLAGS = [flags, env.CUDAFLAGS].filter(Boolean).join(" ");
   }
   for (const args of [
-    ["-S", join(root, source), "-B", folder, ...ninja, ...options],
+    ["-S", join(root, source), "-B", folder, ...ninja, ...definitions],
     ["--build", folder, "--target", target, "--config", "Release"],
   ]) {
     const made = spawnSync(venvProgram("cmake"), args, { encoding: "utf8", env });

@@ -259,7 +259,8 @@ double largest_error(const Example& e, const std::vector<float>& x, const std::v
 }
 
 std::string isa_name(const Isa& isa) {
-  return std::string(path_name(isa.path)) + (isa.vnni ? "+vnni" : "") + (isa.bf16 ? "+bf16" : "");
+  return std::string(path_name(isa.path)) + (isa.vnni ? "+vnni" : "") + (isa.dotprod ? "+dotprod" : "") +
+         (isa.bf16 ? "+bf16" : "");
 }
 
 /** Fewer tokens are multiplied exactly where bfloat16 is asked for. */
@@ -276,7 +277,7 @@ void run_case(const Isa& isa, const Case& c) {
           " threads=" + std::to_string(c.threads);
   Example e(c.parts, c.cols);
   std::vector<float> x = random_activations(c.tokens, c.cols);
-  const bool rounded = isa.bf16 && c.tokens >= kRoundedTokens, fixed = isa.vnni && quants && !rounded;
+  const bool rounded = isa.bf16 && c.tokens >= kRoundedTokens, fixed = (isa.vnni || isa.dotprod) && quants && !rounded;
   Arena arena;
   const std::vector<float> out = product(isa, e, x, c.tokens, c.threads, &arena);
   if (rounded) {
@@ -412,9 +413,9 @@ std::vector<Case> cases() {
 int main() {
   for (Path path : available_paths()) {
     std::vector<Isa> isas = {isa_of(path)};
-    if (isas[0].vnni) {
+    if (isas[0].vnni || isas[0].dotprod) {
       isas.push_back(isas[0]);
-      isas.back().vnni = false;
+      isas.back().vnni = isas.back().dotprod = false;
     }
     try {
       isas.push_back(with_bf16(isas[0]));
