@@ -220,7 +220,7 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
                   matrix.isa(),
                   &team,
                   thread,
-                  team.size(),
+                  team.active(),
                   workspace.shared(),
                   Workspace::kSharedTokens * workspace.max_cols(),
                   workspace.own(thread)};

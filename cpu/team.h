@@ -1,10 +1,12 @@
 // A team of threads that works in regions: `run` starts a function on every thread and returns when all are done;
 // inside a region the threads meet at `barrier`. A decode step is one region of about 120 barriers, so waiting threads
 // spin; a thread without a region to work in parks after some tens of microseconds, so that an idle process uses no
-// CPU.
+// CPU. Where other programs want the processors too, a thread that waits for its turn holds all others up at the next
+// barrier: such threads sit regions out until the processors may be free again.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -30,27 +32,37 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
+  /** Threads, at most. */
   int size() const { return size_; }
+  /** Inside a region: the threads that take part, 0 … active() − 1. */
+  int active() const { return active_; }
 
   /**
-   * Runs work(thread, size()) on every thread, the caller as thread 0. From one thread at a time, never nested. The
+   * Runs work(thread, active()) on every thread that takes part, the caller as thread 0. From one thread at a time, never nested. The
    * first exception is thrown again here once all threads have left; the others leave at their next barrier.
    */
   void run(const std::function<void(int, int)>& work);
 
-  /** Inside a region: returns when every thread of the team has come. */
+  /** Inside a region: returns when every thread that takes part has come. */
   void barrier(int thread);
 
  private:
   struct alignas(128) Line {
     std::atomic<uint32_t> count{0};
+    int64_t lost = 0;     // nanoseconds of `busy_` in which the thread had no processor
+    bool parked = false;  // under mutex_
   };
+  using Clock = std::chrono::steady_clock;
   void worker(int thread);
   void enter(int thread);
+  void choose_threads();
 
   const int size_;
-  std::unique_ptr<Line[]> arrived_;  // (size_): barriers that each thread has reached
-  alignas(128) std::atomic<uint32_t> region_{0};
+  int active_;
+  int64_t busy_ = 0;              // nanoseconds of regions that all threads took part in, since they were judged
+  Clock::time_point full_again_;  // when threads that sit out take part again
+  std::unique_ptr<Line[]> lines_;  // (size_): barriers that each thread has reached, and what else is its own
+  alignas(128) std::atomic<uint64_t> region_{0};  // a count · 2¹⁶ + the threads that take part
   alignas(128) std::atomic<uint32_t> finished_{0};
   std::atomic<bool> failed_{false};
   std::atomic<bool> stop_{false};
@@ -58,7 +70,6 @@ class Team {
   const std::function<void(int, int)>* work_ = nullptr;
   std::mutex mutex_;
   std::condition_variable wake_;
-  int parked_ = 0;
   std::vector<std::thread> threads_;
 };
 
