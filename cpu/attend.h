@@ -15,7 +15,7 @@ namespace phi3lab::cpu {
 enum class KvType : uint8_t { float32, float16 };
 
 constexpr int64_t kAttendBlock = 64;
-/** Queries that a call takes at most. */
+/** Queries that a call takes at most: twelve times two vectors of AVX-512 fill its registers. */
 constexpr int kAttendRows = 12;
 /**
  * Positions whose keys lie interleaved. A head's keys are (positions / 16, padded_dim, 16): a vector holds one number
@@ -55,6 +55,7 @@ struct Attend {
 // By KvType.
 extern const Attend kAttendPortable[2], kAttendAvx2[2], kAttendAvx512[2];
 
+/** The functions of a path. */
 const Attend& attend_of(const Isa& isa, KvType type);
 
 }  // namespace phi3lab::cpu

@@ -29,41 +29,45 @@ static inline void tiles_of(int first, int rows, const Use& use) {
   if constexpr (m > 1) tiles_of<V, (m > 8 ? 8 : m > 6 ? 6 : m > 4 ? 4 : m - 1)>(first, rows, use);
 }
 
-/** scores (m, kAttendBlock), columns [at, at + 2 · width) = scale · queries (m, dim) · keysᵀ. */
-template <class V, class T, int m>
+/** scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. */
+template <class V, class T, int m, int n>
 static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t at, int64_t dim,
                               float scale) {
-  const auto lanes = [&](int64_t column) {
-    return keys + column / kKeyGroup * padded_dim(dim) * kKeyGroup + column % kKeyGroup;
-  };
-  const T *first = lanes(at), *second = lanes(at + V::width);
-  typename V::Vector a[m], b[m];
+  const T* lanes[n];
+  typename V::Vector s[m][n];
+#pragma GCC unroll 4
+  for (int j = 0; j < n; j++) {
+    const int64_t column = at + j * V::width;
+    lanes[j] = keys + column / kKeyGroup * padded_dim(dim) * kKeyGroup + column % kKeyGroup;
 #pragma GCC unroll 16
-  for (int r = 0; r < m; r++) a[r] = b[r] = V::zero();
-  for (int64_t i = 0; i < dim; i++, first += kKeyGroup, second += kKeyGroup) {
-    const auto k0 = load_kv<V>(first), k1 = load_kv<V>(second);
+    for (int r = 0; r < m; r++) s[r][j] = V::zero();
+  }
+  for (int64_t i = 0; i < dim; i++) {
+    typename V::Vector k[n];
+#pragma GCC unroll 4
+    for (int j = 0; j < n; j++) k[j] = load_kv<V>(lanes[j] + i * kKeyGroup);
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++) {
       const auto q = V::set1(queries[r * dim + i]);
-      a[r] = V::multiply_add(q, k0, a[r]);
-      b[r] = V::multiply_add(q, k1, b[r]);
+#pragma GCC unroll 4
+      for (int j = 0; j < n; j++) s[r][j] = V::multiply_add(q, k[j], s[r][j]);
     }
   }
   const auto factor = V::set1(scale);
 #pragma GCC unroll 16
-  for (int r = 0; r < m; r++) {
-    V::store(scores + r * kAttendBlock + at, V::mul(a[r], factor));
-    V::store(scores + r * kAttendBlock + at + V::width, V::mul(b[r], factor));
-  }
+  for (int r = 0; r < m; r++)
+#pragma GCC unroll 4
+    for (int j = 0; j < n; j++) V::store(scores + r * kAttendBlock + at + j * V::width, V::mul(s[r][j], factor));
 }
 
 /** scores (m, kAttendBlock) of the rows' queries; −∞ where a row sees nothing. */
 template <class V, class T, int m>
 static inline void score_block(float* scores, const float* queries, const T* keys, const Seen* seen, int64_t dim,
                                float scale) {
-  constexpr int64_t step = 2 * V::width;
+  constexpr int n = 2 * m <= V::tile_tokens ? 4 : 2;  // few queries need more positions for enough sums in flight
+  constexpr int64_t step = n * V::width;
   for (int64_t at = seen[0].first / step * step; at < seen[m - 1].last; at += step)
-    score_tile<V, T, m>(scores, queries, keys, at, dim, scale);
+    score_tile<V, T, m, n>(scores, queries, keys, at, dim, scale);
   for (int r = 0; r < m; r++) {
     float* row = scores + r * kAttendBlock;
     for (int64_t c = 0; c < seen[r].first; c++) row[c] = -INFINITY;

@@ -88,8 +88,9 @@ std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, in
 
 void CpuBackend::prepare(int64_t, int64_t max_cols) {
   workspace_ = std::make_unique<Workspace>(team_.size(), max_cols);
-  workspace_bytes_ += static_cast<size_t>(Workspace::kSharedTokens * max_cols) * sizeof(float) +
-                      workspace_->thread_bytes() * static_cast<size_t>(team_.size());
+  workspace_bytes_ +=
+      static_cast<size_t>((Workspace::kSharedTokens + team_.size()) * workspace_->max_cols()) * sizeof(float) +
+      workspace_->thread_bytes() * static_cast<size_t>(team_.size());
 }
 
 size_t CpuBackend::workspace_bytes() const { return workspace_bytes_; }

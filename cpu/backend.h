@@ -31,7 +31,8 @@ class CpuWeight : public Weight {
   std::vector<float> norm;
 };
 
-/** Keys and values: [layer][keys, values][kv_head], then as attend.h has them. */
+/** Keys and values, [block of 128 positions][layer][keys, values][kv_head], then as attend.h has them: what is
+ * committed lies together, in large pages where the system has them. */
 class CpuCache : public Cache {
  public:
   CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int64_t capacity);
@@ -49,13 +50,16 @@ class CpuCache : public Cache {
 
  private:
   static constexpr int64_t kBlock = 128;  // positions committed at a time, whole blocks of attention
+  static int64_t blocks_of(int64_t positions) { return (positions + kBlock - 1) / kBlock; }
+  size_t bytes_of(int64_t blocks) const { return static_cast<size_t>(blocks * planes_ * kBlock) * position_bytes_; }
   uint8_t* at(int64_t plane, int64_t position) const {
-    return data_ + static_cast<size_t>(plane * positions_ + position) * position_bytes_;
+    const int64_t block = position / kBlock;
+    return data_ + static_cast<size_t>((block * planes_ + plane) * kBlock + position % kBlock) * position_bytes_;
   }
 
-  int64_t kv_heads_, planes_, positions_;  // positions_: of a plane, whole blocks
-  size_t position_bytes_;                  // of a plane
-  std::atomic<int64_t> committed_{0};      // positions; other threads ask for `bytes`
+  int64_t kv_heads_, planes_, blocks_;
+  size_t position_bytes_;              // of a plane
+  std::atomic<int64_t> committed_{0};  // blocks; other threads ask for `bytes`
   uint8_t* data_ = nullptr;
 };
 
@@ -93,7 +97,19 @@ class CpuBackend : public Backend {
   int32_t receive() override;
   void discard() noexcept override;
 
+  void norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+                            const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
+                            const AttentionShape& shape, float eps) override;
+  void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) override;
+  void norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
+                           const Weight& weight, int64_t layer, float eps) override;
+  void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) override;
+  void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
+                    float eps) override;
+
  private:
+  /** out (1, rows) = norm(hidden (1, cols)) · weightᵀ, in one stage. */
+  void norm_matmul(Tensor out, Tensor hidden, const Weight& norm, const Weight& weight, float eps);
   void attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
                     const AttentionShape& shape);
   void attend_tokens(Tensor context, AttentionWeights weights, Tensor qkv, const CpuCache& source,
@@ -125,6 +141,7 @@ class CpuBackend : public Backend {
   Team team_;
   Arena arena_;
   std::unique_ptr<Workspace> workspace_;
+  Tensor gate_up_{};  // of the token whose activation is not computed yet
   std::unique_ptr<Stage[]> stages_;
   size_t queued_ = 0;
   Profile* profile_ = nullptr;

@@ -26,12 +26,12 @@ constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what
 CpuCache::CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int64_t positions)
     : kv_heads_(shape.kv_heads),
       planes_(2 * layers * shape.kv_heads),
-      positions_((positions + kBlock - 1) / kBlock * kBlock),
+      blocks_(blocks_of(positions)),
       position_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)) {
   static_assert(kBlock % kAttendBlock == 0, "attention reads whole blocks");
   capacity = positions;
   layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * position_bytes_;
-  const size_t size = static_cast<size_t>(planes_ * positions_) * position_bytes_;
+  const size_t size = bytes_of(blocks_);
 #ifdef _WIN32
   data_ = static_cast<uint8_t*>(VirtualAlloc(nullptr, size, MEM_RESERVE, PAGE_READWRITE));
   if (!data_) no_memory(size);
@@ -42,8 +42,8 @@ CpuCache::CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int
 #endif
   void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (p == MAP_FAILED) no_memory(size);
-#ifdef MADV_NOHUGEPAGE
-  madvise(p, size, MADV_NOHUGEPAGE);  // a huge page would commit a whole plane for its first position
+#ifdef MADV_HUGEPAGE
+  madvise(p, size, MADV_HUGEPAGE);
 #endif
   data_ = static_cast<uint8_t*>(p);
 #endif
@@ -53,39 +53,35 @@ CpuCache::~CpuCache() {
 #ifdef _WIN32
   VirtualFree(data_, 0, MEM_RELEASE);
 #else
-  munmap(data_, static_cast<size_t>(planes_ * positions_) * position_bytes_);
+  munmap(data_, bytes_of(blocks_));
 #endif
 }
 
 void CpuCache::commit(int64_t positions) {
-  if (positions <= committed_) return;
-  const int64_t wanted = (positions + kBlock - 1) / kBlock * kBlock;
+  const int64_t wanted = blocks_of(positions);
+  if (wanted <= committed_) return;
 #ifdef _WIN32
-  const size_t piece = static_cast<size_t>(wanted - committed_) * position_bytes_;
-  for (int64_t p = 0; p < planes_; p++) {
-    if (!VirtualAlloc(at(p, committed_), piece, MEM_COMMIT, PAGE_READWRITE)) no_memory(piece);
-  }
+  const size_t more = bytes_of(wanted - committed_);
+  if (!VirtualAlloc(data_ + bytes_of(committed_), more, MEM_COMMIT, PAGE_READWRITE)) no_memory(more);
 #endif
   committed_ = wanted;  // elsewhere the system brings pages as they are written
 }
 
 void CpuCache::decommit(int64_t positions) {
-  const int64_t kept = (positions + kBlock - 1) / kBlock * kBlock;
+  const int64_t kept = blocks_of(positions);
   if (kept >= committed_) return;
-  for (int64_t p = 0; p < planes_; p++) {
-    const uintptr_t first = reinterpret_cast<uintptr_t>(at(p, kept));
-    const uintptr_t last = reinterpret_cast<uintptr_t>(at(p, committed_));
-    const uintptr_t start = (first + kPage - 1) / kPage * kPage, end = last / kPage * kPage;
-    if (start >= end) continue;
-#ifdef _WIN32
-    VirtualFree(reinterpret_cast<void*>(start), end - start, MEM_DECOMMIT);
-#else
-    madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
-#endif
-  }
+  const uintptr_t first = reinterpret_cast<uintptr_t>(data_ + bytes_of(kept));
+  const uintptr_t last = reinterpret_cast<uintptr_t>(data_ + bytes_of(committed_));
+  const uintptr_t start = (first + kPage - 1) / kPage * kPage, end = last / kPage * kPage;
   committed_ = kept;
+  if (start >= end) return;
+#ifdef _WIN32
+  VirtualFree(reinterpret_cast<void*>(start), end - start, MEM_DECOMMIT);
+#else
+  madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+#endif
 }
 
-size_t CpuCache::bytes() const { return static_cast<size_t>(planes_ * committed_) * position_bytes_; }
+size_t CpuCache::bytes() const { return bytes_of(committed_); }
 
 }  // namespace phi3lab::cpu

@@ -149,7 +149,8 @@ Workspace::Workspace(int threads, int64_t max_cols) : max_cols_((max_cols + 31) 
   // A decode step's activation: the numbers, three planes of digits, and a scale, sums and offsets a block of 32.
   const size_t activation = static_cast<size_t>(max_cols_) * 10 + 4096;
   thread_bytes_ = (std::max(panel, activation) + 4095) / 4096 * 4096;
-  shared_ = reinterpret_cast<float*>(allocate_lines(static_cast<size_t>(kSharedTokens * max_cols_) * sizeof(float)));
+  shared_ = reinterpret_cast<float*>(
+      allocate_lines(static_cast<size_t>((kSharedTokens + threads) * max_cols_) * sizeof(float)));
   try {
     own_ = allocate_lines(thread_bytes_ * static_cast<size_t>(threads));
   } catch (...) {
@@ -237,6 +238,14 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
 #endif
     default:
       return matmul_portable(p);
+  }
+}
+
+void add_own_rows(float* sum, const float* product, const Matrix& matrix, int thread, int threads) {
+  for (const Segment& s : matrix.segments()) {
+    int64_t first, last;
+    split(s.rows, s.layout == Layout::blocks16 ? kGroupRows : kFiledUnit, thread, threads, &first, &last);
+    for (int64_t r = first; r < last; r++) sum[output_row(s, r)] += product[output_row(s, r)];
   }
 }
 

@@ -108,7 +108,8 @@ class Matrix {
   std::vector<std::unique_ptr<int32_t[]>> output_rows_;
 };
 
-/** The scratch memory of `matmul` for matrices of up to `max_cols` columns, for any number of tokens. */
+/** The scratch memory of `matmul` for matrices of up to `max_cols` columns (filled up to a multiple of 32), for any
+ * number of tokens. */
 class Workspace {
  public:
   Workspace(int threads, int64_t max_cols);
@@ -118,6 +119,8 @@ class Workspace {
   int64_t max_cols() const { return max_cols_; }
   /** Shared by the team: kSharedTokens * max_cols floats. */
   float* shared() const { return shared_; }
+  /** A thread's own, for its caller: a row of max_cols floats that products leave alone. */
+  float* row(int thread) const { return shared_ + (kSharedTokens + thread) * max_cols_; }
   /** A thread's own: `thread_bytes()` bytes on a 64-byte boundary. */
   uint8_t* own(int thread) const { return own_ + static_cast<size_t>(thread) * thread_bytes_; }
   size_t thread_bytes() const { return thread_bytes_; }
@@ -142,5 +145,9 @@ class Workspace {
  */
 void matmul(Team& team, int thread, const Workspace& workspace, float* out, const float* in, const Matrix& matrix,
             int64_t tokens, int64_t out_stride, int64_t in_stride);
+
+/** sum (rows,) += product (rows,) for the rows that `matmul` of one token computes on this thread: no barrier between.
+ */
+void add_own_rows(float* sum, const float* product, const Matrix& matrix, int thread, int threads);
 
 }  // namespace phi3lab::cpu

@@ -1,20 +1,9 @@
 // Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
+#include "rope.h"
+
 #include "backend.h"
 
 namespace phi3lab::cpu {
-namespace {
-
-/** `cosines` and `sines` (head_dim / 2,) of the row's position. */
-void rope_head(float* head, const float* cosines, const float* sines, int64_t half) {
-  for (int64_t i = 0; i < half; i++) {
-    const float a = head[i], b = head[i + half];
-    head[i] = a * cosines[i] - b * sines[i];
-    head[i + half] = b * cosines[i] + a * sines[i];
-  }
-}
-
-}  // namespace
-
 void CpuBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
   stage([=](const Worker& w) {
     const int64_t half = shape.head_dim / 2;

@@ -1,6 +1,5 @@
-// What is computed row by row besides products: the gate, the norm. One source, compiled for
-// each path's instructions (rowwise_portable.cc, rowwise_avx2.cc, rowwise_avx512.cc); the path is chosen when the
-// backend is made.
+// What is computed row by row besides products: the gate, the norm. One source, compiled for each path's instructions
+// (rowwise_portable.cc, rowwise_avx2.cc, rowwise_avx512.cc); the path is chosen when the backend is made.
 #pragma once
 
 #include "path.h"

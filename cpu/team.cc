@@ -1,6 +1,7 @@
 // The team's threads, its spin barrier and the count of cores.
 #include "team.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
@@ -42,11 +43,11 @@ class Spinner {
 
 constexpr auto kSpinBeforeParking = std::chrono::microseconds(50);
 
-// Threads are judged when they have worked for so long, and have starved when they had no processor for a quarter of it:
-// longer than the system's own work takes, less than what one competitor gets.
+// Threads are judged when they have worked for so long, and have starved when they had no processor for a quarter of
+// it: longer than the system's own work takes, less than what one competitor gets.
 constexpr int64_t kJudgedNanoseconds = 20'000'000;
 constexpr int64_t kStarvedShare = 4;
-constexpr auto kSitOut = std::chrono::milliseconds(200);
+constexpr auto kShortestSitOut = std::chrono::milliseconds(50), kLongestSitOut = std::chrono::milliseconds(400);
 
 int64_t nanoseconds(std::chrono::steady_clock::duration time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
@@ -112,7 +113,9 @@ void Team::choose_threads() {
   } else {
     for (int t = 0; t < size_; t++) active_ -= lines_[t].lost > busy_ / kStarvedShare;
     if (active_ < 1) active_ = 1;
-    full_again_ = Clock::now() + kSitOut;
+    // A competitor that stays is tried again less and less often.
+    sit_out_ = active_ == size_ ? kShortestSitOut / 2 : std::min(2 * sit_out_, kLongestSitOut);
+    full_again_ = Clock::now() + sit_out_;
   }
   busy_ = 0;
   for (int t = 0; t < size_; t++) lines_[t].lost = 0;

@@ -38,8 +38,9 @@ class Team {
   int active() const { return active_; }
 
   /**
-   * Runs work(thread, active()) on every thread that takes part, the caller as thread 0. From one thread at a time, never nested. The
-   * first exception is thrown again here once all threads have left; the others leave at their next barrier.
+   * Runs work(thread, active()) on every thread that takes part, the caller as thread 0. From one thread at a time,
+   * never nested. The first exception is thrown again here once all threads have left; the others leave at their next
+   * barrier.
    */
   void run(const std::function<void(int, int)>& work);
 
@@ -61,7 +62,8 @@ class Team {
   int active_;
   int64_t busy_ = 0;              // nanoseconds of regions that all threads took part in, since they were judged
   Clock::time_point full_again_;  // when threads that sit out take part again
-  std::unique_ptr<Line[]> lines_;  // (size_): barriers that each thread has reached, and what else is its own
+  std::chrono::milliseconds sit_out_{25};  // half of the next time that they sit out
+  std::unique_ptr<Line[]> lines_;          // (size_): barriers that each thread has reached, and what else is its own
   alignas(128) std::atomic<uint64_t> region_{0};  // a count · 2¹⁶ + the threads that take part
   alignas(128) std::atomic<uint32_t> finished_{0};
   std::atomic<bool> failed_{false};

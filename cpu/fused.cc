@@ -1,0 +1,88 @@
+// The fused verbs of a decoded token. A stage ends with a barrier, and 12 of them a layer take longer than what they
+// part: so each thread computes for itself what all need of the norm and the gate, and adds to the residual the rows
+// that it has multiplied. Half of the barriers remain. Several tokens, and whoever listens, take the definitions in
+// native/backend.h.
+#include "backend.h"
+#include "rope.h"
+
+namespace phi3lab::cpu {
+
+void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, const Weight& weight, float eps) {
+  const Matrix* matrix = &placed(weight).matrix;
+  const Workspace* workspace = workspace_.get();
+  const float* factors = placed(norm).norm.data();
+  const auto rms_norm_row = rowwise_.rms_norm;
+  stage([=](const Worker& w) {
+    float* row = workspace->row(w.thread);
+    rms_norm_row(row, hidden.data, factors, hidden.cols, eps);
+    cpu::matmul(w.team, w.thread, *workspace, out.data, row, *matrix, 1, out.cols, hidden.cols);
+  });
+}
+
+void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+                                      const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
+                                      const AttentionShape& shape, float eps) {
+  if (listening() || hidden.rows > 1)
+    return Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, weight, input, table, layer, shape, eps);
+  norm_matmul(qkv, hidden, norm, weight, eps);
+  const CpuCache* target = static_cast<const CpuCache*>(&cache);
+  const auto put = attend_.put;
+  stage([=](const Worker& w) {
+    const int64_t dim = shape.head_dim, half = dim / 2, position = *input.position;
+    const float* phases = table.data + position * table.cols;
+    for (int64_t h = w.thread; h < shape.heads; h += w.threads)
+      rope_head(qkv.data + h * dim, phases, phases + half, half);
+    for (int64_t h = w.thread; h < shape.kv_heads; h += w.threads) {
+      float* key = qkv.data + (shape.heads + h) * dim;  // (dim,), its value kv_heads further on
+      rope_head(key, phases, phases + half, half);
+      const int64_t group = position / kKeyGroup * kKeyGroup;
+      put(target->keys(layer, h, group), target->values(layer, h, position), key, key + shape.kv_heads * dim,
+          position - group, dim);
+    }
+  });
+}
+
+void CpuBackend::project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight,
+                                  int64_t layer) {
+  if (listening() || hidden.rows > 1) return Backend::project_residual(hidden, projected, context, weight, layer);
+  const Matrix* matrix = &placed(weight).matrix;
+  const Workspace* workspace = workspace_.get();
+  stage([=](const Worker& w) {
+    cpu::matmul(w.team, w.thread, *workspace, projected.data, context.data, *matrix, 1, projected.cols, context.cols);
+    add_own_rows(hidden.data, projected.data, *matrix, w.thread, w.threads);
+  });
+}
+
+void CpuBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden,
+                                     const Weight& norm, const Weight& weight, int64_t layer, float eps) {
+  if (listening() || hidden.rows > 1) {
+    gate_up_ = {};
+    return Backend::norm_gate_up_swiglu(activation, normed, gate_up, hidden, norm, weight, layer, eps);
+  }
+  norm_matmul(gate_up, hidden, norm, weight, eps);
+  gate_up_ = gate_up;  // what the activation is made of, which waits for down_residual
+}
+
+void CpuBackend::down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight,
+                               int64_t layer) {
+  if (!gate_up_.data) return Backend::down_residual(hidden, projected, activation, weight, layer);
+  const Tensor gate_up = gate_up_;
+  gate_up_ = {};
+  const Matrix* matrix = &placed(weight).matrix;
+  const Workspace* workspace = workspace_.get();
+  const auto swiglu_row = rowwise_.swiglu;
+  stage([=](const Worker& w) {
+    float* row = workspace->row(w.thread);
+    swiglu_row(row, gate_up.data, gate_up.data + activation.cols, activation.cols);
+    cpu::matmul(w.team, w.thread, *workspace, projected.data, row, *matrix, 1, projected.cols, activation.cols);
+    add_own_rows(hidden.data, projected.data, *matrix, w.thread, w.threads);
+  });
+}
+
+void CpuBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
+                              float eps) {
+  if (listening() || hidden.rows > 1) return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
+  norm_matmul(logits, hidden, norm, weight, eps);
+}
+
+}  // namespace phi3lab::cpu
