@@ -57,7 +57,7 @@ describe("a tiny model on the CPU whose generations are aborted at random, 1,000
     console.log(
       `      aborted before they began ${kinds.before}, in their midst ${kinds.within}, too late ${kinds.none}`,
     );
-    assert.ok(kinds.within > 100);
+    assert.ok(kinds.within > 10);
   });
 });
 
