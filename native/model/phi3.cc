@@ -23,6 +23,9 @@ std::vector<float> rotary_table(const Config& config) {
   return table;
 }
 
+// Floats of whole lines of 256 bytes: whatever the model's sizes, each intermediate begins where vectors may be read.
+int64_t whole_lines(int64_t floats) { return (floats + 63) / 64 * 64; }
+
 }  // namespace
 
 Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::vector<std::string>& paths,
@@ -38,7 +41,7 @@ Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::ve
   backend_->write(table_->data, table.data(), table.size() * sizeof(float));
   step_ = backend_->allocate(static_cast<size_t>(max_chunk_ + 2 + kExcluded) * sizeof(int32_t));
   token_ = backend_->allocate(chunk_bytes(1));
-  logits_ = backend_->allocate(static_cast<size_t>(config_.hidden_size + config_.vocab_size) * sizeof(float));
+  logits_ = backend_->allocate(static_cast<size_t>(whole_lines(config_.hidden_size) + config_.vocab_size) * sizeof(float));
 }
 
 std::unique_ptr<Cache> Phi3::make_cache() {
@@ -51,7 +54,7 @@ Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) cons
   const int64_t hidden = config_.hidden_size, ffn = config_.intermediate_size;
   const auto take = [&](float** next, int64_t cols) {
     const Tensor tensor{*next, tokens, cols};
-    *next += tokens * cols;
+    *next += whole_lines(tokens * cols);
     return tensor;
   };
   Chunk c;
@@ -69,8 +72,11 @@ Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) cons
 
 size_t Phi3::chunk_bytes(int64_t tokens) const {
   const AttentionShape shape = config_.attention();
-  const int64_t widest = std::max(shape.qkv_cols() + shape.context_cols(), 3 * config_.intermediate_size);
-  return static_cast<size_t>((3 * config_.hidden_size + widest) * tokens) * sizeof(float);
+  const int64_t ffn = config_.intermediate_size;
+  const int64_t attention = whole_lines(tokens * shape.qkv_cols()) + whole_lines(tokens * shape.context_cols());
+  const int64_t feed_forward = whole_lines(tokens * 2 * ffn) + whole_lines(tokens * ffn);
+  const int64_t floats = 3 * whole_lines(tokens * config_.hidden_size) + std::max(attention, feed_forward);
+  return static_cast<size_t>(floats) * sizeof(float);
 }
 
 Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
@@ -169,7 +175,7 @@ void Phi3::exclude(const std::vector<int32_t>& ids) {
 
 void Phi3::choose(const PassInput& input, Tensor hidden, bool excluding) {
   auto* row = static_cast<float*>(logits_->data);
-  const Tensor normed{row, 1, config_.hidden_size}, logits{row + config_.hidden_size, 1, config_.vocab_size};
+  const Tensor normed{row, 1, config_.hidden_size}, logits{row + whole_lines(config_.hidden_size), 1, config_.vocab_size};
   int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
   backend_->at(Part::head, -1, weights_.norm->bytes + weights_.lm_head->bytes)
       .next_token(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
