@@ -41,7 +41,8 @@ Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::ve
   backend_->write(table_->data, table.data(), table.size() * sizeof(float));
   step_ = backend_->allocate(static_cast<size_t>(max_chunk_ + 2 + kExcluded) * sizeof(int32_t));
   token_ = backend_->allocate(chunk_bytes(1));
-  logits_ = backend_->allocate(static_cast<size_t>(whole_lines(config_.hidden_size) + config_.vocab_size) * sizeof(float));
+  logits_ =
+      backend_->allocate(static_cast<size_t>(whole_lines(config_.hidden_size) + config_.vocab_size) * sizeof(float));
 }
 
 std::unique_ptr<Cache> Phi3::make_cache() {
@@ -175,7 +176,8 @@ void Phi3::exclude(const std::vector<int32_t>& ids) {
 
 void Phi3::choose(const PassInput& input, Tensor hidden, bool excluding) {
   auto* row = static_cast<float*>(logits_->data);
-  const Tensor normed{row, 1, config_.hidden_size}, logits{row + whole_lines(config_.hidden_size), 1, config_.vocab_size};
+  const Tensor normed{row, 1, config_.hidden_size},
+      logits{row + whole_lines(config_.hidden_size), 1, config_.vocab_size};
   int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
   backend_->at(Part::head, -1, weights_.norm->bytes + weights_.lm_head->bytes)
       .next_token(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
