@@ -7,7 +7,7 @@ namespace phi3lab::cpu {
 
 void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
-  const auto put = attend_.put;
+  const Attend* functions = &attend_;
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, start = *input.position, end = start + qkv.rows;
     // A group of keys is one thread's: its positions share lines of memory.
@@ -18,8 +18,7 @@ void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_
       const int64_t h = i / groups, group = (first_group + i % groups) * kKeyGroup;
       for (int64_t position = std::max(start, group); position < std::min(end, group + kKeyGroup); position++) {
         const float* keys = qkv.data + (position - start) * qkv.cols + (shape.heads + h) * dim;  // (dim,)
-        put(target->keys(layer, h, group), target->values(layer, h, position), keys, keys + shape.kv_heads * dim,
-            position - group, dim);
+        target->put(*functions, layer, h, position, keys, keys + shape.kv_heads * dim, dim);
       }
     }
   });

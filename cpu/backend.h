@@ -47,6 +47,12 @@ class CpuCache : public Cache {
   void* values(int64_t layer, int64_t kv_head, int64_t position) const {
     return at((2 * layer + 1) * kv_heads_ + kv_head, position);
   }
+  /** Keeps a position's key and value (dim,), by the functions of its type. */
+  void put(const Attend& functions, int64_t layer, int64_t kv_head, int64_t position, const float* key,
+           const float* value, int64_t dim) const {
+    const int64_t group = position / kKeyGroup * kKeyGroup;
+    functions.put(keys(layer, kv_head, group), values(layer, kv_head, position), key, value, position - group, dim);
+  }
 
  private:
   static constexpr int64_t kBlock = 128;  // positions committed at a time, whole blocks of attention

@@ -26,7 +26,7 @@ void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, T
     return Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, weight, input, table, layer, shape, eps);
   norm_matmul(qkv, hidden, norm, weight, eps);
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
-  const auto put = attend_.put;
+  const Attend* functions = &attend_;
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, half = dim / 2, position = *input.position;
     const float* phases = table.data + position * table.cols;
@@ -35,9 +35,7 @@ void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, T
     for (int64_t h = w.thread; h < shape.kv_heads; h += w.threads) {
       float* key = qkv.data + (shape.heads + h) * dim;  // (dim,), its value kv_heads further on
       rope_head(key, phases, phases + half, half);
-      const int64_t group = position / kKeyGroup * kKeyGroup;
-      put(target->keys(layer, h, group), target->values(layer, h, position), key, key + shape.kv_heads * dim,
-          position - group, dim);
+      target->put(*functions, layer, h, position, key, key + shape.kv_heads * dim, dim);
     }
   });
 }

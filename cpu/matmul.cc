@@ -244,7 +244,7 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
 void add_own_rows(float* sum, const float* product, const Matrix& matrix, int thread, int threads) {
   for (const Segment& s : matrix.segments()) {
     int64_t first, last;
-    split(s.rows, s.layout == Layout::blocks16 ? kGroupRows : kFiledUnit, thread, threads, &first, &last);
+    share_of(s, thread, threads, &first, &last);
     for (int64_t r = first; r < last; r++) sum[output_row(s, r)] += product[output_row(s, r)];
   }
 }

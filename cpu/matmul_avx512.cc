@@ -26,7 +26,7 @@ void multiply_few(const Product& p, int64_t token, int64_t tokens) {
       const Segment& s = p.segments[i];
       if (s.layout != Layout::blocks16) continue;
       int64_t first, last;
-      split(s.rows, kGroupRows, p.thread, p.threads, &first, &last);
+      share_of(s, p.thread, p.threads, &first, &last);
       float* out = p.out + t * p.out_stride;
       if (fixed)
         multiply_digits(out, s, digits, p.cols, first, last);
@@ -70,7 +70,7 @@ void matmul_avx512(const Product& p) {
     for (int i = 0; i < p.segment_count; i++) {
       const Segment& s = p.segments[i];
       if (s.layout != Layout::blocks16) continue;
-      split(s.rows, kGroupRows, p.thread, p.threads, &first, &last);
+      share_of(s, p.thread, p.threads, &first, &last);
       multiply_tiles(p, s, p.shared, p.out, tiled, first, last);
     }
   }

@@ -69,36 +69,18 @@ void multiply_pairs(const Product& rounded, const Segment& s, int64_t cols, Pack
   });
 }
 
-template <WeightType type>
-void multiply_filed_pairs(const Product& rounded, const Segment& s, int64_t cols) {
-  const size_t stride = row_bytes(type, cols);
-  multiply_pairs(rounded, s, cols, [&](float* numbers, int64_t row, int64_t first, int64_t count) {
-    pack_rows<Avx512, type>(numbers, s, stride, row, first, count);
-  });
-}
-
 void multiply_segment(const Product& rounded, const Segment& s, int64_t cols) {
   if (s.layout == Layout::blocks16) {
     return multiply_pairs(rounded, s, cols, [&](float* numbers, int64_t row, int64_t first, int64_t count) {
       unpack_blocks16(numbers, s, cols, row, first, count);
     });
   }
-  switch (s.type) {
-    case WeightType::F32:
-      return multiply_filed_pairs<WeightType::F32>(rounded, s, cols);
-    case WeightType::F16:
-      return multiply_filed_pairs<WeightType::F16>(rounded, s, cols);
-    case WeightType::BF16:
-      return multiply_filed_pairs<WeightType::BF16>(rounded, s, cols);
-    case WeightType::Q4_0:
-      return multiply_filed_pairs<WeightType::Q4_0>(rounded, s, cols);
-    case WeightType::Q4_1:
-      return multiply_filed_pairs<WeightType::Q4_1>(rounded, s, cols);
-    case WeightType::Q8_0:
-      return multiply_filed_pairs<WeightType::Q8_0>(rounded, s, cols);
-    case WeightType::Q6_K:
-      return multiply_filed_pairs<WeightType::Q6_K>(rounded, s, cols);
-  }
+  const size_t stride = row_bytes(s.type, cols);
+  with_type(s.type, [&](auto type) {
+    multiply_pairs(rounded, s, cols, [&](float* numbers, int64_t row, int64_t first, int64_t count) {
+      pack_rows<Avx512, decltype(type)::value>(numbers, s, stride, row, first, count);
+    });
+  });
 }
 
 }  // namespace

@@ -23,6 +23,19 @@ static constexpr bool has_blocks16(WeightType type) {
   return type == WeightType::Q4_0 || type == WeightType::Q4_1 || type == WeightType::Q8_0;
 }
 
+/** Calls use(tag), with a type that has this layout as decltype(tag)::value. */
+template <class Use>
+static inline void with_blocks16_type(WeightType type, const Use& use) {
+  switch (type) {
+    case WeightType::Q4_0:
+      return use(std::integral_constant<WeightType, WeightType::Q4_0>());
+    case WeightType::Q4_1:
+      return use(std::integral_constant<WeightType, WeightType::Q4_1>());
+    default:
+      return use(std::integral_constant<WeightType, WeightType::Q8_0>());
+  }
+}
+
 /** Whether all scales and minima are finite: fixed-point sums carry no infinity and no NaN. */
 bool finite_scales(const RowGroup& group, int64_t cols);
 

@@ -17,6 +17,21 @@ struct alignas(64) DigitBlock {
 };
 static_assert(sizeof(DigitBlock) == 128, "two cache lines");
 
+constexpr float kLargestFixed = 8300000.0f;  // of the fixed-point numbers: 127·65536 is the most three digits hold
+
+/** Whether a block whose largest magnitude this is can be in fixed point; false for NaN as well. */
+static inline bool has_digits(float largest) { return largest == 0 || (largest >= 0x1p-96f && largest <= 0x1p96f); }
+
+/** What a block holds besides its digits, whose sums are `total`. */
+static inline void finish_block(DigitBlock* block, float largest, const int32_t* total) {
+  block->scale = largest / kLargestFixed;
+  block->sum = static_cast<float>(total[0] * 65536 + total[1] * 256 + total[2]) * block->scale;
+  for (int i = 0; i < 3; i++) {
+    block->minus_8[i] = -8 * total[i];
+    block->minus_128[i] = -128 * total[i];
+  }
+}
+
 /**
  * x (cols,) in fixed point, exact to 2⁻²⁴ of each block's largest. false where that cannot be: a NaN, an infinity, or a
  * block whose largest number is next to the ends of float32's range.

@@ -7,8 +7,6 @@
 namespace phi3lab::cpu {
 namespace {
 
-constexpr float kLargest = 8300000.0f;  // of the fixed-point numbers: 127·65536 is the most that three digits hold
-
 /** low half of the lanes of (a, b, c) summed: each dword lane of the result's first three. */
 inline __m128i sum_lanes3(__m256i a, __m256i b, __m256i c) {
   const __m256i ab = _mm256_hadd_epi32(a, b), c0 = _mm256_hadd_epi32(c, c);
@@ -84,7 +82,6 @@ void multiply(float* out, const Segment& s, const DigitBlock* x, int64_t cols, i
 }  // namespace
 
 bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
-  constexpr float kLeast = 0x1p-96f, kMost = 0x1p96f;
   const __m512i half = _mm512_set1_epi32(128), byte = _mm512_set1_epi32(255);
   const __m256i ones = _mm256_set1_epi8(1);
   __mmask16 strange = 0;
@@ -94,8 +91,8 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
     constexpr int kNanOrInfinity = 0x01 | 0x08 | 0x10 | 0x80;
     strange |= _mm512_fpclass_ps_mask(v[0], kNanOrInfinity) | _mm512_fpclass_ps_mask(v[1], kNanOrInfinity);
     const float largest = largest_of(v[0], v[1]);
-    in_range &= largest == 0 || (largest >= kLeast && largest <= kMost);
-    const __m512 inverse = _mm512_set1_ps(largest > 0 ? kLargest / largest : 0.0f);
+    in_range &= has_digits(largest);
+    const __m512 inverse = _mm512_set1_ps(largest > 0 ? kLargestFixed / largest : 0.0f);
     for (int i = 0; i < 2; i++) {
       __m512i n = _mm512_cvtps_epi32(_mm512_mul_ps(v[i], inverse));
       for (int digit = 2; digit > 0; digit--) {
@@ -112,25 +109,13 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
     }
     alignas(16) int32_t total[4];
     _mm_store_si128(reinterpret_cast<__m128i*>(total), sum_lanes3(sums[0], sums[1], sums[2]));
-    out->scale = largest / kLargest;
-    out->sum = static_cast<float>(total[0] * 65536 + total[1] * 256 + total[2]) * out->scale;
-    for (int i = 0; i < 3; i++) {
-      out->minus_8[i] = -8 * total[i];
-      out->minus_128[i] = -128 * total[i];
-    }
+    finish_block(out, largest, total);
   }
   return strange == 0 && in_range;
 }
 
 void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last) {
-  switch (s.type) {
-    case WeightType::Q4_0:
-      return multiply<WeightType::Q4_0>(out, s, x, cols, first, last);
-    case WeightType::Q4_1:
-      return multiply<WeightType::Q4_1>(out, s, x, cols, first, last);
-    default:
-      return multiply<WeightType::Q8_0>(out, s, x, cols, first, last);
-  }
+  with_blocks16_type(s.type, [&](auto type) { multiply<decltype(type)::value>(out, s, x, cols, first, last); });
 }
 
 }  // namespace phi3lab::cpu

@@ -6,8 +6,6 @@
 namespace phi3lab::cpu {
 namespace {
 
-constexpr float kLargest = 8300000.0f;  // of the fixed-point numbers: 127·65536 is the most that three digits hold
-
 /** sums [digit] (4 rows) += vector i of the rows' weights times the activations' digits [half of the block][digit]. */
 template <WeightType type, int i>
 inline void add_vector(int32x4_t sums[3], const uint8_t* weights, const int8x16_t digits[2][3]) {
@@ -71,15 +69,14 @@ void multiply(float* out, const Segment& s, const DigitBlock* x, int64_t cols, i
 }  // namespace
 
 bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
-  constexpr float kLeast = 0x1p-96f, kMost = 0x1p96f;
   const int32x4_t half = vdupq_n_s32(128), byte = vdupq_n_s32(255);
   bool in_range = true;
   for (int64_t k = 0; k < cols; k += 32, out++) {
     float32x4_t most = vdupq_n_f32(0);
     for (int i = 0; i < 32; i += 4) most = vmaxq_f32(most, vabsq_f32(vld1q_f32(x + k + i)));  // NaN, if there is one
     const float largest = vmaxvq_f32(most);
-    in_range &= largest == 0 || (largest >= kLeast && largest <= kMost);  // false for NaN as well
-    const float inverse = largest > 0 ? kLargest / largest : 0.0f;
+    in_range &= has_digits(largest);
+    const float inverse = largest > 0 ? kLargestFixed / largest : 0.0f;
     int32_t total[3] = {};
     for (int i = 0; i < 32; i += 8) {
       int32x4_t n[2], low[2];
@@ -93,25 +90,13 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
         vst1_s8(out->digits[digit] + i, vmovn_s16(vcombine_s16(vmovn_s32(low[0]), vmovn_s32(low[1]))));
       }
     }
-    out->scale = largest / kLargest;
-    out->sum = static_cast<float>(total[0] * 65536 + total[1] * 256 + total[2]) * out->scale;
-    for (int i = 0; i < 3; i++) {
-      out->minus_8[i] = -8 * total[i];
-      out->minus_128[i] = -128 * total[i];
-    }
+    finish_block(out, largest, total);
   }
   return in_range;
 }
 
 void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last) {
-  switch (s.type) {
-    case WeightType::Q4_0:
-      return multiply<WeightType::Q4_0>(out, s, x, cols, first, last);
-    case WeightType::Q4_1:
-      return multiply<WeightType::Q4_1>(out, s, x, cols, first, last);
-    default:
-      return multiply<WeightType::Q8_0>(out, s, x, cols, first, last);
-  }
+  with_blocks16_type(s.type, [&](auto type) { multiply<decltype(type)::value>(out, s, x, cols, first, last); });
 }
 
 }  // namespace phi3lab::cpu

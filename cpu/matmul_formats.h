@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "matmul.h"
 
@@ -33,6 +34,27 @@ struct BlockQ6_K {
 };
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ8_0) == 34 && sizeof(BlockQ6_K) == 210,
               "the blocks lie packed");
+
+/** Calls use(tag), with the type as decltype(tag)::value. */
+template <class Use>
+static inline void with_type(WeightType type, const Use& use) {
+  switch (type) {
+    case WeightType::F32:
+      return use(std::integral_constant<WeightType, WeightType::F32>());
+    case WeightType::F16:
+      return use(std::integral_constant<WeightType, WeightType::F16>());
+    case WeightType::BF16:
+      return use(std::integral_constant<WeightType, WeightType::BF16>());
+    case WeightType::Q4_0:
+      return use(std::integral_constant<WeightType, WeightType::Q4_0>());
+    case WeightType::Q4_1:
+      return use(std::integral_constant<WeightType, WeightType::Q4_1>());
+    case WeightType::Q8_0:
+      return use(std::integral_constant<WeightType, WeightType::Q8_0>());
+    case WeightType::Q6_K:
+      return use(std::integral_constant<WeightType, WeightType::Q6_K>());
+  }
+}
 
 static inline uint16_t load16(const void* p) {
   uint16_t v;

@@ -49,16 +49,7 @@ void multiply_blocks(const Product& p) {
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
     if (s.layout != Layout::blocks16) continue;
-    switch (s.type) {
-      case WeightType::Q4_0:
-        multiply_blocks<WeightType::Q4_0>(p, s);
-        break;
-      case WeightType::Q4_1:
-        multiply_blocks<WeightType::Q4_1>(p, s);
-        break;
-      default:
-        multiply_blocks<WeightType::Q8_0>(p, s);
-    }
+    with_blocks16_type(s.type, [&](auto type) { multiply_blocks<decltype(type)::value>(p, s); });
   }
 }
 
@@ -70,7 +61,7 @@ void multiply_one(const Product& p) {
     const Segment& s = p.segments[i];
     if (s.layout != Layout::blocks16) continue;
     int64_t first, last;
-    split(s.rows, kGroupRows, p.thread, p.threads, &first, &last);
+    share_of(s, p.thread, p.threads, &first, &last);
     multiply_digits(p.out, s, digits, p.cols, first, last);
   }
 }

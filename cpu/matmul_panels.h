@@ -116,22 +116,7 @@ static void multiply_filed(const Product& p, const Segment& s) {
 
 template <class V>
 static void multiply_filed(const Product& p, const Segment& s) {
-  switch (s.type) {
-    case WeightType::F32:
-      return multiply_filed<V, WeightType::F32>(p, s);
-    case WeightType::F16:
-      return multiply_filed<V, WeightType::F16>(p, s);
-    case WeightType::BF16:
-      return multiply_filed<V, WeightType::BF16>(p, s);
-    case WeightType::Q4_0:
-      return multiply_filed<V, WeightType::Q4_0>(p, s);
-    case WeightType::Q4_1:
-      return multiply_filed<V, WeightType::Q4_1>(p, s);
-    case WeightType::Q8_0:
-      return multiply_filed<V, WeightType::Q8_0>(p, s);
-    case WeightType::Q6_K:
-      return multiply_filed<V, WeightType::Q6_K>(p, s);
-  }
+  with_type(s.type, [&](auto type) { multiply_filed<V, decltype(type)::value>(p, s); });
 }
 
 }  // namespace phi3lab::cpu

@@ -3,7 +3,7 @@
 // could reach a processor that lacks the instructions.
 #pragma once
 
-#include "matmul.h"
+#include "matmul_blocks16.h"
 
 namespace phi3lab::cpu {
 
@@ -30,7 +30,9 @@ void matmul_neon(const Product& p);
 /** Where row r of a filed segment goes in the output. */
 static inline int64_t output_row(const Segment& s, int64_t r) { return s.first + (s.output_row ? s.output_row[r] : r); }
 
-/** Rows that a thread of a filed segment is given at a time. */
-constexpr int64_t kFiledUnit = 4;
+/** The rows [first, last) of a segment that fall to a thread: whole groups, or runs of four filed rows. */
+static inline void share_of(const Segment& s, int thread, int threads, int64_t* first, int64_t* last) {
+  split(s.rows, s.layout == Layout::blocks16 ? kGroupRows : 4, thread, threads, first, last);
+}
 
 }  // namespace phi3lab::cpu

@@ -24,7 +24,7 @@ void matmul_portable(const Product& p) {
     const Segment& s = p.segments[i];
     const size_t stride = row_bytes(s.type, p.cols);
     int64_t first, last;
-    split(s.rows, kFiledUnit, p.thread, p.threads, &first, &last);
+    share_of(s, p.thread, p.threads, &first, &last);
     for (int64_t r = first; r < last; r++) {
       dequantise(weights, s.type, s.data + r * stride, 0, p.cols);
       float* out = p.out + output_row(s, r);

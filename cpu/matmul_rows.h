@@ -97,7 +97,7 @@ template <class V, WeightType type>
 static void multiply_rows(const Product& p, const Segment& s) {
   const size_t stride = row_bytes(type, p.cols);
   int64_t first, last;
-  split(s.rows, kFiledUnit, p.thread, p.threads, &first, &last);
+  share_of(s, p.thread, p.threads, &first, &last);
   for (int64_t r = first; r < last; r++) {
     float* out = p.out + output_row(s, r);
     for (int64_t t = 0; t < p.tokens; t++) {

@@ -143,26 +143,13 @@ void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t token
 
 void multiply_tiles(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,
                     int64_t last) {
-  switch (s.type) {
-    case WeightType::Q4_0:
-      return multiply<WeightType::Q4_0>(p, s, tiles, out, tokens, first, last);
-    case WeightType::Q4_1:
-      return multiply<WeightType::Q4_1>(p, s, tiles, out, tokens, first, last);
-    default:
-      return multiply<WeightType::Q8_0>(p, s, tiles, out, tokens, first, last);
-  }
+  with_blocks16_type(s.type,
+                     [&](auto type) { multiply<decltype(type)::value>(p, s, tiles, out, tokens, first, last); });
 }
 
 void unpack_blocks16(float* panel, const Segment& s, int64_t cols, int64_t row, int64_t first, int64_t count) {
   const uint8_t* block = s.data + static_cast<size_t>(row / kGroupRows * (cols / 32) + first / 32) * block16(s.type);
-  switch (s.type) {
-    case WeightType::Q4_0:
-      return unpack<WeightType::Q4_0>(panel, block, count / 32);
-    case WeightType::Q4_1:
-      return unpack<WeightType::Q4_1>(panel, block, count / 32);
-    default:
-      return unpack<WeightType::Q8_0>(panel, block, count / 32);
-  }
+  with_blocks16_type(s.type, [&](auto type) { unpack<decltype(type)::value>(panel, block, count / 32); });
 }
 
 }  // namespace phi3lab::cpu

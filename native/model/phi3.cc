@@ -53,32 +53,27 @@ std::unique_ptr<Cache> Phi3::make_cache() {
 Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) const {
   const AttentionShape shape = config_.attention();
   const int64_t hidden = config_.hidden_size, ffn = config_.intermediate_size;
-  const auto take = [&](float** next, int64_t cols) {
-    const Tensor tensor{*next, tokens, cols};
-    *next += whole_lines(tokens * cols);
+  const auto take = [&](int64_t* at, int64_t cols) {
+    const Tensor tensor{memory ? memory + *at : nullptr, tokens, cols};
+    *at += whole_lines(tokens * cols);
     return tensor;
   };
   Chunk c;
-  c.hidden = take(&memory, hidden);
-  c.normed = take(&memory, hidden);
-  c.projected = take(&memory, hidden);
-  float *attention = memory, *feed_forward = memory;
+  int64_t common = 0;
+  c.hidden = take(&common, hidden);
+  c.normed = take(&common, hidden);
+  c.projected = take(&common, hidden);
+  int64_t attention = common, feed_forward = common;
   c.qkv = take(&attention, shape.qkv_cols());
   c.context = take(&attention, shape.context_cols());
   c.gate_up = take(&feed_forward, 2 * ffn);
   c.activation = take(&feed_forward, ffn);
   c.positions = positions;
+  c.bytes = static_cast<size_t>(std::max(attention, feed_forward)) * sizeof(float);
   return c;
 }
 
-size_t Phi3::chunk_bytes(int64_t tokens) const {
-  const AttentionShape shape = config_.attention();
-  const int64_t ffn = config_.intermediate_size;
-  const int64_t attention = whole_lines(tokens * shape.qkv_cols()) + whole_lines(tokens * shape.context_cols());
-  const int64_t feed_forward = whole_lines(tokens * 2 * ffn) + whole_lines(tokens * ffn);
-  const int64_t floats = 3 * whole_lines(tokens * config_.hidden_size) + std::max(attention, feed_forward);
-  return static_cast<size_t>(floats) * sizeof(float);
-}
+size_t Phi3::chunk_bytes(int64_t tokens) const { return lay_out(nullptr, tokens, 0).bytes; }
 
 Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
   const AttentionShape shape = config_.attention();

@@ -64,8 +64,9 @@ class Phi3 {
     Tensor hidden, normed, qkv, context, gate_up, activation, projected;
     AttentionWeights weights;
     int64_t positions;
+    size_t bytes;  // that they take
   };
-  // Tensors of one chunk in memory of chunk_floats(tokens) numbers.
+  // Tensors of one chunk in memory of chunk_bytes(tokens); null: where they would lie.
   Chunk lay_out(float* memory, int64_t tokens, int64_t positions) const;
   size_t chunk_bytes(int64_t tokens) const;
   Chunk chunk_of(int64_t tokens, int64_t positions);

@@ -8,12 +8,12 @@ import { openWeights } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
 import {
-  checkCompute,
   checkKvDtype,
   choosePlace,
   computeNote,
   type DeviceOption,
   type DtypeOption,
+  readCompute,
   readDevice,
   readDtype,
   readKvDtype,
@@ -95,7 +95,7 @@ export class AutoModelForCausalLM {
     const kept = readKvDtype(kv_dtype);
     const wanted = readDevice(device);
     const arithmetic = readDtype(dtype);
-    checkCompute(compute);
+    const products = readCompute(compute);
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
@@ -103,7 +103,7 @@ export class AutoModelForCausalLM {
     const { said, ...place } = choosePlace(wanted, arithmetic, weights);
     checkKvDtype(kept, place);
     sayOnce(said);
-    sayOnce(computeNote(place, compute));
+    sayOnce(computeNote(place, products));
     const bar = progressBar({ label: "Loading checkpoint shards", total: files.length });
     try {
       const native = await abortable(options.signal, (abort) =>
@@ -114,7 +114,7 @@ export class AutoModelForCausalLM {
           ...place,
           kv_dtype: kept,
           threads,
-          compute,
+          compute: products,
           abort,
           onProgress: (placed, total) => bar.update(total > 0 ? Math.floor((placed / total) * files.length) : 0),
         }),

@@ -31,31 +31,23 @@ export function readDevice(given: unknown, info: () => CudaInfo = cudaInfo): "au
   return "cuda";
 }
 
-/** @throws {TypeError} when it is no dtype. */
-export function readDtype(given: unknown): DtypeOption {
-  if (!dtypes.includes(given as DtypeOption))
+function readOne<T extends string>(known: readonly T[], name: string, given: unknown): T {
+  if (!known.includes(given as T))
     throw new TypeError(
-      `Expected one of ${dtypes.map((one) => `"${one}"`).join(", ")} for dtype but received ${inspect(given)}`,
+      `Expected one of ${known.map((one) => `"${one}"`).join(", ")} for ${name} but received ${inspect(given)}`,
     );
-  return given as DtypeOption;
+  return given as T;
 }
+
+/** @throws {TypeError} when it is no dtype. */
+export const readDtype = (given: unknown): DtypeOption => readOne(dtypes, "dtype", given);
 
 /** @throws {TypeError} when it is no arithmetic of the CPU's prompts. */
-export function checkCompute(given: unknown): asserts given is Compute {
-  if (given !== "float32" && given !== "bfloat16")
-    throw new TypeError(`Expected one of "float32", "bfloat16" for compute but received ${inspect(given)}`);
-}
-
-const kvDtypes = ["float32", "float16"] as const satisfies KvDtype[];
+export const readCompute = (given: unknown): Compute => readOne<Compute>(["float32", "bfloat16"], "compute", given);
 
 /** @throws {TypeError} when it is no type of keys and values. */
-export function readKvDtype(given: unknown): KvDtype | undefined {
-  if (given !== undefined && !kvDtypes.includes(given as KvDtype))
-    throw new TypeError(
-      `Expected one of ${kvDtypes.map((one) => `"${one}"`).join(", ")} for kv_dtype but received ${inspect(given)}`,
-    );
-  return given as KvDtype | undefined;
-}
+export const readKvDtype = (given: unknown): KvDtype | undefined =>
+  given === undefined ? undefined : readOne<KvDtype>(["float32", "float16"], "kv_dtype", given);
 
 /** @throws {Error} when a GPU is to keep keys and values otherwise than `dtype` says. */
 export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: Place): void {
