@@ -106,7 +106,7 @@ int test(const Arguments& arguments) {
   BackendOptions options;
   options.device = arguments.device;
   options.dtype = arguments.dtype;
-  options.kv_dtype = arguments.kv;
+  if (arguments.device == "cpu") options.kv_dtype = arguments.kv;  // on a GPU dtype decides
   const auto backend = make_backend(options);
   if (backend->dtype() != arguments.dtype)
     throw std::runtime_error("The backend computes in " + std::string(backend->dtype()) + ", not in " +
