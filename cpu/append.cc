@@ -10,13 +10,14 @@ void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_
   const Attend* functions = &attend_;
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, start = *input.position, end = start + qkv.rows;
-    // A group of keys is one thread's: its positions share lines of memory.
-    const int64_t first_group = start / kKeyGroup, groups = (end - 1) / kKeyGroup - first_group + 1;
+    // A group of positions is one thread's: their keys share lines of memory.
+    constexpr int64_t kGroup = 16;
+    const int64_t first_group = start / kGroup, groups = (end - 1) / kGroup - first_group + 1;
     int64_t first, last;
     split(shape.kv_heads * groups, 1, w.thread, w.threads, &first, &last);
     for (int64_t i = first; i < last; i++) {
-      const int64_t h = i / groups, group = (first_group + i % groups) * kKeyGroup;
-      for (int64_t position = std::max(start, group); position < std::min(end, group + kKeyGroup); position++) {
+      const int64_t h = i / groups, group = (first_group + i % groups) * kGroup;
+      for (int64_t position = std::max(start, group); position < std::min(end, group + kGroup); position++) {
         const float* keys = qkv.data + (position - start) * qkv.cols + (shape.heads + h) * dim;  // (dim,)
         target->put(*functions, layer, h, position, keys, keys + shape.kv_heads * dim, dim);
       }

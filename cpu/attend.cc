@@ -59,16 +59,17 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
     const int64_t count = blocks.last - blocks.first;
     int64_t first, last;
     split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
+    const auto position_of = [&](int64_t i) { return (blocks.first + i % count) * kAttendBlock; };
+    const auto keys_of = [&](int64_t i) { return cache->keys(layer, i / count, position_of(i)); };
     while (first < last) {
       const int64_t h = first / count, until = std::min(last, (h + 1) * count);
       for (int64_t i = first; i < until; i++) {
-        const int64_t block = blocks.first + i % count;
         Seen rows[kAttendRows];
-        std::fill_n(rows, kAttendRows, within(seen, block));
+        std::fill_n(rows, kAttendRows, within(seen, blocks.first + i % count));
         for (int64_t r = 0; r < group; r += kAttendRows)
-          kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim,
-                         cache->keys(layer, h, block * kAttendBlock), cache->values(layer, h, block * kAttendBlock),
-                         rows, static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
+          kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim, keys_of(i),
+                         cache->values(layer, h, position_of(i)), i + 1 < last ? keys_of(i + 1) : nullptr, rows,
+                         static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
       }
       const int64_t mine = until - first;
       first = until;
@@ -126,7 +127,7 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
       };
       each_block([&](int64_t block, int row, const Seen* inside, int count) {
         kernels->block(parts, q + row * dim, cache->keys(layer, h, block * kAttendBlock),
-                       cache->values(layer, h, block * kAttendBlock), inside, count, dim, shape.scale);
+                       cache->values(layer, h, block * kAttendBlock), nullptr, inside, count, dim, shape.scale);
         kernels->merge(states + row * stride, parts, count, dim);
       });
       for (int r = 0; r < rows; r++)

@@ -18,11 +18,9 @@ constexpr int64_t kAttendBlock = 64;
 /** Queries that a call takes at most: twelve times two vectors of AVX-512 fill its registers. */
 constexpr int kAttendRows = 12;
 /**
- * Positions whose keys lie interleaved. A head's keys are (positions / 16, padded_dim, 16): a vector holds one number
- * of several positions, so that no sum runs across a vector. Values are (positions, padded_dim).
+ * A head's keys are (positions / kAttendBlock, padded_dim, kAttendBlock): a vector holds one number of several positions,
+ * so that no sum runs across a vector. Values are (positions, padded_dim).
  */
-constexpr int64_t kKeyGroup = 16;
-
 static constexpr int64_t padded_dim(int64_t dim) { return (dim + 15) / 16 * 16; }
 
 /**
@@ -37,14 +35,15 @@ struct Seen {
 
 /** A path's functions for one type of keys and values. Queries are (rows ≤ kAttendRows, dim). */
 struct Attend {
-  /** Puts k and v (dim,) into position `lane` of a group of keys and into a row of values. float16 clamps to ±65504. */
+  /** Puts k and v (dim,) into position `lane` of a block of keys and into a row of values. float16 clamps to ±65504. */
   void (*put)(void* keys, void* values, const float* k, const float* v, int64_t lane, int64_t dim);
   /**
    * parts (rows, part_stride) of a block; `seen` (rows,), each of at least one position of it. Neither first nor last
-   * falls from row to row. What a query does not see changes nothing, NaN included.
+   * falls from row to row. What a query does not see changes nothing, NaN included. Few rows wait for memory more than
+   * they compute: they fetch the keys of the block that comes next, `next_keys`, meanwhile; null where none does.
    */
-  void (*block)(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen, int rows,
-                int64_t dim, float scale);
+  void (*block)(float* parts, const float* queries, const void* keys, const void* values, const void* next_keys,
+                const Seen* seen, int rows, int64_t dim, float scale);
   /** Takes parts (rows, part_stride) into states (rows, part_stride). */
   void (*merge)(float* states, const float* parts, int rows, int64_t dim);
   /** weights (rows, kAttendBlock) of a block's positions in the finished states; 0 for those not seen. */

@@ -29,23 +29,38 @@ static inline void tiles_of(int first, int rows, const Use& use) {
   if constexpr (m > 1) tiles_of<V, (m > 8 ? 8 : m > 6 ? 6 : m > 4 ? 4 : m - 1)>(first, rows, use);
 }
 
-/** scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. */
-template <class V, class T, int m, int n>
-static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t at, int64_t dim,
-                              float scale) {
-  const T* lanes[n];
-  typename V::Vector s[m][n];
+/** Whether m queries are few: then memory's latency counts, and sums that wait for each other. */
+template <class V>
+static constexpr bool is_few(int m) {
+  return 2 * m <= V::tile_tokens;
+}
+
+/** n vectors from `from` on; where `fetch`, what lies `ahead` numbers further on is brought near meanwhile. */
+template <class V, class T, int n, bool fetch>
+static inline void load_vectors(typename V::Vector* out, const T* from, int64_t ahead) {
 #pragma GCC unroll 4
   for (int j = 0; j < n; j++) {
-    const int64_t column = at + j * V::width;
-    lanes[j] = keys + column / kKeyGroup * padded_dim(dim) * kKeyGroup + column % kKeyGroup;
-#pragma GCC unroll 16
-    for (int r = 0; r < m; r++) s[r][j] = V::zero();
+    out[j] = load_kv<V>(from + j * V::width);
+    if constexpr (fetch) __builtin_prefetch(from + j * V::width + ahead, 0, 2);
   }
-  for (int64_t i = 0; i < dim; i++) {
-    typename V::Vector k[n];
+}
+
+/**
+ * scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. The values lie `ahead` numbers
+ * behind the keys.
+ */
+template <class V, class T, int m, int n>
+static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t ahead, int64_t at,
+                              int64_t dim, float scale) {
+  typename V::Vector s[m][n];
+#pragma GCC unroll 16
+  for (int r = 0; r < m; r++)
 #pragma GCC unroll 4
-    for (int j = 0; j < n; j++) k[j] = load_kv<V>(lanes[j] + i * kKeyGroup);
+    for (int j = 0; j < n; j++) s[r][j] = V::zero();
+  keys += at;
+  for (int64_t i = 0; i < dim; i++, keys += kAttendBlock) {
+    typename V::Vector k[n];
+    load_vectors<V, T, n, is_few<V>(m)>(k, keys, ahead);
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++) {
       const auto q = V::set1(queries[r * dim + i]);
@@ -62,12 +77,12 @@ static inline void score_tile(float* scores, const float* queries, const T* keys
 
 /** scores (m, kAttendBlock) of the rows' queries; −∞ where a row sees nothing. */
 template <class V, class T, int m>
-static inline void score_block(float* scores, const float* queries, const T* keys, const Seen* seen, int64_t dim,
-                               float scale) {
-  constexpr int n = 2 * m <= V::tile_tokens ? 4 : 2;  // few queries need more positions for enough sums in flight
+static inline void score_block(float* scores, const float* queries, const T* keys, int64_t ahead, const Seen* seen,
+                               int64_t dim, float scale) {
+  constexpr int n = is_few<V>(m) ? 4 : 2;  // few queries need more positions for enough sums in flight
   constexpr int64_t step = n * V::width;
   for (int64_t at = seen[0].first / step * step; at < seen[m - 1].last; at += step)
-    score_tile<V, T, m, n>(scores, queries, keys, at, dim, scale);
+    score_tile<V, T, m, n>(scores, queries, keys, ahead, at, dim, scale);
   for (int r = 0; r < m; r++) {
     float* row = scores + r * kAttendBlock;
     for (int64_t c = 0; c < seen[r].first; c++) row[c] = -INFINITY;
@@ -75,33 +90,41 @@ static inline void score_block(float* scores, const float* queries, const T* key
   }
 }
 
-/** Makes scores (kAttendBlock,) e^(score − largest), and gives the largest and their sum. */
-static inline void exponentials(float* row, float* largest, float* total) {
-  constexpr int lanes = 16;
-  // A finite floor, so that −∞ has no weight instead of NaN; a row of nothing else has the sum 0, and so NaN at last.
-  float most[lanes];
-  for (int k = 0; k < lanes; k++) most[k] = -FLT_MAX;
-  for (int64_t c = 0; c < kAttendBlock; c += lanes)
-    for (int k = 0; k < lanes; k++) most[k] = row[c + k] > most[k] ? row[c + k] : most[k];
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; k++) most[k] = most[k + half] > most[k] ? most[k + half] : most[k];
-  float sums[lanes] = {};
-  for (int64_t c = 0; c < kAttendBlock; c += lanes) {
-    for (int k = 0; k < lanes; k++) {
-      row[c + k] = exponential(row[c + k] - most[0]);
-      sums[k] += row[c + k];
-    }
+/**
+ * Makes scores (m, kAttendBlock) e^(score − largest), and puts each row's largest and the sum behind its sums. Reductions
+ * stand in loops of their own, for the rows' to overlap.
+ */
+template <class V, int m>
+static inline void exponentials(float* scores, float* sums, int64_t dim) {
+  float* ends[m];
+  for (int r = 0; r < m; r++) {
+    const float* row = scores + r * kAttendBlock;
+    // A finite floor, so that −∞ has no weight instead of NaN; a row of nothing else has the sum 0, and so NaN at last.
+    auto most = V::set1(-FLT_MAX);
+    for (int64_t c = 0; c < kAttendBlock; c += V::width) most = V::max(V::load(row + c), most);
+    ends[r] = sums + r * part_stride(dim) + padded_dim(dim);
+    ends[r][0] = V::largest(most);
   }
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; k++) sums[k] += sums[k + half];
-  *largest = most[0];
-  *total = sums[0];
+  for (int r = 0; r < m; r++) {
+    float* row = scores + r * kAttendBlock;
+    const float largest = ends[r][0];
+    for (int64_t c = 0; c < kAttendBlock; c++) row[c] = exponential(row[c] - largest);
+  }
+  for (int r = 0; r < m; r++) {
+    const float* row = scores + r * kAttendBlock;
+    auto total = V::load(row);
+    for (int64_t c = V::width; c < kAttendBlock; c += V::width) total = V::add(total, V::load(row + c));
+    ends[r][1] = V::sum(total);
+  }
 }
 
-/** sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last). */
+/**
+ * sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last). The next keys
+ * lie `ahead` numbers behind the values.
+ */
 template <class V, class T, int m, int n>
-static inline void mix_columns(float* sums, const float* p, const T* values, int64_t first, int64_t last, int64_t at,
-                               int64_t dim) {
+static inline void mix_columns(float* sums, const float* p, const T* values, int64_t ahead, int64_t first, int64_t last,
+                               int64_t at, int64_t dim) {
   const int64_t padded = padded_dim(dim), stride = part_stride(dim);
   typename V::Vector s[m][n];
 #pragma GCC unroll 16
@@ -111,8 +134,7 @@ static inline void mix_columns(float* sums, const float* p, const T* values, int
   values += first * padded + at;
   for (int64_t c = first; c < last; c++, values += padded) {
     typename V::Vector v[n];
-#pragma GCC unroll 4
-    for (int j = 0; j < n; j++) v[j] = load_kv<V>(values + j * V::width);
+    load_vectors<V, T, n, is_few<V>(m)>(v, values, ahead);
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++) {
       const auto weight = V::set1(p[r * kAttendBlock + c]);
@@ -127,26 +149,29 @@ static inline void mix_columns(float* sums, const float* p, const T* values, int
 }
 
 template <class V, class T, int m>
-static inline void mix_tile(float* sums, const float* p, const T* values, int64_t first, int64_t last, int64_t dim) {
+static inline void mix_tile(float* sums, const float* p, const T* values, int64_t ahead, int64_t first, int64_t last,
+                            int64_t dim) {
   const int64_t padded = padded_dim(dim);
   int64_t at = 0;
   // Few queries take more columns at a time: whole lines of memory in turn, and enough sums in flight.
-  if constexpr (2 * m <= V::tile_tokens) {
+  if constexpr (is_few<V>(m)) {
     for (; at + 4 * V::width <= padded; at += 4 * V::width)
-      mix_columns<V, T, m, 4>(sums, p, values, first, last, at, dim);
+      mix_columns<V, T, m, 4>(sums, p, values, ahead, first, last, at, dim);
   }
   for (; at + 2 * V::width <= padded; at += 2 * V::width)
-    mix_columns<V, T, m, 2>(sums, p, values, first, last, at, dim);
-  for (; at < padded; at += V::width) mix_columns<V, T, m, 1>(sums, p, values, first, last, at, dim);
+    mix_columns<V, T, m, 2>(sums, p, values, ahead, first, last, at, dim);
+  for (; at < padded; at += V::width) mix_columns<V, T, m, 1>(sums, p, values, ahead, first, last, at, dim);
 }
 
 /** sums (m, stride) = p (m, kAttendBlock) · values: each row's positions from its first to its last. */
 template <class V, class T, int m>
-static inline void mix_block(float* sums, const float* p, const T* values, const Seen* seen, int64_t dim) {
+static inline void mix_block(float* sums, const float* p, const T* values, int64_t ahead, const Seen* seen,
+                             int64_t dim) {
   for (int r = 0; r < m; r++)
     for (int64_t i = 0; i < padded_dim(dim); i++) sums[r * part_stride(dim) + i] = 0;
   const auto alone = [&](int r, int64_t first, int64_t last) {
-    if (first < last) mix_tile<V, T, 1>(sums + r * part_stride(dim), p + r * kAttendBlock, values, first, last, dim);
+    if (first < last)
+      mix_tile<V, T, 1>(sums + r * part_stride(dim), p + r * kAttendBlock, values, ahead, first, last, dim);
   };
   // What all rows see is taken together; a weight of 0 for the rest would let its NaN through.
   const int64_t first = seen[m - 1].first, last = seen[0].last;
@@ -155,23 +180,22 @@ static inline void mix_block(float* sums, const float* p, const T* values, const
     return;
   }
   for (int r = 0; r < m; r++) alone(r, seen[r].first, first);
-  mix_tile<V, T, m>(sums, p, values, first, last, dim);
+  mix_tile<V, T, m>(sums, p, values, ahead, first, last, dim);
   for (int r = 0; r < m; r++) alone(r, last, seen[r].last);
 }
 
 template <class V, class T>
-static void attend_block(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen,
-                         int rows, int64_t dim, float scale) {
+static void attend_block(float* parts, const float* queries, const void* keys, const void* values,
+                         const void* next_keys, const Seen* seen, int rows, int64_t dim, float scale) {
+  const T *k = static_cast<const T*>(keys), *v = static_cast<const T*>(values);
+  const int64_t to_values = v - k, to_next = next_keys ? static_cast<const T*>(next_keys) - v : 0;
   tiles_of<V, kAttendRows>(0, rows, [&](auto count, int row) {
     constexpr int m = decltype(count)::value;
     alignas(64) float p[m * kAttendBlock];
     float* sums = parts + row * part_stride(dim);
-    score_block<V, T, m>(p, queries + row * dim, static_cast<const T*>(keys), seen + row, dim, scale);
-    for (int r = 0; r < m; r++) {
-      float* end = sums + r * part_stride(dim) + padded_dim(dim);
-      exponentials(p + r * kAttendBlock, end, end + 1);
-    }
-    mix_block<V, T, m>(sums, p, static_cast<const T*>(values), seen + row, dim);
+    score_block<V, T, m>(p, queries + row * dim, k, to_values, seen + row, dim, scale);
+    exponentials<V, m>(p, sums, dim);
+    mix_block<V, T, m>(sums, p, v, to_next, seen + row, dim);
   });
 }
 
@@ -195,7 +219,7 @@ static void weigh_block(float* weights, const float* states, const float* querie
   tiles_of<V, kAttendRows>(0, rows, [&](auto count, int row) {
     constexpr int m = decltype(count)::value;
     float* scores = weights + row * kAttendBlock;
-    score_block<V, T, m>(scores, queries + row * dim, static_cast<const T*>(keys), seen + row, dim, scale);
+    score_block<V, T, m>(scores, queries + row * dim, static_cast<const T*>(keys), 0, seen + row, dim, scale);
     for (int r = 0; r < m; r++) {
       const float* end = states + (row + r) * part_stride(dim) + padded_dim(dim);
       const float inverse = 1.0f / end[1];
@@ -221,14 +245,14 @@ static void put_position(void* keys, void* values, const float* k, const float* 
   T* to_keys = static_cast<T*>(keys) + lane;
   T* to_values = static_cast<T*>(values);
   if constexpr (std::is_same_v<T, float>) {
-    for (int64_t i = 0; i < dim; i++) to_keys[i * kKeyGroup] = k[i];
+    for (int64_t i = 0; i < dim; i++) to_keys[i * kAttendBlock] = k[i];
     for (int64_t i = 0; i < dim; i++) to_values[i] = v[i];
   } else {
     for (int64_t first = 0; first < dim; first += V::width) {
       const int64_t count = dim - first < V::width ? dim - first : V::width;
       T numbers[V::width];
       halves_of<V>(numbers, k + first, count);
-      for (int64_t i = 0; i < count; i++) to_keys[(first + i) * kKeyGroup] = numbers[i];
+      for (int64_t i = 0; i < count; i++) to_keys[(first + i) * kAttendBlock] = numbers[i];
       halves_of<V>(numbers, v + first, count);
       for (int64_t i = 0; i < count; i++) to_values[first + i] = numbers[i];
     }

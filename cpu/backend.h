@@ -40,7 +40,7 @@ class CpuCache : public Cache {
   void commit(int64_t positions) override;
   void decommit(int64_t positions) override;
   size_t bytes() const override;
-  /** From `position` on, a multiple of kKeyGroup for keys. */
+  /** From `position` on, a multiple of kAttendBlock for keys. */
   void* keys(int64_t layer, int64_t kv_head, int64_t position) const {
     return at(2 * layer * kv_heads_ + kv_head, position);
   }
@@ -50,8 +50,8 @@ class CpuCache : public Cache {
   /** Keeps a position's key and value (dim,), by the functions of its type. */
   void put(const Attend& functions, int64_t layer, int64_t kv_head, int64_t position, const float* key,
            const float* value, int64_t dim) const {
-    const int64_t group = position / kKeyGroup * kKeyGroup;
-    functions.put(keys(layer, kv_head, group), values(layer, kv_head, position), key, value, position - group, dim);
+    const int64_t block = position / kAttendBlock * kAttendBlock;
+    functions.put(keys(layer, kv_head, block), values(layer, kv_head, position), key, value, position - block, dim);
   }
 
  private:

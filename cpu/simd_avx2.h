@@ -21,6 +21,13 @@ struct Avx2 {
   static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
   static inline Vector mul(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+  /** a where it is larger, else b: b where one of them is NaN. */
+  static inline Vector max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+  static inline float largest(Vector v) {
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+  }
   static inline float sum(Vector v) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));

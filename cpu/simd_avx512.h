@@ -21,6 +21,9 @@ struct Avx512 {
   static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
   static inline Vector mul(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+  /** a where it is larger, else b: b where one of them is NaN. */
+  static inline Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+  static inline float largest(Vector v) { return _mm512_reduce_max_ps(v); }
   static inline float sum(Vector v) { return _mm512_reduce_add_ps(v); }
   static inline float half(const void* p) {
     uint16_t h;

@@ -33,8 +33,17 @@ struct Portable {
     return v;
   }
   static inline void store(float* p, Vector v) { std::memcpy(p, &v, sizeof v); }
+  static inline Vector add(Vector a, Vector b) { return a + b; }
   static inline Vector mul(Vector a, Vector b) { return a * b; }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }
+  /** a where it is larger, else b: b where one of them is NaN. */
+  static inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
+  static inline float largest(Vector v) {
+    float most = v[0];
+    for (int i = 1; i < width; i++) most = v[i] > most ? v[i] : most;
+    return most;
+  }
+  static inline float sum(Vector v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
   /** 4 float16 numbers. */
   static inline Vector load_f16(const void* p) {
