@@ -60,7 +60,7 @@ std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind
 std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_shared<HostBuffer>(bytes); }
 
 std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
-  auto cache = std::make_unique<CpuCache>(kv_type_, shape, layers, capacity);
+  auto cache = std::make_unique<CpuCache>(ranges_, kv_type_, shape, layers, capacity);
   const int64_t stride = part_stride(shape.head_dim);
   // A window may begin and end amid a block.
   const int64_t seen = shape.window > 0 ? std::min(capacity, shape.window + kAttendBlock) : capacity;
@@ -93,7 +93,7 @@ void CpuBackend::prepare(int64_t, int64_t max_cols) {
       workspace_->thread_bytes() * static_cast<size_t>(team_.size());
 }
 
-size_t CpuBackend::workspace_bytes() const { return workspace_bytes_; }
+size_t CpuBackend::workspace_bytes() const { return workspace_bytes_ + ranges_->kept(); }
 
 void CpuBackend::read(void* host, const void* device, size_t bytes) {
   // Tensors that other threads read were complete when they got them: only the owning thread has stages queued.

@@ -31,11 +31,39 @@ class CpuWeight : public Weight {
   std::vector<float> norm;
 };
 
+/** Address ranges for caches. A cache that goes leaves its range, with some of its memory, to the next: the system takes
+ * as long to clear new pages as a short prompt takes. */
+class CacheRanges {
+ public:
+  struct Range {
+    uint8_t* data = nullptr;
+    size_t bytes = 0;
+    size_t ready = 0;  // of them, from the first on, for which there is memory
+  };
+  CacheRanges() = default;
+  ~CacheRanges() { release(left_); }
+  CacheRanges(const CacheRanges&) = delete;
+  CacheRanges& operator=(const CacheRanges&) = delete;
+
+  /** The range that was left last where it has this size. Throws a sentence where the system has not so much. */
+  Range take(size_t bytes);
+  void leave(const Range& range) noexcept;
+  /** Bytes of memory that the next cache will find. */
+  size_t kept() const;
+
+ private:
+  static void release(const Range& range) noexcept;
+
+  mutable std::mutex mutex_;
+  Range left_;
+};
+
 /** Keys and values, [block of 128 positions][layer][keys, values][kv_head], then as attend.h has them: what is
  * committed lies together, in large pages where the system has them. */
 class CpuCache : public Cache {
  public:
-  CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int64_t capacity);
+  CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const AttentionShape& shape, int64_t layers,
+           int64_t capacity);
   ~CpuCache() override;
   void commit(int64_t positions) override;
   void decommit(int64_t positions) override;
@@ -56,17 +84,19 @@ class CpuCache : public Cache {
 
  private:
   static constexpr int64_t kBlock = 128;  // positions committed at a time, whole blocks of attention
+  static constexpr int64_t kKept = 4;     // blocks that a range keeps its memory for between two sequences
   static int64_t blocks_of(int64_t positions) { return (positions + kBlock - 1) / kBlock; }
   size_t bytes_of(int64_t blocks) const { return static_cast<size_t>(blocks * planes_ * kBlock) * position_bytes_; }
   uint8_t* at(int64_t plane, int64_t position) const {
     const int64_t block = position / kBlock;
-    return data_ + static_cast<size_t>((block * planes_ + plane) * kBlock + position % kBlock) * position_bytes_;
+    return range_.data + static_cast<size_t>((block * planes_ + plane) * kBlock + position % kBlock) * position_bytes_;
   }
 
   int64_t kv_heads_, planes_, blocks_;
   size_t position_bytes_;              // of a plane
   std::atomic<int64_t> committed_{0};  // blocks; other threads ask for `bytes`
-  uint8_t* data_ = nullptr;
+  std::shared_ptr<CacheRanges> ranges_;
+  CacheRanges::Range range_;
 };
 
 class CpuBackend : public Backend {
@@ -146,6 +176,7 @@ class CpuBackend : public Backend {
   const Attend& attend_;
   Team team_;
   Arena arena_;
+  const std::shared_ptr<CacheRanges> ranges_ = std::make_shared<CacheRanges>();  // caches may outlive the backend
   std::unique_ptr<Workspace> workspace_;
   Tensor gate_up_{};  // of the token whose activation is not computed yet
   std::unique_ptr<Stage[]> stages_;

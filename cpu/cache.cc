@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "backend.h"
 
@@ -23,57 +24,88 @@ constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what
 
 }  // namespace
 
-CpuCache::CpuCache(KvType type, const AttentionShape& shape, int64_t layers, int64_t positions)
-    : kv_heads_(shape.kv_heads),
-      planes_(2 * layers * shape.kv_heads),
-      blocks_(blocks_of(positions)),
-      position_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)) {
-  static_assert(kBlock % kAttendBlock == 0, "attention reads whole blocks");
-  capacity = positions;
-  layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * position_bytes_;
-  const size_t size = bytes_of(blocks_);
+CacheRanges::Range CacheRanges::take(size_t bytes) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (left_.bytes == bytes) return std::exchange(left_, {});
+  }
 #ifdef _WIN32
-  data_ = static_cast<uint8_t*>(VirtualAlloc(nullptr, size, MEM_RESERVE, PAGE_READWRITE));
-  if (!data_) no_memory(size);
+  void* p = VirtualAlloc(nullptr, bytes, MEM_RESERVE, PAGE_READWRITE);
+  if (!p) no_memory(bytes);
 #else
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;
 #endif
-  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-  if (p == MAP_FAILED) no_memory(size);
+  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (p == MAP_FAILED) no_memory(bytes);
 #ifdef MADV_HUGEPAGE
-  madvise(p, size, MADV_HUGEPAGE);
+  madvise(p, bytes, MADV_HUGEPAGE);
 #endif
-  data_ = static_cast<uint8_t*>(p);
+#endif
+  return {static_cast<uint8_t*>(p), bytes, 0};
+}
+
+void CacheRanges::leave(const Range& range) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  release(std::exchange(left_, range));
+}
+
+size_t CacheRanges::kept() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return left_.ready;
+}
+
+void CacheRanges::release(const Range& range) noexcept {
+  if (!range.data) return;
+#ifdef _WIN32
+  VirtualFree(range.data, 0, MEM_RELEASE);
+#else
+  munmap(range.data, range.bytes);
 #endif
 }
 
+CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const AttentionShape& shape, int64_t layers,
+                   int64_t positions)
+    : kv_heads_(shape.kv_heads),
+      planes_(2 * layers * shape.kv_heads),
+      blocks_(blocks_of(positions)),
+      position_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)),
+      ranges_(std::move(ranges)),
+      range_(ranges_->take(bytes_of(blocks_))) {
+  static_assert(kBlock % kAttendBlock == 0, "attention reads whole blocks");
+  capacity = positions;
+  layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * position_bytes_;
+}
+
 CpuCache::~CpuCache() {
-#ifdef _WIN32
-  VirtualFree(data_, 0, MEM_RELEASE);
-#else
-  munmap(data_, bytes_of(blocks_));
-#endif
+  decommit(kKept * kBlock);
+  ranges_->leave(range_);
 }
 
 void CpuCache::commit(int64_t positions) {
   const int64_t wanted = blocks_of(positions);
   if (wanted <= committed_) return;
+  const size_t bytes = bytes_of(wanted);
+  if (bytes > range_.ready) {
 #ifdef _WIN32
-  const size_t more = bytes_of(wanted - committed_);
-  if (!VirtualAlloc(data_ + bytes_of(committed_), more, MEM_COMMIT, PAGE_READWRITE)) no_memory(more);
+    const size_t more = bytes - range_.ready;
+    if (!VirtualAlloc(range_.data + range_.ready, more, MEM_COMMIT, PAGE_READWRITE)) no_memory(more);
 #endif
-  committed_ = wanted;  // elsewhere the system brings pages as they are written
+    range_.ready = bytes;  // elsewhere the system brings pages as they are written
+  }
+  committed_ = wanted;
 }
 
 void CpuCache::decommit(int64_t positions) {
   const int64_t kept = blocks_of(positions);
-  if (kept >= committed_) return;
-  const uintptr_t first = reinterpret_cast<uintptr_t>(data_ + bytes_of(kept));
-  const uintptr_t last = reinterpret_cast<uintptr_t>(data_ + bytes_of(committed_));
+  if (kept < committed_) committed_ = kept;
+  const size_t bytes = bytes_of(kept);
+  if (bytes >= range_.ready) return;
+  const uintptr_t first = reinterpret_cast<uintptr_t>(range_.data + bytes);
+  const uintptr_t last = reinterpret_cast<uintptr_t>(range_.data + range_.ready);
   const uintptr_t start = (first + kPage - 1) / kPage * kPage, end = last / kPage * kPage;
-  committed_ = kept;
+  range_.ready = bytes;
   if (start >= end) return;
 #ifdef _WIN32
   VirtualFree(reinterpret_cast<void*>(start), end - start, MEM_DECOMMIT);
