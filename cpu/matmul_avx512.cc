@@ -1,12 +1,17 @@
-// Products by AVX-512: blocks16 weights by fixed point (one or few tokens), by tiles (short prompts) or by panels (long
-// ones); filed weights by rows or panels. Where bfloat16 is asked for, prompts by panels of it.
+// Products by AVX-512. blocks16 weights: in fixed point; without VNNI in float32 by tiles (short prompts) or by panels
+// (long ones). Filed weights: by rows or panels. Where bfloat16 is asked for, prompts by panels of it.
 #include "matmul_avx512.h"
+
+#include <cmath>
 
 #include "matmul_panels.h"
 #include "simd_avx512.h"
 
 namespace phi3lab::cpu {
 namespace {
+
+/** Up to here unpacking the weights costs more than reading them once a token. */
+constexpr int64_t kFewTokens = 7;
 
 /** From here on packing panels costs less than the registers that dequantising takes from the tiles. */
 constexpr int64_t kPackedTokens = 128;
@@ -15,24 +20,85 @@ static_assert(kPackedTokens <= Workspace::kSharedTokens, "shorter prompts lie tr
 /** From here on bfloat16 gains anything; shorter prompts stay exact, as a decoded token is. */
 constexpr int64_t kBf16Tokens = 24;
 
-/** The share of every blocks16 segment, a token at a time: in fixed point, or where that cannot be as a tile of one. */
-void multiply_few(const Product& p, int64_t token, int64_t tokens) {
-  for (int64_t t = token; t < token + tokens; t++) {
-    DigitBlock* digits = reinterpret_cast<DigitBlock*>(p.own);
-    const bool fixed = p.isa.vnni && to_digits(digits, p.in + t * p.in_stride, p.cols);
-    float* tile = reinterpret_cast<float*>(p.own);
-    if (!fixed) transpose_tiles(tile, p.in + t * p.in_stride, p.in_stride, 1, p.cols, 0, p.cols);
-    for (int i = 0; i < p.segment_count; i++) {
-      const Segment& s = p.segments[i];
-      if (s.layout != Layout::blocks16) continue;
-      int64_t first, last;
-      share_of(s, p.thread, p.threads, &first, &last);
-      float* out = p.out + t * p.out_stride;
-      if (fixed)
-        multiply_digits(out, s, digits, p.cols, first, last);
-      else
-        multiply_tiles(p, s, tile, out, 1, first, last);
+/** Calls use(segment, first, last) for each blocks16 segment and this thread's rows of it. */
+template <class Use>
+void for_blocks16(const Product& p, const Use& use) {
+  for (int i = 0; i < p.segment_count; i++) {
+    const Segment& s = p.segments[i];
+    if (s.layout != Layout::blocks16) continue;
+    int64_t first, last;
+    share_of(s, p.thread, p.threads, &first, &last);
+    use(s, first, last);
+  }
+}
+
+/** This thread's rows for one token, in float32. */
+void multiply_float(const Product& p, float* out, const float* in) {
+  float* tile = reinterpret_cast<float*>(p.own);
+  transpose_tiles(tile, in, p.in_stride, 1, p.cols, 0, p.cols);
+  for_blocks16(p,
+               [&](const Segment& s, int64_t first, int64_t last) { multiply_tiles(p, s, tile, out, 1, first, last); });
+}
+
+/** For few tokens, in fixed point where that can be: each thread turns them into it for itself. */
+void multiply_few(const Product& p) {
+  DigitBlock* digits = reinterpret_cast<DigitBlock*>(p.own);
+  for (int64_t t = 0; t < p.tokens; t++) {
+    const float* in = p.in + t * p.in_stride;
+    float* out = p.out + t * p.out_stride;
+    if (!p.isa.vnni || !to_digits(digits, in, p.cols)) {
+      multiply_float(p, out, in);
+      continue;
     }
+    for_blocks16(p, [&](const Segment& s, int64_t first, int64_t last) {
+      multiply_digits(out, s, digits, p.cols, first, last);
+    });
+  }
+}
+
+/** For many, as many at a time as the shared memory holds. A token that cannot be in fixed point has NaN for a scale. */
+void multiply_fixed(const Product& p) {
+  static_assert(sizeof(DigitBlock) == 32 * sizeof(float), "a token takes as much memory as its float32 numbers");
+  DigitBlock* digits = reinterpret_cast<DigitBlock*>(p.shared);
+  const int64_t blocks = p.cols / 32, most = p.shared_floats / p.cols;
+  for (int64_t done = 0; done < p.tokens; done += most) {
+    const int64_t tokens = p.tokens - done < most ? p.tokens - done : most;
+    const float* in = p.in + done * p.in_stride;
+    float* out = p.out + done * p.out_stride;
+    int64_t first, last;
+    split(tokens, 1, p.thread, p.threads, &first, &last);
+    if (done > 0) p.team->barrier(p.thread);
+    for (int64_t t = first; t < last; t++)
+      if (!to_digits(digits + t * blocks, in + t * p.in_stride, p.cols)) digits[t * blocks].scale = NAN;
+    p.team->barrier(p.thread);
+    for_blocks16(p, [&](const Segment& s, int64_t row, int64_t end) {
+      multiply_digits(out, p.out_stride, s, digits, tokens, p.cols, row, end, p.own);
+    });
+    for (int64_t t = 0; t < tokens; t++)
+      if (digits[t * blocks].scale != digits[t * blocks].scale)
+        multiply_float(p, out + t * p.out_stride, in + t * p.in_stride);
+  }
+}
+
+/** For as many as the shared memory holds, in float32. */
+void multiply_tiled(const Product& p) {
+  int64_t first_col, last_col;
+  split(p.cols, 32, p.thread, p.threads, &first_col, &last_col);
+  transpose_tiles(p.shared, p.in, p.in_stride, p.tokens, p.cols, first_col, last_col);
+  p.team->barrier(p.thread);
+  for_blocks16(p, [&](const Segment& s, int64_t first, int64_t last) {
+    multiply_tiles(p, s, p.shared, p.out, p.tokens, first, last);
+  });
+}
+
+/** For many, in float32. */
+void multiply_packed(const Product& p) {
+  for (int i = 0; i < p.segment_count; i++) {
+    const Segment& s = p.segments[i];
+    if (s.layout != Layout::blocks16) continue;
+    multiply_panels<Avx512>(p, s, [&](float* panel, int64_t row, int64_t first, int64_t count) {
+      if (row < s.rows) unpack_blocks16(panel, s, p.cols, row, first, count);  // else: sums that nobody stores
+    });
   }
 }
 
@@ -42,39 +108,15 @@ void matmul_avx512(const Product& p) {
   if (p.isa.bf16 && p.tokens >= kBf16Tokens) return multiply_bf16(p);
   bool any_blocks = false;
   for (int i = 0; i < p.segment_count; i++) {
-    const Segment& s = p.segments[i];
-    if (s.layout == Layout::filed)
-      multiply_filed<Avx512>(p, s);
+    if (p.segments[i].layout == Layout::filed)
+      multiply_filed<Avx512>(p, p.segments[i]);
     else
       any_blocks = true;
   }
   if (!any_blocks) return;
-  if (p.tokens > kPackedTokens) {
-    for (int i = 0; i < p.segment_count; i++) {
-      const Segment& s = p.segments[i];
-      if (s.layout != Layout::blocks16) continue;
-      multiply_panels<Avx512>(p, s, [&](float* panel, int64_t row, int64_t first, int64_t count) {
-        if (row < s.rows) unpack_blocks16(panel, s, p.cols, row, first, count);  // else: sums that nobody stores
-      });
-    }
-    return;
-  }
-  // For less than a tile of 8, fixed point is faster: it multiplies four weights where a tile multiplies one.
-  const int64_t few = p.isa.vnni ? p.tokens % 8 : p.tokens == 1 ? 1 : 0;
-  const int64_t tiled = p.tokens - few;
-  if (tiled > 0) {
-    int64_t first, last;
-    split(p.cols, 32, p.thread, p.threads, &first, &last);
-    transpose_tiles(p.shared, p.in, p.in_stride, tiled, p.cols, first, last);
-    p.team->barrier(p.thread);
-    for (int i = 0; i < p.segment_count; i++) {
-      const Segment& s = p.segments[i];
-      if (s.layout != Layout::blocks16) continue;
-      share_of(s, p.thread, p.threads, &first, &last);
-      multiply_tiles(p, s, p.shared, p.out, tiled, first, last);
-    }
-  }
-  multiply_few(p, tiled, few);
+  if (p.isa.vnni) return p.tokens > kFewTokens ? multiply_fixed(p) : multiply_few(p);
+  if (p.tokens == 1) return multiply_few(p);
+  return p.tokens > kPackedTokens ? multiply_packed(p) : multiply_tiled(p);
 }
 
 }  // namespace phi3lab::cpu
