@@ -46,7 +46,7 @@ std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind
   }
   weight->cols = source.cols;
   if (kind == WeightKind::norm) {
-    const Matrix filed(isa_of(Path::portable), std::move(groups), source.cols, nullptr);
+    const Matrix filed(Isa{}, std::move(groups), source.cols, nullptr);
     weight->norm.resize(static_cast<size_t>(source.cols));
     filed.read_row(weight->norm.data(), 0);
     weight->bytes = weight->norm.size() * sizeof(float);

@@ -72,7 +72,7 @@ void multiply_fixed(const Product& p) {
       if (!to_digits(digits + t * blocks, in + t * p.in_stride, p.cols)) digits[t * blocks].scale = NAN;
     p.team->barrier(p.thread);
     for_blocks16(p, [&](const Segment& s, int64_t row, int64_t end) {
-      multiply_digits(out, p.out_stride, s, digits, tokens, p.cols, row, end, p.own);
+      multiply_digit_tiles(out, p.out_stride, s, digits, tokens, p.cols, row, end, p.own);
     });
     for (int64_t t = 0; t < tokens; t++)
       if (digits[t * blocks].scale != digits[t * blocks].scale)

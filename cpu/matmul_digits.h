@@ -41,13 +41,4 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols);
 /** out (rows [first, last) of a blocks16 segment), for one token in fixed point; `first` is a multiple of 16. */
 void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last);
 
-/**
- * The same for several tokens, x (tokens, cols / 32) and out (tokens, out_stride), with the same numbers to the bit.
- * `scratch`: kDigitScratch bytes on a 64-byte boundary.
- */
-void multiply_digits(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
-                     int64_t cols, int64_t first, int64_t last, uint8_t* scratch);
-constexpr int64_t kDigitBlocks = 256;  // of 32 columns that are unpacked at a time, at most
-constexpr size_t kDigitScratch = 2 * kDigitBlocks * (512 + 128);
-
 }  // namespace phi3lab::cpu

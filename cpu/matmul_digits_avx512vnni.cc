@@ -3,7 +3,7 @@
 // speed; several tokens' takes three quarters of the instructions that multiply-adds of float32 would.
 #include <immintrin.h>
 
-#include "matmul_digits.h"
+#include "matmul_avx512.h"
 
 namespace phi3lab::cpu {
 namespace {
@@ -246,8 +246,8 @@ void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t 
   with_blocks16_type(s.type, [&](auto type) { multiply<decltype(type)::value>(out, s, x, cols, first, last); });
 }
 
-void multiply_digits(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
-                     int64_t cols, int64_t first, int64_t last, uint8_t* scratch) {
+void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
+                          int64_t cols, int64_t first, int64_t last, uint8_t* scratch) {
   UnpackedBlock* w = reinterpret_cast<UnpackedBlock*>(scratch);
   with_blocks16_type(s.type, [&](auto type) {
     multiply_tokens<decltype(type)::value>(out, out_stride, s, x, tokens, cols, first, last, w);

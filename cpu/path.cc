@@ -77,50 +77,43 @@ Features features() {
 
 }  // namespace
 
-const char* path_name(Path path) {
-  switch (path) {
+const char* isa_name(const Isa& isa) {
+  switch (isa.path) {
     case Path::portable:
       return "portable";
     case Path::avx2:
       return "avx2";
     case Path::avx512:
-      return "avx512";
+      return isa.vnni ? "avx512vnni" : "avx512";
     case Path::neon:
-      return "neon";
+      return isa.dotprod ? "neondotprod" : "neon";
   }
   return "unknown";
 }
 
-std::vector<Path> available_paths() {
-  std::vector<Path> paths = {Path::portable};
+std::vector<Isa> available_isas() {
+  std::vector<Isa> isas(1);
 #ifdef PHI3LAB_X64
   const Features f = features();
-  if (f.avx2) paths.push_back(Path::avx2);
-  if (f.avx512) paths.push_back(Path::avx512);
-#elif defined(PHI3LAB_ARM64)
-  paths.push_back(Path::neon);
-#endif
-  return paths;
-}
-
-Isa isa_of(Path path) {
-  bool found = false;
-  for (Path p : available_paths()) found = found || p == path;
-  if (!found) throw std::runtime_error(std::string("[cpu] This machine cannot run the path ") + path_name(path));
   Isa isa;
-  isa.path = path;
-#ifdef PHI3LAB_X64
-  if (path == Path::avx512) {
-    isa.vnni = features().vnni;
-  }
+  isa.path = Path::avx2;
+  if (f.avx2) isas.push_back(isa);
+  isa.path = Path::avx512;
+  if (f.avx512) isas.push_back(isa);
+  isa.vnni = true;
+  if (f.vnni) isas.push_back(isa);
 #elif defined(PHI3LAB_ARM64)
+  Isa isa;
+  isa.path = Path::neon;
+  isas.push_back(isa);
 #if defined(__APPLE__)
-  isa.dotprod = path == Path::neon;  // every Mac's processor has it
+  isa.dotprod = true;  // every Mac's processor has it
 #elif defined(__linux__)
-  isa.dotprod = path == Path::neon && ((getauxval(AT_HWCAP) >> 20) & 1) /* HWCAP_ASIMDDP */;
+  isa.dotprod = (getauxval(AT_HWCAP) >> 20) & 1;  // HWCAP_ASIMDDP
 #endif
+  if (isa.dotprod) isas.push_back(isa);
 #endif
-  return isa;
+  return isas;
 }
 
 Isa with_bf16(Isa isa) {
@@ -130,25 +123,26 @@ Isa with_bf16(Isa isa) {
   if (isa.bf16) return isa;
   throw std::runtime_error(
       std::string("[cpu] Expected a processor with AVX-512 BF16 for compute \"bfloat16\", but this one ") +
-      (isa.path == Path::avx512 ? "lacks it" : std::string("works on the path ") + path_name(isa.path)) +
+      (isa.path == Path::avx512 ? "lacks it" : std::string("works on the path ") + isa_name(isa)) +
       "; float32, the default, works everywhere");
 }
 
 Isa choose_isa(const char* requested) {
-  const std::vector<Path> paths = available_paths();
-  if (!requested || !*requested) return isa_of(paths.back());
+  const std::vector<Isa> isas = available_isas();
+  if (!requested || !*requested) return isas.back();
+  const std::string wish = requested;
   std::string known;
-  for (Path p : paths) {
-    if (std::string(requested) == path_name(p)) return isa_of(p);
-    known += (known.empty() ? "" : ", ") + std::string(path_name(p));
+  for (const Isa& isa : isas) {
+    if (wish == isa_name(isa)) return isa;
+    known += (known.empty() ? "" : ", ") + std::string(isa_name(isa));
   }
-  for (Path p : {Path::avx2, Path::avx512, Path::neon}) {
-    if (std::string(requested) == path_name(p)) {
-      throw std::runtime_error("[cpu] PHI3LAB_CPU asks for " + std::string(requested) +
+  for (const char* name : {"avx2", "avx512", "avx512vnni", "neon", "neondotprod"}) {
+    if (wish == name) {
+      throw std::runtime_error("[cpu] PHI3LAB_CPU asks for " + wish +
                                ", which this processor or its operating system does not offer; it can run: " + known);
     }
   }
-  throw std::runtime_error("[cpu] Expected PHI3LAB_CPU to be one of " + known + " but received \"" + requested + "\"");
+  throw std::runtime_error("[cpu] Expected PHI3LAB_CPU to be one of " + known + " but received \"" + wish + "\"");
 }
 
 Isa choose_isa() { return choose_isa(std::getenv("PHI3LAB_CPU")); }

@@ -17,21 +17,18 @@ struct Isa {
   bool bf16 = false;
 };
 
-/** `portable`, `avx2`, `avx512` or `neon`. */
-const char* path_name(Path path);
+/** `portable`, `avx2`, `avx512`, `avx512vnni`, `neon` or `neondotprod`. */
+const char* isa_name(const Isa& isa);
 
-/** Every path that this build holds and that processor and operating system can run, the slowest first. */
-std::vector<Path> available_paths();
-
-/** The instructions of one path on this processor. Throws when the path is not available. */
-Isa isa_of(Path path);
+/** All that this build holds and that processor and operating system can run, the slowest first. */
+std::vector<Isa> available_isas();
 
 /** The same instructions, with prompts' products in bfloat16. Throws a sentence where that cannot be. */
 Isa with_bf16(Isa isa);
 
 /**
- * The path to use: the fastest available one, or the one that `requested` names (null or empty: no wish).
- * Throws a sentence when there is no such path, or when this machine cannot run it.
+ * What to use: the fastest available, or what `requested` names (null or empty: no wish). Throws a sentence when there
+ * is no such name, or when this machine cannot run it.
  */
 Isa choose_isa(const char* requested);
 

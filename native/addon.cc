@@ -98,8 +98,8 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   auto object = Napi::Object::New(info.Env());
   auto paths = Napi::Array::New(info.Env());
   uint32_t i = 0;
-  for (const cpu::Path path : cpu::available_paths()) paths.Set(i++, cpu::path_name(path));
-  object.Set("path", cpu::path_name(cpu::choose_isa().path));
+  for (const cpu::Isa& isa : cpu::available_isas()) paths.Set(i++, cpu::isa_name(isa));
+  object.Set("path", cpu::isa_name(cpu::choose_isa()));
   object.Set("paths", paths);
   object.Set("threads", cpu::thread_count());
   return object;

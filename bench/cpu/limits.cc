@@ -56,6 +56,6 @@ int main(int argc, char** argv) {
     sink[static_cast<size_t>(t) * 16] += loops.multiply_add(kTurns);
   });
   std::printf("{\"threads\": %d, \"path\": \"%s\", \"read\": {\"median\": %.2f, \"best\": %.2f}, \"multiply_add\": {\"median\": %.1f, \"best\": %.1f}}\n",
-              threads, path_name(isa.path), read.median, read.best, flops.median, flops.best);
+              threads, isa_name(isa), read.median, read.best, flops.median, flops.best);
   return sink[0] == 0x5eed ? 1 : 0;  // the loops' results are needed for something
 }

@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
   std::vector<int64_t> lengths;
   for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));
   if (lengths.empty()) lengths = {1};
-  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", path_name(isa.path), weight_type_name(type), threads, bytes / 1e6, placing * 1e3);
+  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", isa_name(isa), weight_type_name(type), threads, bytes / 1e6, placing * 1e3);
   for (int64_t tokens : lengths) {
     std::vector<float> a(static_cast<size_t>(tokens * 3072), 0.5f), b(std::max<size_t>(a.size(), 49152), 0.5f);
     for (size_t i = 0; i < a.size(); i++) a[i] = static_cast<float>(i * 7919 % 1000) / 500.0f - 1.0f;

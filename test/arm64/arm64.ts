@@ -6,10 +6,10 @@ import { expectOk, program } from "../native/programs";
 describe("on an emulated arm64", function () {
   this.timeout(300_000);
 
-  it("the addon computes with NEON", () => {
+  it("the addon computes with NEON and its dot products", () => {
     assert.equal(process.arch, "arm64");
-    assert.equal(addon().cpu().path, "neon");
-    assert.deepEqual(addon().cpu().paths, ["portable", "neon"]);
+    assert.equal(addon().cpu().path, "neondotprod");
+    assert.deepEqual(addon().cpu().paths, ["portable", "neon", "neondotprod"]);
   });
 
   it("a processor without dot products multiplies in every format", async () => {

@@ -29,8 +29,8 @@ void report(const std::string& name, const std::string& problem) {
 /** One layer, over a text whose rows of qkv are given. */
 class Layer {
  public:
-  Layer(Path path, int threads, KvType type, const AttentionShape& shape, int64_t capacity)
-      : shape_(shape), backend_(isa_of(path), threads, type), cache_(backend_.reserve_cache(shape, 1, capacity)) {}
+  Layer(const Isa& isa, int threads, KvType type, const AttentionShape& shape, int64_t capacity)
+      : shape_(shape), backend_(isa, threads, type), cache_(backend_.reserve_cache(shape, 1, capacity)) {}
 
   /** Context (tokens, heads · head_dim) of the next tokens, their keys and values appended. */
   std::vector<float> pass(const float* qkv, int64_t tokens, bool with_weights = false) {
@@ -74,13 +74,13 @@ bool same(const float* a, const float* b, int64_t count) {
 }
 
 /** In one pass, and in passes of 1, 7 and 64 tokens, on one thread and on three, also while weights are asked for. */
-std::string cuts(Path path, KvType type, const AttentionShape& shape, int64_t tokens) {
+std::string cuts(const Isa& isa, KvType type, const AttentionShape& shape, int64_t tokens) {
   const std::vector<float> rows = random_rows(tokens, shape);
-  const std::vector<float> whole = Layer(path, 1, type, shape, tokens).pass(rows.data(), tokens);
+  const std::vector<float> whole = Layer(isa, 1, type, shape, tokens).pass(rows.data(), tokens);
   for (const int threads : {1, 3})
     for (const int64_t most : {int64_t{1}, int64_t{7}, int64_t{64}, tokens})
       for (const bool with_weights : {false, true}) {
-        Layer layer(path, threads, type, shape, tokens);
+        Layer layer(isa, threads, type, shape, tokens);
         for (int64_t first = 0; first < tokens; first += most) {
           const int64_t count = std::min(most, tokens - first), cols = shape.context_cols();
           const std::vector<float> piece = layer.pass(&rows[first * shape.qkv_cols()], count, with_weights);
@@ -94,14 +94,14 @@ std::string cuts(Path path, KvType type, const AttentionShape& shape, int64_t to
 
 /** NaN in keys and values that a query does not see: later ones, those before its window, those left of a longer text.
  */
-std::string unseen(Path path, KvType type) {
+std::string unseen(const Isa& isa, KvType type) {
   const AttentionShape shape = shape_of(6, 2, 48, 40);
   const int64_t tokens = 150, seen = 100, cols = shape.context_cols();
   const std::vector<float> rows = random_rows(tokens, shape);
   std::vector<float> spoilt = rows;
   std::fill(spoilt.begin() + seen * shape.qkv_cols(), spoilt.end(), kNan);
-  const std::vector<float> expected = Layer(path, 2, type, shape, tokens).pass(rows.data(), tokens);
-  Layer layer(path, 2, type, shape, tokens);
+  const std::vector<float> expected = Layer(isa, 2, type, shape, tokens).pass(rows.data(), tokens);
+  Layer layer(isa, 2, type, shape, tokens);
   const std::vector<float> context = layer.pass(spoilt.data(), tokens);
   if (!same(context.data(), expected.data(), seen * cols)) return "a later NaN reaches a query";
   for (int64_t i = seen * cols; i < tokens * cols; i++)
@@ -112,7 +112,7 @@ std::string unseen(Path path, KvType type) {
       return "a NaN that was truncated reaches a token";
   std::fill_n(spoilt.begin(), seen * shape.qkv_cols(), kNan);
   std::copy(rows.begin() + seen * shape.qkv_cols(), rows.end(), spoilt.begin() + seen * shape.qkv_cols());
-  const std::vector<float> windowed = Layer(path, 2, type, shape, tokens).pass(spoilt.data(), tokens);
+  const std::vector<float> windowed = Layer(isa, 2, type, shape, tokens).pass(spoilt.data(), tokens);
   const int64_t first = (seen + shape.window - 1) * cols;
   if (!same(&windowed[first], &expected[first], tokens * cols - first))
     return "a NaN before the window reaches a query";
@@ -121,26 +121,26 @@ std::string unseen(Path path, KvType type) {
 
 /** A key whose score is −∞ weighs nothing; a query that sees nothing else, or a score of +∞, is NaN, as in a softmax.
  */
-std::string infinite(Path path) {
+std::string infinite(const Isa& isa) {
   const AttentionShape shape = shape_of(1, 1, 16, 0);
   const int64_t tokens = 70, cols = shape.qkv_cols(), dim = shape.head_dim;
   std::vector<float> rows = random_rows(tokens, shape);
   for (int64_t t = 0; t < tokens; t++) rows[t * cols] = 1;             // queries
   for (int64_t t = 0; t < 64; t++) rows[t * cols + dim] = -kInfinity;  // keys of a whole block
-  const std::vector<float> context = Layer(path, 1, KvType::float32, shape, tokens).pass(rows.data(), tokens);
+  const std::vector<float> context = Layer(isa, 1, KvType::float32, shape, tokens).pass(rows.data(), tokens);
   for (int64_t i = 0; i < 64 * dim; i++)
     if (!std::isnan(context[i])) return "nothing but −∞ gives " + std::to_string(context[i]);
   for (int64_t i = 0; i < dim; i++)
     if (context[64 * dim + i] != rows[64 * cols + 2 * dim + i]) return "a score of −∞ weighs something";
   rows[66 * cols + dim] = kInfinity;
-  const std::vector<float> above = Layer(path, 1, KvType::float32, shape, tokens).pass(rows.data(), tokens);
+  const std::vector<float> above = Layer(isa, 1, KvType::float32, shape, tokens).pass(rows.data(), tokens);
   if (!same(above.data() + 64 * dim, context.data() + 64 * dim, 2 * dim)) return "a later score of +∞ reaches a query";
   if (!std::isnan(above[66 * dim])) return "a score of +∞ gives " + std::to_string(above[66 * dim]);
   return "";
 }
 
 /** What float16 makes of a value: a window of one key gives it back. */
-std::string halves(Path path) {
+std::string halves(const Isa& isa) {
   const std::vector<std::pair<float, float>> numbers = {
       {65504, 65504},
       {65519, 65504},
@@ -162,7 +162,7 @@ std::string halves(Path path) {
   const AttentionShape shape = shape_of(1, 1, static_cast<int64_t>(numbers.size()), 1);
   std::vector<float> row(static_cast<size_t>(shape.qkv_cols()));
   for (size_t i = 0; i < numbers.size(); i++) row[2 * numbers.size() + i] = numbers[i].first;
-  const std::vector<float> context = Layer(path, 1, KvType::float16, shape, 1).pass(row.data(), 1);
+  const std::vector<float> context = Layer(isa, 1, KvType::float16, shape, 1).pass(row.data(), 1);
   for (size_t i = 0; i < numbers.size(); i++) {
     const float expected = numbers[i].second;
     if (!(context[i] == expected || (std::isnan(context[i]) && std::isnan(expected))))
@@ -174,19 +174,20 @@ std::string halves(Path path) {
 }  // namespace
 
 int main() {
-  for (const Path path : available_paths()) {
-    const std::string name = path_name(path);
+  for (const Isa& isa : available_isas()) {
+    const std::string name = isa_name(isa);
+    if (isa.vnni || isa.dotprod) continue;  // which attention does without
     for (const KvType type : {KvType::float32, KvType::float16}) {
       const std::string what = name + (type == KvType::float32 ? " float32" : " float16");
       for (const AttentionShape& shape : {shape_of(9, 3, 64, 0), shape_of(1, 1, 12, 0), shape_of(5, 1, 80, 50),
                                           shape_of(26, 2, 32, 0), shape_of(4, 4, 96, 130)})
         report(what + " cut " + std::to_string(shape.heads) + ":" + std::to_string(shape.kv_heads) + "x" +
                    std::to_string(shape.head_dim) + " window=" + std::to_string(shape.window),
-               cuts(path, type, shape, 200));
-      report(what + " unseen", unseen(path, type));
+               cuts(isa, type, shape, 200));
+      report(what + " unseen", unseen(isa, type));
     }
-    report(name + " infinite", infinite(path));
-    report(name + " halves", halves(path));
+    report(name + " infinite", infinite(isa));
+    report(name + " halves", halves(isa));
   }
   std::printf("done\n");
   return failures > 0;
