@@ -76,10 +76,11 @@ class Programs {
     if (!this.#started.has(key)) this.#started.set(key, start(name, launch));
     return this.#started.get(key);
   }
-  ours(model, options) {
+  ours(model, options, path) {
     const args = [join(folder, "programs", "ours.mjs"), model];
-    const name = `phi3lab${Object.entries(options).map(([key, value]) => `, ${key}: ${value}`)}`;
-    return this.start(name, { command: process.execPath, args, env: { OPTIONS: JSON.stringify(options) } });
+    const name = ["phi3lab", path, ...Object.entries(options).map(([key, value]) => `${key}: ${value}`)];
+    const env = { OPTIONS: JSON.stringify(options), ...(path && { PHI3LAB_CPU: path }) };
+    return this.start(name.filter(Boolean).join(", "), { command: process.execPath, args, env });
   }
   async stop() {
     for (const program of this.#started.values()) (await program)?.stop();
@@ -90,7 +91,7 @@ async function measureRate(row, places, programs, limits, rounds) {
   const path = weightsOf(row, places);
   if (path === undefined) return undefined;
   const { work, against, options = {} } = row;
-  const runner = await programs.ours(path, options);
+  const runner = await programs.ours(path, options, row.path);
   if (runner === undefined) return undefined;
   const series = [{ name: "phi3lab", runner, work }];
   if (against)
@@ -114,7 +115,7 @@ async function measureRate(row, places, programs, limits, rounds) {
   return {
     ...row,
     measured: `${rate(0)} tokens/s`,
-    share: shareOf(work, own, runner.facts, limits),
+    share: runner.facts.path === limits.path ? shareOf(work, own, runner.facts, limits) : "",
     beside,
     values: Object.fromEntries(series.map(({ name }, i) => [name, rates[i]])),
   };
@@ -133,6 +134,6 @@ function report(limits, facts, results) {
   );
   console.log("| work | phi3lab | of the machine's limit | beside | aimed at | not done below |");
   console.log("|---|---|---|---|---|---|");
-  for (const { title, measured, share, beside, target, floor } of results)
+  for (const { title, measured, share, beside, target = "", floor = "" } of results)
     console.log(`| ${[title, measured, share, beside.join("; "), target, floor].join(" | ")} |`);
 }

@@ -13,8 +13,8 @@ const peers = {
     })),
   float32: ({ copies }) => [{ name: "transformers float32", launch: transformers(copies.folder.F32, "float32") }],
   bfloat16: ({ copies }) => [{ name: "transformers bfloat16", launch: transformers(copies.folder.BF16, "bfloat16") }],
-  jsFp32: () => [{ name: "transformers.js fp32", launch: transformersJs("fp32") }],
-  jsQ8: () => [{ name: "transformers.js q8", launch: transformersJs("q8") }],
+  jsFp32: ({ copies }) => [{ name: "transformers.js fp32", launch: transformersJs(copies.folder.onnx, "fp32") }],
+  jsQ8: ({ copies }) => [{ name: "transformers.js q8", launch: transformersJs(copies.folder.onnx, "q8") }],
 };
 
 /** What the peers of a row are; none where there are no copies of the model. */
@@ -26,8 +26,8 @@ export const weightsOf = ({ weights }, { model, copies }) =>
   weights === "file" ? model : weights === "Q8_0" ? copies?.gguf.Q8_0 : copies?.folder[weights];
 
 /**
- * Rates: `work` on `weights`, by from_pretrained with `options`. `against`: the same with other work or options, which the
- * figure is a share of.
+ * Rates: `work` on `weights`, by from_pretrained with `options`, on the fastest path or the one that `path` names.
+ * `against`: the same on the fastest path with other work or options, which the figure is a share of.
  */
 export const rateRows = [
   {
@@ -104,6 +104,24 @@ export const rateRows = [
     target: "70% of the two-thread decode",
     floor: "60%",
   },
+  ...["avx512", "avx2"].flatMap((path) => [
+    {
+      name: `decode-${path}`,
+      title: `decode, the file, in float32 by ${path}`,
+      weights: "file",
+      path,
+      work: decode,
+      against: { words: "of the fastest path's", work: decode },
+    },
+    {
+      name: `prefill-${path}`,
+      title: `prefill 512, the file, in float32 by ${path}`,
+      weights: "file",
+      path,
+      work: prefill(512),
+      against: { words: "of the fastest path's", work: prefill(512) },
+    },
+  ]),
 ];
 
 /** The rest, which bench/cpu_costs.mjs measures, each in its own way. */

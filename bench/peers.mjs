@@ -1,8 +1,8 @@
 /**
- * The programs that ours is measured beside, in bench/.peers: packages of npm, a Python environment, and copies of the model
+ * The programs that ours is measured beside, in bench/.peers: packages of npm, Python environments, and copies of the model
  * in other types. Never dependencies: only `npm run bench -- cpu --peers` installs them. What cannot be installed is said.
  */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,13 +14,18 @@ const windows = process.platform === "win32";
 const packages = ["node-llama-cpp@3.22.1", "@huggingface/transformers@4.3.1"];
 const requirements = ["torch==2.15.0", "transformers==5.23.0", "safetensors==0.8.0", "numpy==2.4.6"];
 const environment = join(folder, "python");
+// What makes ONNX weights wants an older transformers; torch it shares with the other environment.
+const onnxRequirements = ["optimum-onnx==0.1.0", "transformers==4.57.6", "onnx==1.23.2", "onnxruntime==1.32.0"];
+const onnxEnvironment = join(folder, "onnx");
 
 /** Whether any were installed. */
 export const havePeers = () => existsSync(folder);
 
+const pythonOf = (place) => join(place, windows ? "Scripts/python.exe" : "bin/python");
+
 /** A Python with torch and transformers: the one that PHI3LAB_BENCH_PYTHON names, or the one that was installed. */
-const python = () =>
-  process.env.PHI3LAB_BENCH_PYTHON || join(environment, windows ? "Scripts/python.exe" : "bin/python");
+const python = () => process.env.PHI3LAB_BENCH_PYTHON || pythonOf(environment);
+const havePython = () => Boolean(process.env.PHI3LAB_BENCH_PYTHON) || existsSync(join(environment, "ready"));
 
 function run(what, command, args, options = {}) {
   console.log(`installing ${what} into bench/.peers …`);
@@ -44,27 +49,47 @@ export function installPeers() {
     if (existsSync(join(folder, "node_modules", name.replace(/@[^@]+$/, "")))) continue;
     run(name, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", name], { env, shell: windows });
   }
-  if (process.env.PHI3LAB_BENCH_PYTHON || existsSync(join(environment, "ready"))) return;
-  if (!run("a Python environment", venvProgram("python"), ["-m", "venv", environment])) return;
-  if (!run(requirements.join(", "), python(), ["-m", "pip", "install", "--quiet", ...requirements])) return;
-  writeFileSync(join(environment, "ready"), "");
+  if (!havePython()) installPython(environment, requirements);
+  if (havePython() && !existsSync(join(onnxEnvironment, "ready"))) installPython(onnxEnvironment, onnxRequirements, python());
 }
 
+/** An environment with these packages, and with those of the Python `shared` where it has none of its own. */
+function installPython(place, packages, shared) {
+  if (!run("a Python environment", venvProgram("python"), ["-m", "venv", place])) return;
+  if (shared) writeFileSync(join(libraryOf(pythonOf(place)), "shared.pth"), `${libraryOf(shared)}\n`);
+  if (!run(packages.join(", "), pythonOf(place), ["-m", "pip", "install", "--quiet", ...packages])) return;
+  writeFileSync(join(place, "ready"), "");
+}
+
+/** Where a Python keeps its packages. */
+const libraryOf = (program) =>
+  execFileSync(program, ["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], { encoding: "utf8" }).trim();
+
 /**
- * Copies of the model in other types, which programs with other formats read: {gguf: {Q8_0, BF16, F32}, folder: {BF16, F32}};
- * made at the first call (1.8 GB). Undefined where the model has no copies, with a line that says why.
+ * Copies of the model in other types, which programs with other formats read: {gguf: {Q8_0, BF16, F32}, folder: {BF16, F32,
+ * onnx}}; made at the first call (2.6 GB). Undefined where the model has no copies, with a line that says why.
  */
 export function modelCopies(model) {
-  const args = [
-    "--require",
-    "tsx",
-    join(bench, "programs", "copies.ts"),
-    model,
-    join(folder, "models", basename(model)),
-  ];
+  const models = join(folder, "models", basename(model));
+  const args = ["--require", "tsx", join(bench, "programs", "copies.ts"), model, models];
   const made = spawnSync(process.execPath, args, { cwd: dirname(bench), encoding: "utf8" });
-  if (made.status === 0) return JSON.parse(made.stdout);
-  console.log(`Rows of other types are left out: ${made.stderr.trim()}`);
+  if (made.status !== 0) {
+    console.log(`Rows of other types are left out: ${made.stderr.trim()}`);
+    return undefined;
+  }
+  const copies = JSON.parse(made.stdout);
+  return { ...copies, folder: { ...copies.folder, onnx: onnxCopy(copies.folder.F32, join(models, "onnx")) } };
+}
+
+/** A folder's weights as ONNX; undefined where they cannot be made. */
+function onnxCopy(source, path) {
+  if (existsSync(path)) return path;
+  if (!existsSync(join(onnxEnvironment, "ready"))) return undefined;
+  console.log("making ONNX weights …");
+  const args = [join(bench, "programs", "copies_onnx.py"), source, path];
+  const made = spawnSync(pythonOf(onnxEnvironment), args, { encoding: "utf8" });
+  if (made.status === 0) return path;
+  console.log(`There are no ONNX weights: ${made.stderr.trim().split("\n").at(-1)}`);
   return undefined;
 }
 
@@ -84,21 +109,13 @@ export function llama(file, threads) {
 
 /** transformers on a folder, in a type of torch's; every thread that torch takes by itself. */
 export function transformers(path, dtype) {
-  const program = python();
-  if (!process.env.PHI3LAB_BENCH_PYTHON && !existsSync(join(environment, "ready")))
-    return missing("Python's torch with transformers");
-  return { command: program, args: [join(bench, "programs", "transformers_cpu.py"), path, dtype], env: {} };
+  if (!havePython()) return missing("Python's torch with transformers");
+  return { command: python(), args: [join(bench, "programs", "transformers_cpu.py"), path, dtype], env: {} };
 }
 
-/** transformers.js on the ONNX weights of the folder that PHI3LAB_BENCH_ONNX names, as the hub has them for this model. */
-export function transformersJs(dtype) {
-  const weights = process.env.PHI3LAB_BENCH_ONNX;
+/** transformers.js on a folder of ONNX weights. */
+export function transformersJs(path, dtype) {
   if (!existsSync(join(folder, "node_modules", "@huggingface", "transformers"))) return missing("transformers.js");
-  if (!weights)
-    return {
-      missing:
-        "transformers.js reads ONNX weights only: name a folder with config.json, tokenizer.json and onnx/model.onnx, " +
-        "onnx/model_quantized.onnx (on the hub, HuggingFaceTB/SmolLM2-135M-Instruct has them) in PHI3LAB_BENCH_ONNX",
-    };
-  return { ...launch("transformers_js.mjs", [weights, dtype], {}), cwd: folder };
+  if (!path) return missing("what makes ONNX weights, the only ones that transformers.js reads,");
+  return { ...launch("transformers_js.mjs", [path, dtype], {}), cwd: folder };
 }

@@ -55,6 +55,18 @@ static inline void dequantise_row(float* out, const uint8_t* row, int64_t first,
   if (k < count) dequantise(out + k, type, row, first + k, count - k);
 }
 
+/** Bytes of 32 columns of a filed row. Not for Q6_K. */
+static constexpr size_t bytes32(WeightType type) {
+  return type == WeightType::F32    ? 128
+         : type == WeightType::Q8_0 ? sizeof(BlockQ8_0)
+         : type == WeightType::Q4_1 ? sizeof(BlockQ4_1)
+         : type == WeightType::Q4_0 ? sizeof(BlockQ4_0)
+                                    : 64;
+}
+
+/** How far ahead of a product its weights are fetched: the processor by itself asks for too few at a time. */
+constexpr size_t kAhead = 4096;
+
 /** One row times one token; x (cols,). */
 template <class V, WeightType type>
 static inline float dot_row(const uint8_t* row, const float* x, int64_t cols) {
@@ -75,7 +87,9 @@ static inline float dot_row(const uint8_t* row, const float* x, int64_t cols) {
     }
   } else {
     int64_t k = 0;
-    for (; k + 32 <= cols; k += 32) {
+    const uint8_t* ahead = row + kAhead;
+    for (; k + 32 <= cols; k += 32, ahead += bytes32(type)) {
+      for (size_t at = 0; at < bytes32(type); at += 64) __builtin_prefetch(ahead + at);
       typename V::Vector w[n];
       load_weights<V, type>(w, row, k);
       for (int i = 0; i < n; i++) sums[i] = V::multiply_add(w[i], V::load(x + k + i * V::width), sums[i]);
