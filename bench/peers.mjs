@@ -50,7 +50,8 @@ export function installPeers() {
     run(name, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", name], { env, shell: windows });
   }
   if (!havePython()) installPython(environment, requirements);
-  if (havePython() && !existsSync(join(onnxEnvironment, "ready"))) installPython(onnxEnvironment, onnxRequirements, python());
+  if (havePython() && !existsSync(join(onnxEnvironment, "ready")))
+    installPython(onnxEnvironment, onnxRequirements, python());
 }
 
 /** An environment with these packages, and with those of the Python `shared` where it has none of its own. */

@@ -18,8 +18,8 @@ constexpr int64_t kAttendBlock = 64;
 /** Queries that a call takes at most: twelve times two vectors of AVX-512 fill its registers. */
 constexpr int kAttendRows = 12;
 /**
- * A head's keys are (positions / kAttendBlock, padded_dim, kAttendBlock): a vector holds one number of several positions,
- * so that no sum runs across a vector. Values are (positions, padded_dim).
+ * A head's keys are (positions / kAttendBlock, padded_dim, kAttendBlock): a vector holds one number of several
+ * positions, so that no sum runs across a vector. Values are (positions, padded_dim).
  */
 static constexpr int64_t padded_dim(int64_t dim) { return (dim + 15) / 16 * 16; }
 

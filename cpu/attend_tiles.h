@@ -46,8 +46,8 @@ static inline void load_vectors(typename V::Vector* out, const T* from, int64_t 
 }
 
 /**
- * scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. The values lie `ahead` numbers
- * behind the keys.
+ * scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. The values lie `ahead`
+ * numbers behind the keys.
  */
 template <class V, class T, int m, int n>
 static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t ahead, int64_t at,
@@ -91,8 +91,8 @@ static inline void score_block(float* scores, const float* queries, const T* key
 }
 
 /**
- * Makes scores (m, kAttendBlock) e^(score − largest), and puts each row's largest and the sum behind its sums. Reductions
- * stand in loops of their own, for the rows' to overlap.
+ * Makes scores (m, kAttendBlock) e^(score − largest), and puts each row's largest and the sum behind its sums.
+ * Reductions stand in loops of their own, for the rows' to overlap.
  */
 template <class V, int m>
 static inline void exponentials(float* scores, float* sums, int64_t dim) {
@@ -119,8 +119,8 @@ static inline void exponentials(float* scores, float* sums, int64_t dim) {
 }
 
 /**
- * sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last). The next keys
- * lie `ahead` numbers behind the values.
+ * sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last). The next
+ * keys lie `ahead` numbers behind the values.
  */
 template <class V, class T, int m, int n>
 static inline void mix_columns(float* sums, const float* p, const T* values, int64_t ahead, int64_t first, int64_t last,

@@ -31,8 +31,8 @@ class CpuWeight : public Weight {
   std::vector<float> norm;
 };
 
-/** Address ranges for caches. A cache that goes leaves its range, with some of its memory, to the next: the system takes
- * as long to clear new pages as a short prompt takes. */
+/** Address ranges for caches. A cache that goes leaves its range, with some of its memory, to the next: the system
+ * takes as long to clear new pages as a short prompt takes. */
 class CacheRanges {
  public:
   struct Range {

@@ -56,8 +56,10 @@ void multiply_few(const Product& p) {
   }
 }
 
-/** For many, as many at a time as the shared memory holds. A token that cannot be in fixed point has NaN for a scale. */
+/** For many, as many at a time as the shared memory holds. A token that cannot be in fixed point has NaN for a scale.
+ */
 void multiply_fixed(const Product& p) {
+  static_assert(kDigitScratch <= Workspace::kPanelRows * Workspace::kPanelCols * sizeof(float), "fits a thread's own");
   static_assert(sizeof(DigitBlock) == 32 * sizeof(float), "a token takes as much memory as its float32 numbers");
   DigitBlock* digits = reinterpret_cast<DigitBlock*>(p.shared);
   const int64_t blocks = p.cols / 32, most = p.shared_floats / p.cols;

@@ -19,8 +19,8 @@ void multiply_tiles(const Product& p, const Segment& s, const float* tiles, floa
 
 /**
  * Rows [first, last) of a blocks16 segment for several tokens in fixed point, x (tokens, cols / 32) and out (tokens,
- * out_stride): the numbers of `multiply_digits` for each of them, to the bit. `scratch`: kDigitScratch bytes on a 64-byte
- * boundary.
+ * out_stride): the numbers of `multiply_digits` for each of them, to the bit. `scratch`: kDigitScratch bytes on a
+ * 64-byte boundary.
  */
 void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
                           int64_t cols, int64_t first, int64_t last, uint8_t* scratch);

@@ -122,17 +122,17 @@ constexpr int64_t kFetched = 128;
 template <WeightType type>
 void unpack(UnpackedBlock* out, const uint8_t* block, int64_t blocks) {
   for (int64_t b = 0; b < blocks; b++, block += block16(type), out++) {
-    for_quads<type>(block, [&](int quad, __m512i w)
-                               __attribute__((always_inline)) { _mm512_store_si512(out->quads[quad], w); });
+    for_quads<type>(
+        block, [&](int quad, __m512i w) __attribute__((always_inline)) { _mm512_store_si512(out->quads[quad], w); });
     _mm512_store_ps(out->d, scales_of<type>(block));
     _mm512_store_ps(out->m, minima_of<type>(block));
   }
 }
 
 /**
- * n tokens times g groups of 16 rows, `blocks` blocks of x (n, x_stride) and w (g, blocks): three tokens by two groups fill
- * the registers. out (n, out_stride), where `more` added to; of the last group's rows only those `present`. Meanwhile
- * kFetched bytes a block from `ahead` on are brought near.
+ * n tokens times g groups of 16 rows, `blocks` blocks of x (n, x_stride) and w (g, blocks): three tokens by two groups
+ * fill the registers. out (n, out_stride), where `more` added to; of the last group's rows only those `present`.
+ * Meanwhile kFetched bytes a block from `ahead` on are brought near.
  */
 template <WeightType type, int n, int g>
 void multiply_tile(float* out, int64_t out_stride, bool more, __mmask16 present, const UnpackedBlock* w,
@@ -215,8 +215,7 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
   // A number plus 128 in each of its three bytes has its digits, each plus 128, for bytes.
   const __m512i bias = _mm512_set1_epi32(0x808080), flip = _mm512_set1_epi8(-128);
   // Of four numbers, the first digits, the second, the third; then of 32 numbers.
-  const __m512i by_digit =
-      _mm512_broadcast_i32x4(_mm_setr_epi8(2, 6, 10, 14, 1, 5, 9, 13, 0, 4, 8, 12, 3, 7, 11, 15));
+  const __m512i by_digit = _mm512_broadcast_i32x4(_mm_setr_epi8(2, 6, 10, 14, 1, 5, 9, 13, 0, 4, 8, 12, 3, 7, 11, 15));
   const __m512i high = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
   const __m512i low = _mm512_add_epi32(high, _mm512_set1_epi32(2));
   __mmask16 strange = 0;
@@ -235,7 +234,8 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
     const __m512i first = _mm512_permutex2var_epi32(bytes[0], high, bytes[1]);
     const __m512i last = _mm512_permutex2var_epi32(bytes[0], low, bytes[1]);
     _mm512_store_si512(out->digits[0], _mm512_xor_si512(first, flip));
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out->digits[2]), _mm512_castsi512_si256(_mm512_xor_si512(last, flip)));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out->digits[2]),
+                       _mm512_castsi512_si256(_mm512_xor_si512(last, flip)));
     const __m512i sums = _mm512_sad_epu8(first, _mm512_setzero_si512());
     const __m256i last_sums = _mm256_sad_epu8(_mm512_castsi512_si256(last), _mm256_setzero_si256());
     const __m128i biased = sum_lanes3(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64(sums, 1), last_sums);

@@ -258,9 +258,7 @@ double largest_error(const Example& e, const std::vector<float>& x, const std::v
   return worst;
 }
 
-std::string name_of(const Isa& isa) {
-  return isa_name(isa) + std::string(isa.bf16 ? "+bf16" : "");
-}
+std::string name_of(const Isa& isa) { return isa_name(isa) + std::string(isa.bf16 ? "+bf16" : ""); }
 
 /** Fewer tokens are multiplied exactly where bfloat16 is asked for. */
 constexpr int64_t kRoundedTokens = 24;
@@ -346,9 +344,9 @@ void run_strange(const Isa& isa) {
             if (std::isnan(sum) ? !std::isnan(y) : std::isinf(sum) ? y != sum : !std::isfinite(y)) wrong++;
           }
         }
-        report("strange " + name_of(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens) + " " +
-                   what,
-               wrong, 0);
+        report(
+            "strange " + name_of(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens) + " " + what,
+            wrong, 0);
       }
     }
   }
@@ -369,7 +367,8 @@ void run_alike(const Isa& isa) {
         for (int64_t r = 0; r < e.rows; r++)
           different += std::memcmp(&one[static_cast<size_t>(r)], &out[static_cast<size_t>(t * e.rows + r)], 4) != 0;
       }
-      report("alike " + name_of(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens), different, 0);
+      report("alike " + name_of(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens), different,
+             0);
     }
   }
 }
