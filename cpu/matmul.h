@@ -125,7 +125,7 @@ class Workspace {
   uint8_t* own(int thread) const { return own_ + static_cast<size_t>(thread) * thread_bytes_; }
   size_t thread_bytes() const { return thread_bytes_; }
 
-  static constexpr int64_t kSharedTokens = 144;  // a multiple of 24, above which panels are packed instead
+  static constexpr int64_t kSharedTokens = 144;  // that it holds in one of a product's forms; a multiple of 24
   static constexpr int64_t kPanelRows = 64;      // rows a packed panel holds at most
   static constexpr int64_t kPanelCols = 2048;    // and columns: 512 KiB of float32, half of a usual second-level cache
 
