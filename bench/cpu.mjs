@@ -2,10 +2,10 @@
  * `npm run bench -- cpu`: the CPU backend on the small model's GGUF file, with the machine's limits of the same run, what is
  * aimed at, and where a token's time goes. `--peers` installs llama.cpp, transformers and transformers.js into bench/.peers
  * and copies of the model in their formats (9 GB in all); once there they are measured in every run. `--only ROW` measures
- * one row (or several: --only decode --only memory), by the names in bench/cpu_rows.mjs. Programs take turns, a round each;
- * figures are medians (and bests) of the rounds.
+ * one row (or several: --only decode --only memory), by the names in bench/cpu_rows.mjs. Programs take turns, a round each,
+ * and in decoding so does reading memory, whose speed changes while others use the host. Figures are medians (and bests) of
+ * the rounds, ratios and shares medians of what they are within each round.
  */
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -39,8 +39,10 @@ export async function bench(args) {
   if (!havePeers())
     console.log("There are no peers to compare with: npm run bench -- cpu --peers installs them into bench/.peers\n");
   // What the machine can do, by the C++ program in bench/cpu.
-  const limits = JSON.parse(execFileSync(buildProgram("cpu", "limits"), { encoding: "utf8" }));
   const programs = new Programs();
+  const machine = await programs.start("limits", { command: buildProgram("cpu", "limits") });
+  if (machine === undefined) throw new Error("The machine's limits could not be measured");
+  const limits = machine.facts;
   const places = { model, copies: havePeers() ? modelCopies(model) : undefined, threads: limits.threads };
   const ours = await programs.ours(model, {});
   if (ours === undefined) throw new Error("phi3lab itself could not be measured");
@@ -48,7 +50,7 @@ export async function bench(args) {
   const results = [];
   for (const row of rateRows.filter(({ name }) => wanted.includes(name))) {
     console.log(`measuring ${row.name} …`);
-    const result = await measureRate(row, places, programs, limits, rounds);
+    const result = await measureRate(row, places, programs, machine, rounds);
     if (result) results.push(result);
   }
   for (const row of costRows.filter(({ name }) => wanted.includes(name))) {
@@ -59,7 +61,7 @@ export async function bench(args) {
       console.log(`${row.name} is left out: ${error.message}`);
     }
   }
-  const { text, profile } = await ours.ask({ profile: { stream: 1e9 * limits.read.median } });
+  const { text, profile } = await ours.ask({ profile: { stream: (await machine.ask({})).rate } });
   programs.stop();
   report(limits, ours.facts, results);
   console.log(`\nWhere the time of 24 + 100 tokens goes:\n${text}`);
@@ -87,7 +89,7 @@ class Programs {
   }
 }
 
-async function measureRate(row, places, programs, limits, rounds) {
+async function measureRate(row, places, programs, machine, rounds) {
   const path = weightsOf(row, places);
   if (path === undefined) return undefined;
   const { work, against, options = {} } = row;
@@ -104,33 +106,42 @@ async function measureRate(row, places, programs, limits, rounds) {
     const peer = await programs.start(name, launch);
     if (peer) series.push({ name, runner: peer, work });
   }
-  const rates = await turnAbout(series, rounds);
-  const [own, ...others] = rates.map((values) => median(values));
-  const rate = (i) => `${median(rates[i]).toFixed(0)} (${Math.max(...rates[i]).toFixed(0)})`;
-  const beside = others.map((other, i) =>
-    against
-      ? `${((100 * own) / other).toFixed(0)}% ${against.words}, ${rate(i + 1)}`
-      : `${(own / other).toFixed(2)} × ${series[i + 1].name}, ${rate(i + 1)}`,
-  );
+  const streams = work.decode > 0;
+  const rates = await turnAbout([...series, ...(streams ? [{ runner: machine, work }] : [])], rounds);
+  const ratio = (others) => median(rates[0].map((own, round) => own / others[round]));
+  const rate = (values) => `${median(values).toFixed(0)} (${Math.max(...values).toFixed(0)})`;
+  const beside = series.slice(1).map(({ name }, i) => {
+    const others = rates[i + 1];
+    return against
+      ? `${percent(ratio(others))} ${name}, ${rate(others)}`
+      : `${ratio(others).toFixed(2)} × ${name}, ${rate(others)}`;
+  });
+  let share = "";
+  if (streams) {
+    const stream = rates.pop();
+    share = `${percent(ratio(stream) * bytesOf(work, runner.facts))} of the stream, ${rate(stream.map((bytes) => bytes / 1e9))} GB/s`;
+  } else if (runner.facts.path === machine.facts.path)
+    share = `${percent(flopsOf(work, runner.facts) * (median(rates[0]) / (1e9 * machine.facts.multiply_add.median)))} of the peak`;
   return {
     ...row,
-    measured: `${rate(0)} tokens/s`,
-    share: runner.facts.path === limits.path ? shareOf(work, own, runner.facts, limits) : "",
+    measured: `${rate(rates[0])} tokens/s`,
+    share,
     beside,
     values: Object.fromEntries(series.map(({ name }, i) => [name, rates[i]])),
   };
 }
 
-/** Of what the machine can do: of its memory's speed in decoding, of its multiply-add peak in reading a prompt. */
-function shareOf({ prompt, decode }, rate, { weights, layers, head }, limits) {
-  if (decode > 0) return `${((100 * rate * weights) / (1e9 * limits.read.median)).toFixed(0)}% of the stream`;
-  const flops = 2 * (layers + head / prompt) * rate; // the head is computed for the last token alone
-  return `${((100 * flops) / (1e9 * limits.multiply_add.median)).toFixed(0)}% of the peak`;
-}
+const percent = (share) => `${(100 * share).toFixed(0)}%`;
+
+/** Bytes that a decoded token reads, on average. */
+const bytesOf = ({ prompt, decode }, { reads }) => reads.weights + (prompt + decode / 2) * reads.position;
+
+/** Multiplications and additions that a token of a prompt takes by the weights; the head is computed for the last token alone. */
+const flopsOf = ({ prompt }, { layers, head }) => 2 * (layers + head / prompt);
 
 function report(limits, facts, results) {
   console.log(
-    `\n${facts.path}, ${facts.threads} threads; this run: reading ${limits.read.median} GB/s (the stream), multiply-add ${limits.multiply_add.median} GFLOP/s (the peak). Medians (bests).\n`,
+    `\n${facts.path}, ${facts.threads} threads; this run: reading ${limits.read.median} GB/s at its start, multiply-add ${limits.multiply_add.median} GFLOP/s (the peak). Medians (bests).\n`,
   );
   console.log("| work | phi3lab | of the machine's limit | beside | aimed at | not done below |");
   console.log("|---|---|---|---|---|---|");

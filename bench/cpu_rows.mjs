@@ -75,6 +75,14 @@ export const rateRows = [
     target: "80% of its speed at 100",
     floor: "70%",
   },
+  {
+    name: "positions-float16",
+    title: 'decode at 1,000 positions, the file, kv_dtype: "float16"',
+    weights: "file",
+    options: { kv_dtype: "float16" },
+    work: { prompt: 980, decode: 41 },
+    against: { words: "of its speed at 100", work: decode },
+  },
   ...[24, 128, 512].map((tokens) => ({
     name: `prefill-${tokens}`,
     title: `prefill ${tokens}, exact, the file`,

@@ -1,11 +1,14 @@
 // This machine's limits with the threads that the CPU backend would use, in one line of JSON:
-// {"threads", "path", "read": GB/s of reading 96 MiB over and over, "multiply_add": GFLOP/s in float32}.
-// Usage: limits [threads] [seconds for each, default 0.5]. Medians and bests over rounds of some milliseconds.
+// {"threads", "path", "read": GB/s of reading 96 MiB over and over, "multiply_add": GFLOP/s in float32}, medians and bests
+// over rounds of some milliseconds. Then, for each line in, {"rate"}: the bytes a second that reading them gives now.
+// Usage: limits [threads] [seconds for each, default 0.5]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <iostream>
+#include <string>
 #include <vector>
 
 #include "limits_loops.h"
@@ -48,14 +51,22 @@ int main(int argc, char** argv) {
   const size_t share = kBytes / static_cast<size_t>(threads) / 256 * 256;
   std::vector<uint64_t> sink(static_cast<size_t>(threads) * 16);
   const Loops loops = loops_of(isa.path);
-  const Rates read = measure(team, seconds, static_cast<double>(share * static_cast<size_t>(threads)) / 1e9, [&](int t) {
-    sink[static_cast<size_t>(t) * 16] += loops.read(data + share * static_cast<size_t>(t), share);
-  });
+  const auto measure_read = [&] {
+    return measure(team, seconds, static_cast<double>(share * static_cast<size_t>(threads)) / 1e9, [&](int t) {
+      sink[static_cast<size_t>(t) * 16] += loops.read(data + share * static_cast<size_t>(t), share);
+    });
+  };
+  const Rates read = measure_read();
   constexpr long kTurns = 100000;
   const Rates flops = measure(team, seconds, loops.flops_a_turn * kTurns * threads / 1e9, [&](int t) {
     sink[static_cast<size_t>(t) * 16] += loops.multiply_add(kTurns);
   });
   std::printf("{\"threads\": %d, \"path\": \"%s\", \"read\": {\"median\": %.2f, \"best\": %.2f}, \"multiply_add\": {\"median\": %.1f, \"best\": %.1f}}\n",
               threads, isa_name(isa), read.median, read.best, flops.median, flops.best);
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    std::printf("{\"rate\": %.0f}\n", 1e9 * measure_read().median);
+    std::fflush(stdout);
+  }
   return sink[0] == 0x5eed ? 1 : 0;  // the loops' results are needed for something
 }

@@ -14,7 +14,14 @@ const model = await AutoModelForCausalLM.from_pretrained(process.argv[2], { devi
 const { vocab_size, hidden_size } = model.config;
 const head = vocab_size * hidden_size;
 const layers = model.num_parameters() - (model.config.tie_word_embeddings ? 1 : 2) * head;
-console.log(JSON.stringify({ ...addon().cpu(), ...options, weights: model.memory().weights, layers, head }));
+// What a decoded token reads: the weights, and of each position before it keys and values.
+const { num_hidden_layers, num_key_value_heads, head_dim } = model.config;
+const number = options.kv_dtype === "float16" ? 2 : 4;
+const reads = {
+  weights: model.memory().weights,
+  position: 2 * num_hidden_layers * num_key_value_heads * head_dim * number,
+};
+console.log(JSON.stringify({ ...addon().cpu(), ...options, reads, layers, head }));
 
 function generate({ prompt, decode }) {
   const input_ids = Array.from({ length: prompt }, (_, i) => 500 + 7 * i);
