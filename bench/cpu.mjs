@@ -107,7 +107,8 @@ async function measureRate(row, places, programs, machine, rounds) {
     if (peer) series.push({ name, runner: peer, work });
   }
   const streams = work.decode > 0;
-  const rates = await turnAbout([...series, ...(streams ? [{ runner: machine, work }] : [])], rounds);
+  const turns = against ? 3 * rounds : rounds; // two speeds of ours are soon measured, and what they differ by is little
+  const rates = await turnAbout([...series, ...(streams ? [{ runner: machine, work }] : [])], turns);
   const ratio = (others) => median(rates[0].map((own, round) => own / others[round]));
   const rate = (values) => `${median(values).toFixed(0)} (${Math.max(...values).toFixed(0)})`;
   const beside = series.slice(1).map(({ name }, i) => {

@@ -54,16 +54,18 @@ function leaveOut(name, why) {
  * before has left them. */
 const repeats = ({ prompt, decode }) => (decode === 0 && prompt <= 128 ? 10 : 1);
 
-/** How long after one program's turn the next one's begins: threads that have worked spin for a while, in case there is more. */
+/** How long after one program's turn another's begins: threads that have worked spin for a while, in case there is more. */
 const rest = 500;
 
 /** Rates of each of `series`, {runner, work}, which take turns: one round warms up, `rounds` count. */
 export async function turnAbout(series, rounds) {
   const rates = series.map(() => []);
+  let last;
   for (let round = 0; round <= rounds; round++)
     for (const [i, { runner, work }] of series.entries()) {
       const turn = [];
-      await new Promise((done) => setTimeout(done, rest));
+      if (runner !== last) await new Promise((done) => setTimeout(done, rest));
+      last = runner;
       for (let n = repeats(work); n > 0; n--) turn.push((await runner.ask(work)).rate);
       if (round > 0) rates[i].push(median(turn));
     }

@@ -35,22 +35,41 @@ static constexpr bool is_few(int m) {
   return 2 * m <= V::tile_tokens;
 }
 
-/** n vectors from `from` on; where `fetch`, what lies `ahead` numbers further on is brought near meanwhile. */
+/** How long before few queries' products what they read is fetched: the processor by itself asks for too few at a time.
+ */
+constexpr int64_t kAhead = 8192;
+
+/** From a row of keys or values on, what is read kAhead bytes later: rows further on, or of what is read next. */
+template <class T>
+struct Ahead {
+  int64_t here, next, turn;
+  /** Of `rows` rows of `stride` numbers; what is read next begins `to_next` numbers behind their first. */
+  Ahead(int64_t rows, int64_t stride, int64_t to_next) {
+    here = kAhead / static_cast<int64_t>(sizeof(T));
+    next = to_next - rows * stride + here;
+    turn = rows - here / stride;
+  }
+  /** How many numbers behind row `row` it lies. */
+  int64_t of(int64_t row) const { return row < turn ? here : next; }
+};
+
+/** n vectors from `from` on; where `fetch`, the lines that lie `ahead` numbers further on are brought near meanwhile.
+ */
 template <class V, class T, int n, bool fetch>
 static inline void load_vectors(typename V::Vector* out, const T* from, int64_t ahead) {
 #pragma GCC unroll 4
   for (int j = 0; j < n; j++) {
     out[j] = load_kv<V>(from + j * V::width);
-    if constexpr (fetch) __builtin_prefetch(from + j * V::width + ahead, 0, 2);
+    if (fetch && j * V::width * sizeof(T) % 64 == 0) __builtin_prefetch(from + j * V::width + ahead);
   }
 }
 
 /**
- * scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. The values lie `ahead`
- * numbers behind the keys.
+ * scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. The values lie
+ * `to_values` numbers behind the keys.
  */
 template <class V, class T, int m, int n>
-static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t ahead, int64_t at,
+static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t to_values, int64_t at,
                               int64_t dim, float scale) {
   typename V::Vector s[m][n];
 #pragma GCC unroll 16
@@ -58,9 +77,10 @@ static inline void score_tile(float* scores, const float* queries, const T* keys
 #pragma GCC unroll 4
     for (int j = 0; j < n; j++) s[r][j] = V::zero();
   keys += at;
+  const Ahead<T> ahead(dim, kAttendBlock, to_values);
   for (int64_t i = 0; i < dim; i++, keys += kAttendBlock) {
     typename V::Vector k[n];
-    load_vectors<V, T, n, is_few<V>(m)>(k, keys, ahead);
+    load_vectors<V, T, n, is_few<V>(m)>(k, keys, ahead.of(i));
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++) {
       const auto q = V::set1(queries[r * dim + i]);
@@ -77,12 +97,12 @@ static inline void score_tile(float* scores, const float* queries, const T* keys
 
 /** scores (m, kAttendBlock) of the rows' queries; −∞ where a row sees nothing. */
 template <class V, class T, int m>
-static inline void score_block(float* scores, const float* queries, const T* keys, int64_t ahead, const Seen* seen,
+static inline void score_block(float* scores, const float* queries, const T* keys, int64_t to_values, const Seen* seen,
                                int64_t dim, float scale) {
   constexpr int n = is_few<V>(m) ? 4 : 2;  // few queries need more positions for enough sums in flight
   constexpr int64_t step = n * V::width;
   for (int64_t at = seen[0].first / step * step; at < seen[m - 1].last; at += step)
-    score_tile<V, T, m, n>(scores, queries, keys, ahead, at, dim, scale);
+    score_tile<V, T, m, n>(scores, queries, keys, to_values, at, dim, scale);
   for (int r = 0; r < m; r++) {
     float* row = scores + r * kAttendBlock;
     for (int64_t c = 0; c < seen[r].first; c++) row[c] = -INFINITY;
@@ -120,11 +140,11 @@ static inline void exponentials(float* scores, float* sums, int64_t dim) {
 
 /**
  * sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last). The next
- * keys lie `ahead` numbers behind the values.
+ * keys lie `to_next` numbers behind the values.
  */
 template <class V, class T, int m, int n>
-static inline void mix_columns(float* sums, const float* p, const T* values, int64_t ahead, int64_t first, int64_t last,
-                               int64_t at, int64_t dim) {
+static inline void mix_columns(float* sums, const float* p, const T* values, int64_t to_next, int64_t first,
+                               int64_t last, int64_t at, int64_t dim) {
   const int64_t padded = padded_dim(dim), stride = part_stride(dim);
   typename V::Vector s[m][n];
 #pragma GCC unroll 16
@@ -132,9 +152,10 @@ static inline void mix_columns(float* sums, const float* p, const T* values, int
 #pragma GCC unroll 4
     for (int j = 0; j < n; j++) s[r][j] = V::load(sums + r * stride + at + j * V::width);
   values += first * padded + at;
+  const Ahead<T> ahead(kAttendBlock, padded, to_next);
   for (int64_t c = first; c < last; c++, values += padded) {
     typename V::Vector v[n];
-    load_vectors<V, T, n, is_few<V>(m)>(v, values, ahead);
+    load_vectors<V, T, n, is_few<V>(m)>(v, values, ahead.of(c));
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++) {
       const auto weight = V::set1(p[r * kAttendBlock + c]);
@@ -149,29 +170,29 @@ static inline void mix_columns(float* sums, const float* p, const T* values, int
 }
 
 template <class V, class T, int m>
-static inline void mix_tile(float* sums, const float* p, const T* values, int64_t ahead, int64_t first, int64_t last,
+static inline void mix_tile(float* sums, const float* p, const T* values, int64_t to_next, int64_t first, int64_t last,
                             int64_t dim) {
   const int64_t padded = padded_dim(dim);
   int64_t at = 0;
   // Few queries take more columns at a time: whole lines of memory in turn, and enough sums in flight.
   if constexpr (is_few<V>(m)) {
     for (; at + 4 * V::width <= padded; at += 4 * V::width)
-      mix_columns<V, T, m, 4>(sums, p, values, ahead, first, last, at, dim);
+      mix_columns<V, T, m, 4>(sums, p, values, to_next, first, last, at, dim);
   }
   for (; at + 2 * V::width <= padded; at += 2 * V::width)
-    mix_columns<V, T, m, 2>(sums, p, values, ahead, first, last, at, dim);
-  for (; at < padded; at += V::width) mix_columns<V, T, m, 1>(sums, p, values, ahead, first, last, at, dim);
+    mix_columns<V, T, m, 2>(sums, p, values, to_next, first, last, at, dim);
+  for (; at < padded; at += V::width) mix_columns<V, T, m, 1>(sums, p, values, to_next, first, last, at, dim);
 }
 
 /** sums (m, stride) = p (m, kAttendBlock) · values: each row's positions from its first to its last. */
 template <class V, class T, int m>
-static inline void mix_block(float* sums, const float* p, const T* values, int64_t ahead, const Seen* seen,
+static inline void mix_block(float* sums, const float* p, const T* values, int64_t to_next, const Seen* seen,
                              int64_t dim) {
   for (int r = 0; r < m; r++)
     for (int64_t i = 0; i < padded_dim(dim); i++) sums[r * part_stride(dim) + i] = 0;
   const auto alone = [&](int r, int64_t first, int64_t last) {
     if (first < last)
-      mix_tile<V, T, 1>(sums + r * part_stride(dim), p + r * kAttendBlock, values, ahead, first, last, dim);
+      mix_tile<V, T, 1>(sums + r * part_stride(dim), p + r * kAttendBlock, values, to_next, first, last, dim);
   };
   // What all rows see is taken together; a weight of 0 for the rest would let its NaN through.
   const int64_t first = seen[m - 1].first, last = seen[0].last;
@@ -180,7 +201,7 @@ static inline void mix_block(float* sums, const float* p, const T* values, int64
     return;
   }
   for (int r = 0; r < m; r++) alone(r, seen[r].first, first);
-  mix_tile<V, T, m>(sums, p, values, ahead, first, last, dim);
+  mix_tile<V, T, m>(sums, p, values, to_next, first, last, dim);
   for (int r = 0; r < m; r++) alone(r, last, seen[r].last);
 }
 
