@@ -3,7 +3,7 @@
  * aimed at, and where a token's time goes. `--peers` installs llama.cpp, transformers and transformers.js into bench/.peers
  * and copies of the model in their formats (9 GB in all); once there they are measured in every run. `--only ROW` measures
  * one row (or several: --only decode --only memory), by the names in bench/cpu_rows.mjs. Programs take turns, a round each,
- * and in decoding so does reading memory, whose speed changes while others use the host. Figures are medians (and bests) of
+ * and so do the machine's limits, which change while others use the host. Figures are medians (and bests) of
  * the rounds, ratios and shares medians of what they are within each round.
  */
 import { writeFileSync } from "node:fs";
@@ -61,7 +61,7 @@ export async function bench(args) {
       console.log(`${row.name} is left out: ${error.message}`);
     }
   }
-  const { text, profile } = await ours.ask({ profile: { stream: (await machine.ask({})).rate } });
+  const { text, profile } = await ours.ask({ profile: { stream: (await machine.ask({ limit: "read" })).rate } });
   programs.stop();
   report(limits, ours.facts, results);
   console.log(`\nWhere the time of 24 + 100 tokens goes:\n${text}`);
@@ -106,9 +106,10 @@ async function measureRate(row, places, programs, machine, rounds) {
     const peer = await programs.start(name, launch);
     if (peer) series.push({ name, runner: peer, work });
   }
-  const streams = work.decode > 0;
-  const turns = against ? 3 * rounds : rounds; // two speeds of ours are soon measured, and what they differ by is little
-  const rates = await turnAbout([...series, ...(streams ? [{ runner: machine, work }] : [])], turns);
+  const limit = work.decode > 0 ? "read" : "multiply_add";
+  const turns = against && !row.path ? 3 * rounds : rounds; // options' speeds differ by little
+  const rates = await turnAbout([...series, { runner: machine, work: { limit } }], turns);
+  const limits = rates.pop();
   const ratio = (others) => median(rates[0].map((own, round) => own / others[round]));
   const rate = (values) => `${median(values).toFixed(0)} (${Math.max(...values).toFixed(0)})`;
   const beside = series.slice(1).map(({ name }, i) => {
@@ -117,12 +118,10 @@ async function measureRate(row, places, programs, machine, rounds) {
       ? `${percent(ratio(others))} ${name}, ${rate(others)}`
       : `${ratio(others).toFixed(2)} × ${name}, ${rate(others)}`;
   });
-  let share = "";
-  if (streams) {
-    const stream = rates.pop();
-    share = `${percent(ratio(stream) * bytesOf(work, runner.facts))} of the stream, ${rate(stream.map((bytes) => bytes / 1e9))} GB/s`;
-  } else if (runner.facts.path === machine.facts.path)
-    share = `${percent(flopsOf(work, runner.facts) * (median(rates[0]) / (1e9 * machine.facts.multiply_add.median)))} of the peak`;
+  const share =
+    limit === "read"
+      ? `${percent(ratio(limits) * bytesOf(work, runner.facts))} of the stream, ${rate(limits.map((bytes) => bytes / 1e9))} GB/s`
+      : `${percent(ratio(limits) * flopsOf(work, runner.facts))} of the peak, ${rate(limits.map((flops) => flops / 1e9))} GFLOP/s`;
   return {
     ...row,
     measured: `${rate(rates[0])} tokens/s`,
@@ -142,7 +141,7 @@ const flopsOf = ({ prompt }, { layers, head }) => 2 * (layers + head / prompt);
 
 function report(limits, facts, results) {
   console.log(
-    `\n${facts.path}, ${facts.threads} threads; this run: reading ${limits.read.median} GB/s at its start, multiply-add ${limits.multiply_add.median} GFLOP/s (the peak). Medians (bests).\n`,
+    `\n${facts.path}, ${facts.threads} threads; this run: reading ${limits.read.median} GB/s at its start, multiply-add ${limits.multiply_add.median} GFLOP/s. Medians (bests).\n`,
   );
   console.log("| work | phi3lab | of the machine's limit | beside | aimed at | not done below |");
   console.log("|---|---|---|---|---|---|");

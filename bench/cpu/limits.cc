@@ -1,7 +1,7 @@
 // This machine's limits with the threads that the CPU backend would use, in one line of JSON:
-// {"threads", "path", "read": GB/s of reading 96 MiB over and over, "multiply_add": GFLOP/s in float32}, medians and bests
-// over rounds of some milliseconds. Then, for each line in, {"rate"}: the bytes a second that reading them gives now.
-// Usage: limits [threads] [seconds for each, default 0.5]
+// {"threads", "path", "read": GB/s of reading 96 MiB over and over, "multiply_add": GFLOP/s in float32}, medians and
+// bests over rounds of some milliseconds. Then, for each line in, {"rate"}: what is so now, in bytes a second, or in
+// operations a second where the line names multiply_add. Usage: limits [threads] [seconds for each, default 0.5]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   const double seconds = argc > 2 ? std::atof(argv[2]) : 0.5;
   const Isa isa = choose_isa();
   Team team(threads);
-  Arena arena;  // large pages, as the weights have them
+  Arena arena;                                 // large pages, as the weights have them
   constexpr size_t kBytes = size_t{96} << 20;  // the size of the small model's file
   uint8_t* data = arena.take(kBytes);
   for (size_t i = 0; i < kBytes; i += 64) data[i] = static_cast<uint8_t>(i >> 6);
@@ -56,16 +56,20 @@ int main(int argc, char** argv) {
       sink[static_cast<size_t>(t) * 16] += loops.read(data + share * static_cast<size_t>(t), share);
     });
   };
-  const Rates read = measure_read();
-  constexpr long kTurns = 100000;
-  const Rates flops = measure(team, seconds, loops.flops_a_turn * kTurns * threads / 1e9, [&](int t) {
-    sink[static_cast<size_t>(t) * 16] += loops.multiply_add(kTurns);
-  });
-  std::printf("{\"threads\": %d, \"path\": \"%s\", \"read\": {\"median\": %.2f, \"best\": %.2f}, \"multiply_add\": {\"median\": %.1f, \"best\": %.1f}}\n",
-              threads, isa_name(isa), read.median, read.best, flops.median, flops.best);
+  const auto measure_multiply_add = [&] {
+    constexpr long kTurns = 100000;
+    return measure(team, seconds, loops.flops_a_turn * kTurns * threads / 1e9,
+                   [&](int t) { sink[static_cast<size_t>(t) * 16] += loops.multiply_add(kTurns); });
+  };
+  const Rates read = measure_read(), flops = measure_multiply_add();
+  std::printf(
+      "{\"threads\": %d, \"path\": \"%s\", \"read\": {\"median\": %.2f, \"best\": %.2f}, \"multiply_add\": "
+      "{\"median\": %.1f, \"best\": %.1f}}\n",
+      threads, isa_name(isa), read.median, read.best, flops.median, flops.best);
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
-    std::printf("{\"rate\": %.0f}\n", 1e9 * measure_read().median);
+    const bool multiply_add = line.find("multiply_add") != std::string::npos;
+    std::printf("{\"rate\": %.0f}\n", 1e9 * (multiply_add ? measure_multiply_add() : measure_read()).median);
     std::fflush(stdout);
   }
   return sink[0] == 0x5eed ? 1 : 0;  // the loops' results are needed for something
