@@ -1,7 +1,9 @@
 // This machine's limits with the threads that the CPU backend would use, in one line of JSON:
-// {"threads", "path", "read": GB/s of reading 96 MiB over and over, "multiply_add": GFLOP/s in float32}, medians and
+// {"threads", "path", "read": GB/s of reading memory over and over, "multiply_add": GFLOP/s in float32}, medians and
 // bests over rounds of some milliseconds. Then, for each line in, {"rate"}: what is so now, in bytes a second, or in
-// operations a second where the line names multiply_add. Usage: limits [threads] [seconds for each, default 0.5]
+// operations a second where the line names multiply_add.
+//
+// Usage: limits [threads] [seconds for each, default 0.5] [MiB to read, default 96: the size of the small model's file]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -45,10 +47,10 @@ int main(int argc, char** argv) {
   const Isa isa = choose_isa();
   Team team(threads);
   Arena arena;                                 // large pages, as the weights have them
-  constexpr size_t kBytes = size_t{96} << 20;  // the size of the small model's file
-  uint8_t* data = arena.take(kBytes);
-  for (size_t i = 0; i < kBytes; i += 64) data[i] = static_cast<uint8_t>(i >> 6);
-  const size_t share = kBytes / static_cast<size_t>(threads) / 256 * 256;
+  const size_t bytes = static_cast<size_t>(argc > 3 ? std::max(1, std::atoi(argv[3])) : 96) << 20;
+  uint8_t* data = arena.take(bytes);
+  for (size_t i = 0; i < bytes; i += 64) data[i] = static_cast<uint8_t>(i >> 6);
+  const size_t share = bytes / static_cast<size_t>(threads) / 256 * 256;
   std::vector<uint64_t> sink(static_cast<size_t>(threads) * 16);
   const Loops loops = loops_of(isa.path);
   const auto measure_read = [&] {
