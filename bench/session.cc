@@ -1,6 +1,7 @@
 // A model's generation from C++, without JavaScript: what the benchmarks hold a notebook cell's time against.
-// Standard input names the model, a line each: "place DEVICE DTYPE", "config NAME NUMBER", "file PATH", "weight NAME TYPE FILE OFFSET
-// SHAPE…", then "generate TOKENS NEW CACHED ROUNDS". Prints the milliseconds of each round, a line each.
+// Standard input names the model, a line each: "place DEVICE DTYPE", "config NAME NUMBER", "file PATH", "weight NAME
+// TYPE FILE OFFSET SHAPE…", then "generate TOKENS NEW CACHED ROUNDS". Prints the milliseconds of each round, a line
+// each.
 #include "native/session.h"
 
 #include <chrono>

@@ -29,18 +29,19 @@ function biome() {
   return run([...node("@biomejs", "biome", "bin", "biome"), ...options]);
 }
 
+/** C++ and CUDA of ours; bench/ itself may hold installed peers. */
 function nativeSources() {
-  return ["native", "cpu", "cuda", "test"].flatMap((folder) => {
+  const found = ["native", "cpu", "cuda", "test", "bench/cpu", "bench/cuda"].flatMap((folder) => {
     const path = join(root, folder);
     if (!existsSync(path)) return [];
     const names = readdirSync(path, { recursive: true });
     return names.filter((name) => /\.(cc|h|cu|cuh)$/.test(name)).map((name) => join(path, name));
   });
+  return [...found, join(root, "bench", "session.cc")];
 }
 
 function clangFormat() {
   const sources = nativeSources();
-  if (sources.length === 0) return "";
   return run([venvProgram("clang-format"), ...(fix ? ["-i"] : ["--dry-run", "--Werror"]), ...sources]);
 }
 

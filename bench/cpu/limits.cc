@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   const double seconds = argc > 2 ? std::atof(argv[2]) : 0.5;
   const Isa isa = choose_isa();
   Team team(threads);
-  Arena arena;                                 // large pages, as the weights have them
+  Arena arena;  // large pages, as the weights have them
   const size_t bytes = static_cast<size_t>(argc > 3 ? std::max(1, std::atoi(argv[3])) : 96) << 20;
   uint8_t* data = arena.take(bytes);
   for (size_t i = 0; i < bytes; i += 64) data[i] = static_cast<uint8_t>(i >> 6);

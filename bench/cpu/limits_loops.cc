@@ -16,27 +16,27 @@ namespace {
 #define START(i) auto a##i = y * static_cast<float>(i);
 #define STEP(i) a##i = a##i * x + y;
 #define SUM(i) sum += a##i[0];
-#define LOOPS(name, bytes, target)                                                               \
-  typedef float name##_floats __attribute__((vector_size(bytes)));                               \
-  typedef uint64_t name##_words __attribute__((vector_size(bytes)));                             \
-  TARGET(target) uint64_t name##_multiply_add(long turns) {                                      \
-    name##_floats x = name##_floats{} + 0.5f, y = name##_floats{} + 1.0f;                        \
-    CHAINS(START)                                                                                \
-    for (long n = 0; n < turns; n++) {                                                           \
-      CHAINS(STEP)                                                                               \
-    }                                                                                            \
-    float sum = 0;                                                                               \
-    CHAINS(SUM)                                                                                  \
-    return static_cast<uint64_t>(sum);                                                           \
-  }                                                                                              \
-  TARGET(target) uint64_t name##_read(const uint8_t* data, size_t size) {                        \
-    name##_words sums[4] = {};                                                                   \
-    for (size_t at = 0; at < size; at += 4 * bytes) {                                            \
-      _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {                                      \
-        sums[i] ^= *reinterpret_cast<const name##_words*>(data + at + bytes * i);                \
-      }                                                                                          \
-    }                                                                                            \
-    return sums[0][0] ^ sums[1][0] ^ sums[2][0] ^ sums[3][0];                                    \
+#define LOOPS(name, bytes, target)                                                \
+  typedef float name##_floats __attribute__((vector_size(bytes)));                \
+  typedef uint64_t name##_words __attribute__((vector_size(bytes)));              \
+  TARGET(target) uint64_t name##_multiply_add(long turns) {                       \
+    name##_floats x = name##_floats{} + 0.5f, y = name##_floats{} + 1.0f;         \
+    CHAINS(START)                                                                 \
+    for (long n = 0; n < turns; n++) {                                            \
+      CHAINS(STEP)                                                                \
+    }                                                                             \
+    float sum = 0;                                                                \
+    CHAINS(SUM)                                                                   \
+    return static_cast<uint64_t>(sum);                                            \
+  }                                                                               \
+  TARGET(target) uint64_t name##_read(const uint8_t* data, size_t size) {         \
+    name##_words sums[4] = {};                                                    \
+    for (size_t at = 0; at < size; at += 4 * bytes) {                             \
+      _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {                       \
+        sums[i] ^= *reinterpret_cast<const name##_words*>(data + at + bytes * i); \
+      }                                                                           \
+    }                                                                             \
+    return sums[0][0] ^ sums[1][0] ^ sums[2][0] ^ sums[3][0];                     \
   }
 
 #if defined(__x86_64__)

@@ -44,7 +44,8 @@ std::vector<uint8_t> random_rows(WeightType type, const Shape& shape, uint64_t* 
 
 int main(int argc, char** argv) {
   WeightType type = WeightType::Q4_1;
-  for (WeightType t : {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
+  for (WeightType t :
+       {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
     if (argc > 1 && std::string(argv[1]) == weight_type_name(t)) type = t;
   }
   const WeightType head = type == WeightType::Q4_1 || type == WeightType::Q4_0 ? WeightType::Q8_0 : type;
@@ -74,7 +75,8 @@ int main(int argc, char** argv) {
   std::vector<int64_t> lengths;
   for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));
   if (lengths.empty()) lengths = {1};
-  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", isa_name(isa), weight_type_name(type), threads, bytes / 1e6, placing * 1e3);
+  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", isa_name(isa), weight_type_name(type), threads,
+              bytes / 1e6, placing * 1e3);
   for (int64_t tokens : lengths) {
     std::vector<float> a(static_cast<size_t>(tokens * 3072), 0.5f), b(std::max<size_t>(a.size(), 49152), 0.5f);
     for (size_t i = 0; i < a.size(); i++) a[i] = static_cast<float>(i * 7919 % 1000) / 500.0f - 1.0f;
@@ -84,7 +86,8 @@ int main(int argc, char** argv) {
       team.run([&](int thread, int) {
         for (size_t i = 0; i < matrices.size(); i++) {
           const bool last = i + 1 == matrices.size();  // the head, for one token
-          matmul(team, thread, workspace, b.data(), a.data(), matrices[i], last ? 1 : tokens, matrices[i].rows(), matrices[i].cols());
+          matmul(team, thread, workspace, b.data(), a.data(), matrices[i], last ? 1 : tokens, matrices[i].rows(),
+                 matrices[i].cols());
           team.barrier(thread);
         }
       });
@@ -92,7 +95,8 @@ int main(int argc, char** argv) {
     }
     std::sort(seconds.begin(), seconds.end());
     const double median = seconds[seconds.size() / 2];
-    std::printf("tokens %lld: median %.3f ms (best %.3f), %.0f (%.0f) tok/s, %.1f GB/s, %.0f GFLOP/s\n", static_cast<long long>(tokens), median * 1e3,
-                seconds[0] * 1e3, tokens / median, tokens / seconds[0], bytes / median / 1e9, 2.0 * 106168320 * tokens / median / 1e9);
+    std::printf("tokens %lld: median %.3f ms (best %.3f), %.0f (%.0f) tok/s, %.1f GB/s, %.0f GFLOP/s\n",
+                static_cast<long long>(tokens), median * 1e3, seconds[0] * 1e3, tokens / median, tokens / seconds[0],
+                bytes / median / 1e9, 2.0 * 106168320 * tokens / median / 1e9);
   }
 }
