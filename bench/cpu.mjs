@@ -15,7 +15,7 @@ import { buildProgram } from "./build.mjs";
 import { costs } from "./cpu_costs.mjs";
 import { costRows, peersOf, rateRows, weightsOf } from "./cpu_rows.mjs";
 import { havePeers, installPeers, modelCopies } from "./peers.mjs";
-import { median, start, turnAbout } from "./runner.mjs";
+import { median, medianAndBest, percent, start, turnAbout } from "./runner.mjs";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 
@@ -38,8 +38,8 @@ export async function bench(args) {
   const model = process.env.PHI3LAB_MODEL ?? (await defaultModel({ print: () => {} }));
   if (!havePeers())
     console.log("There are no peers to compare with: npm run bench -- cpu --peers installs them into bench/.peers\n");
-  // What the machine can do, by the C++ program in bench/cpu.
   const programs = new Programs();
+  // What the machine can do, by the C++ program in bench/cpu.
   const machine = await programs.start("limits", { command: buildProgram("cpu", "limits") });
   if (machine === undefined) throw new Error("The machine's limits could not be measured");
   const limits = machine.facts;
@@ -92,7 +92,7 @@ class Programs {
 async function measureRate(row, places, programs, machine, rounds) {
   const path = weightsOf(row, places);
   if (path === undefined) return undefined;
-  const { work, against, options = {} } = row;
+  const { work, against, options = {}, times = 1 } = row;
   const runner = await programs.ours(path, options, row.path);
   if (runner === undefined) return undefined;
   const series = [{ name: "phi3lab", runner, work }];
@@ -107,31 +107,26 @@ async function measureRate(row, places, programs, machine, rounds) {
     if (peer) series.push({ name, runner: peer, work });
   }
   const limit = work.decode > 0 ? "read" : "multiply_add";
-  const turns = against && !row.path ? 3 * rounds : rounds; // options' speeds differ by little
-  const rates = await turnAbout([...series, { runner: machine, work: { limit } }], turns);
+  const rates = await turnAbout([...series, { runner: machine, work: { limit } }], times * rounds);
   const limits = rates.pop();
   const ratio = (others) => median(rates[0].map((own, round) => own / others[round]));
-  const rate = (values) => `${median(values).toFixed(0)} (${Math.max(...values).toFixed(0)})`;
   const beside = series.slice(1).map(({ name }, i) => {
     const others = rates[i + 1];
     return against
-      ? `${percent(ratio(others))} ${name}, ${rate(others)}`
-      : `${ratio(others).toFixed(2)} × ${name}, ${rate(others)}`;
+      ? `${percent(ratio(others))} ${name}, ${medianAndBest(others)}`
+      : `${ratio(others).toFixed(2)} × ${name}, ${medianAndBest(others)}`;
   });
-  const share =
-    limit === "read"
-      ? `${percent(ratio(limits) * bytesOf(work, runner.facts))} of the stream, ${rate(limits.map((bytes) => bytes / 1e9))} GB/s`
-      : `${percent(ratio(limits) * flopsOf(work, runner.facts))} of the peak, ${rate(limits.map((flops) => flops / 1e9))} GFLOP/s`;
+  const [taken, ofLimit, unit] =
+    limit === "read" ? [bytesOf, "of the stream", "GB/s"] : [flopsOf, "of the peak", "GFLOP/s"];
+  const limitRate = `${medianAndBest(limits.map((rate) => rate / 1e9))} ${unit}`;
   return {
     ...row,
-    measured: `${rate(rates[0])} tokens/s`,
-    share,
+    measured: `${medianAndBest(rates[0])} tokens/s`,
+    share: `${percent(ratio(limits) * taken(work, runner.facts))} ${ofLimit}, ${limitRate}`,
     beside,
     values: Object.fromEntries(series.map(({ name }, i) => [name, rates[i]])),
   };
 }
-
-const percent = (share) => `${(100 * share).toFixed(0)}%`;
 
 /** Bytes that a decoded token reads, on average. */
 const bytesOf = ({ prompt, decode }, { reads }) => reads.weights + (prompt + decode / 2) * reads.position;

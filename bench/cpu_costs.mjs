@@ -3,14 +3,13 @@ import { execFileSync, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { median } from "./runner.mjs";
+import { median, medianAndBest, percent } from "./runner.mjs";
 import { cellTimes, sessionTimes } from "./session.mjs";
 
 const programs = join(dirname(fileURLToPath(import.meta.url)), "programs");
 const require = createRequire(import.meta.url);
 const node = (...args) =>
   JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }).trim().split("\n").at(-1));
-const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 2 : 0)}%`;
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** Memory and idleness are of one process. */
@@ -71,7 +70,7 @@ export const costs = {
       }
     }
     return {
-      measured: `${median(beside).toFixed(0)} (${Math.max(...beside).toFixed(0)}) tokens/s`,
+      measured: `${medianAndBest(beside)} tokens/s`,
       share: `${percent(median(beside) / median(alone))} of the speed alone, ${median(alone).toFixed(0)}`,
       values: { alone, beside },
     };

@@ -77,3 +77,9 @@ export function median(values) {
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
+
+/** A share in percent, small ones to a hundredth. */
+export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 2 : 0)}%`;
+
+/** The median of rates, and the best. */
+export const medianAndBest = (rates) => `${median(rates).toFixed(0)} (${Math.max(...rates).toFixed(0)})`;

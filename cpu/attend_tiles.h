@@ -35,8 +35,7 @@ static constexpr bool is_few(int m) {
   return 2 * m <= V::tile_tokens;
 }
 
-/** How long before few queries' products what they read is fetched: the processor by itself asks for too few at a time.
- */
+/** How far ahead few queries' keys and values are fetched: the processor by itself asks for too few at a time. */
 constexpr int64_t kAhead = 8192;
 
 /** From a row of keys or values on, what is read kAhead bytes later: rows further on, or of what is read next. */
@@ -53,8 +52,7 @@ struct Ahead {
   int64_t of(int64_t row) const { return row < turn ? here : next; }
 };
 
-/** n vectors from `from` on; where `fetch`, the lines that lie `ahead` numbers further on are brought near meanwhile.
- */
+/** n vectors from `from` on; where `fetch`, the lines `ahead` numbers further on are brought near meanwhile. */
 template <class V, class T, int n, bool fetch>
 static inline void load_vectors(typename V::Vector* out, const T* from, int64_t ahead) {
 #pragma GCC unroll 4

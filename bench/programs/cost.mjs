@@ -3,6 +3,7 @@
  * what it consists of, in bytes, and the processor time in the 10 s after them, in milliseconds. Needs --expose-gc.
  */
 import { createRequire } from "node:module";
+import { positionBytes } from "./position_bytes.mjs";
 
 const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
@@ -15,8 +16,7 @@ const model = await AutoModelForCausalLM.from_pretrained(process.argv[2], { devi
 const input_ids = Array.from({ length: 24 }, (_, i) => 500 + 7 * i);
 await model.generate({ input_ids, max_new_tokens: 100, eos_token_id: [] });
 const grown = process.memoryUsage().rss - before;
-const { num_hidden_layers, num_key_value_heads, head_dim } = model.config;
-const cache = 124 * num_hidden_layers * 2 * num_key_value_heads * head_dim * 4;
+const cache = 124 * positionBytes(model.config);
 const seconds = 10;
 await new Promise((done) => setTimeout(done, 100)); // the promise's own turns
 const start = process.cpuUsage();

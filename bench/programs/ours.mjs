@@ -4,6 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { positionBytes } from "./position_bytes.mjs";
 
 const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
@@ -15,12 +16,7 @@ const { vocab_size, hidden_size } = model.config;
 const head = vocab_size * hidden_size;
 const layers = model.num_parameters() - (model.config.tie_word_embeddings ? 1 : 2) * head;
 // What a decoded token reads: the weights, and of each position before it keys and values.
-const { num_hidden_layers, num_key_value_heads, head_dim } = model.config;
-const number = options.kv_dtype === "float16" ? 2 : 4;
-const reads = {
-  weights: model.memory().weights,
-  position: 2 * num_hidden_layers * num_key_value_heads * head_dim * number,
-};
+const reads = { weights: model.memory().weights, position: positionBytes(model.config, options.kv_dtype) };
 console.log(JSON.stringify({ ...addon().cpu(), ...options, reads, layers, head }));
 
 function generate({ prompt, decode }) {
