@@ -44,8 +44,9 @@ void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, co
     attend_tokens(context, weights, qkv, *source, input, layer, shape);
 }
 
-// One token has few queries: positions are split between the threads too. Whoever ends a key-value head's last block
-// merges its parts, so that no barrier stands between; always in the order of the blocks.
+// One token has few queries: positions are split between the threads too, in the order in which they lie in memory.
+// Whoever ends a key-value head's last block merges its parts, so that no barrier stands between; always in the order
+// of the blocks.
 void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
                               const AttentionShape& shape) {
   const CpuCache* cache = &source;
@@ -57,31 +58,36 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
     const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
     const Seen seen = seen_from(*input.position, shape), blocks = blocks_of(seen);
     const int64_t count = blocks.last - blocks.first;
-    int64_t first, last;
-    split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
-    const auto position_of = [&](int64_t i) { return (blocks.first + i % count) * kAttendBlock; };
-    const auto keys_of = [&](int64_t i) { return cache->keys(layer, i / count, position_of(i)); };
-    while (first < last) {
-      const int64_t h = first / count, until = std::min(last, (h + 1) * count);
-      for (int64_t i = first; i < until; i++) {
-        Seen rows[kAttendRows];
-        std::fill_n(rows, kAttendRows, within(seen, blocks.first + i % count));
-        for (int64_t r = 0; r < group; r += kAttendRows)
-          kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim, keys_of(i),
-                         cache->values(layer, h, position_of(i)), i + 1 < last ? keys_of(i + 1) : nullptr, rows,
-                         static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
-      }
-      const int64_t mine = until - first;
-      first = until;
-      if (ended[h].fetch_add(mine, std::memory_order_acq_rel) + mine < count) continue;
-      ended[h].store(0, std::memory_order_relaxed);
+    const auto attend_block = [&](int64_t h, int64_t block) {
+      Seen rows[kAttendRows];
+      std::fill_n(rows, kAttendRows, within(seen, block));
+      const int64_t position = block * kAttendBlock, i = h * count + block - blocks.first;
+      for (int64_t r = 0; r < group; r += kAttendRows)
+        kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim,
+                       cache->keys(layer, h, position), cache->values(layer, h, position), rows,
+                       static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
+    };
+    const auto merge_head = [&](int64_t h) {
       float* state = scratch + w.thread * own;
       for (int64_t j = 0; j < group; j++) {
         begin(state, dim);
-        for (int64_t b = 0; b < count; b++)
-          kernels->merge(state, parts + ((h * count + b) * group + j) * stride, 1, dim);
+        kernels->merge(state, 0, parts + (h * count * group + j) * stride, group * stride, count, dim);
         finish(context.data + (h * group + j) * dim, state, dim);
       }
+    };
+    int64_t first, last, before = 0;  // of this thread, of the extents before: heads times blocks
+    split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
+    for (int64_t block = blocks.first; block < blocks.last && before < last;) {
+      const int64_t some = std::min(blocks.last, cache->extent_end(block * kAttendBlock) / kAttendBlock) - block;
+      for (int64_t h = 0; h < shape.kv_heads; h++, before += some) {
+        const int64_t from = std::max(first - before, int64_t{0}), until = std::min(last - before, some);
+        if (from >= until) continue;
+        for (int64_t i = from; i < until; i++) attend_block(h, block + i);
+        if (ended[h].fetch_add(until - from, std::memory_order_acq_rel) + until - from < count) continue;
+        ended[h].store(0, std::memory_order_relaxed);
+        merge_head(h);
+      }
+      block += some;
     }
   });
 }
@@ -127,8 +133,8 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
       };
       each_block([&](int64_t block, int row, const Seen* inside, int count) {
         kernels->block(parts, q + row * dim, cache->keys(layer, h, block * kAttendBlock),
-                       cache->values(layer, h, block * kAttendBlock), nullptr, inside, count, dim, shape.scale);
-        kernels->merge(states + row * stride, parts, count, dim);
+                       cache->values(layer, h, block * kAttendBlock), inside, count, dim, shape.scale);
+        kernels->merge(states + row * stride, stride, parts, stride, count, dim);
       });
       for (int r = 0; r < rows; r++)
         finish(context.data + token(r) * context.cols + head(r) * dim, states + r * stride, dim);
@@ -151,7 +157,7 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
 
 const Attend& attend_of(const Isa& isa, KvType type) {
 #ifdef PHI3LAB_X64_PATHS
-  if (isa.path == Path::avx512) return kAttendAvx512[static_cast<int>(type)];
+  if (isa.path == Path::avx512) return kAttendAvx512[isa.fetches][static_cast<int>(type)];
   if (isa.path == Path::avx2) return kAttendAvx2[static_cast<int>(type)];
 #endif
   (void)isa;

@@ -18,8 +18,8 @@ constexpr int64_t kAttendBlock = 64;
 /** Queries that a call takes at most: twelve times two vectors of AVX-512 fill its registers. */
 constexpr int kAttendRows = 12;
 /**
- * A head's keys are (positions / kAttendBlock, padded_dim, kAttendBlock): a vector holds one number of several
- * positions, so that no sum runs across a vector. Values are (positions, padded_dim).
+ * A block's keys are (padded_dim, kAttendBlock): a vector holds one number of several positions, so that no sum runs
+ * across a vector. Its values are (kAttendBlock, padded_dim), and lie behind the keys.
  */
 static constexpr int64_t padded_dim(int64_t dim) { return (dim + 15) / 16 * 16; }
 
@@ -40,19 +40,19 @@ struct Attend {
   /**
    * parts (rows, part_stride) of a block; `seen` (rows,), each of at least one position of it. Neither first nor last
    * falls from row to row. What a query does not see changes nothing, NaN included. Few rows wait for memory more than
-   * they compute: they fetch the keys of the block that comes next, `next_keys`, meanwhile; null where none does.
+   * they compute: they fetch ahead what lies behind the block, meanwhile.
    */
-  void (*block)(float* parts, const float* queries, const void* keys, const void* values, const void* next_keys,
-                const Seen* seen, int rows, int64_t dim, float scale);
-  /** Takes parts (rows, part_stride) into states (rows, part_stride). */
-  void (*merge)(float* states, const float* parts, int rows, int64_t dim);
+  void (*block)(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen, int rows,
+                int64_t dim, float scale);
+  /** Takes `count` parts, `step` floats apart, into as many states, `to_next` apart; 0: into one, in turn. */
+  void (*merge)(float* states, int64_t to_next, const float* parts, int64_t step, int64_t count, int64_t dim);
   /** weights (rows, kAttendBlock) of a block's positions in the finished states; 0 for those not seen. */
   void (*weigh)(float* weights, const float* states, const float* queries, const void* keys, const Seen* seen, int rows,
                 int64_t dim, float scale);
 };
 
-// By KvType.
-extern const Attend kAttendPortable[2], kAttendAvx2[2], kAttendAvx512[2];
+// By KvType; AVX-512's by Isa::fetches before.
+extern const Attend kAttendPortable[2], kAttendAvx2[2], kAttendAvx512[2][2];
 
 /** The functions of a path. */
 const Attend& attend_of(const Isa& isa, KvType type);

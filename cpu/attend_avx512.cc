@@ -4,6 +4,9 @@
 
 namespace phi3lab::cpu {
 
-const Attend kAttendAvx512[2] = {attend_functions<Avx512, float>(), attend_functions<Avx512, uint16_t>()};
+const Attend kAttendAvx512[2][2] = {
+    {attend_functions<Avx512Unaided, float>(), attend_functions<Avx512Unaided, uint16_t>()},
+    {attend_functions<Avx512, float>(), attend_functions<Avx512, uint16_t>()},
+};
 
 }  // namespace phi3lab::cpu

@@ -35,57 +35,51 @@ static constexpr bool is_few(int m) {
   return 2 * m <= V::tile_tokens;
 }
 
-/** How far ahead few queries' keys and values are fetched: the processor by itself asks for too few at a time. */
+/** How far ahead few queries' keys and values are fetched, where that helps. */
 constexpr int64_t kAhead = 8192;
 
-/** From a row of keys or values on, what is read kAhead bytes later: rows further on, or of what is read next. */
-template <class T>
-struct Ahead {
-  int64_t here, next, turn;
-  /** Of `rows` rows of `stride` numbers; what is read next begins `to_next` numbers behind their first. */
-  Ahead(int64_t rows, int64_t stride, int64_t to_next) {
-    here = kAhead / static_cast<int64_t>(sizeof(T));
-    next = to_next - rows * stride + here;
-    turn = rows - here / stride;
-  }
-  /** How many numbers behind row `row` it lies. */
-  int64_t of(int64_t row) const { return row < turn ? here : next; }
-};
-
-/** n vectors from `from` on; where `fetch`, the lines `ahead` numbers further on are brought near meanwhile. */
-template <class V, class T, int n, bool fetch>
-static inline void load_vectors(typename V::Vector* out, const T* from, int64_t ahead) {
+/** s (m, n) += x (m,), which lie `stride` apart, times n vectors from `from` on. */
+template <class V, class T, int m, int n>
+static inline void add_products(typename V::Vector (&s)[m][n], const float* x, int64_t stride, const T* from) {
+  const auto vector = [&](int j) {
+    const T* at = from + j * V::width;
+    if (V::fetches && is_few<V>(m) && j * V::width * sizeof(T) % 64 == 0)
+      __builtin_prefetch(reinterpret_cast<const char*>(at) + kAhead);
+    return V::held(load_kv<V>(at));
+  };
+  if constexpr (is_few<V>(m)) {
+    typename V::Vector factors[m];
+#pragma GCC unroll 16
+    for (int r = 0; r < m; r++) factors[r] = V::set1(x[r * stride]);
 #pragma GCC unroll 4
-  for (int j = 0; j < n; j++) {
-    out[j] = load_kv<V>(from + j * V::width);
-    if (fetch && j * V::width * sizeof(T) % 64 == 0) __builtin_prefetch(from + j * V::width + ahead);
+    for (int j = 0; j < n; j++) {
+      const auto v = vector(j);
+#pragma GCC unroll 16
+      for (int r = 0; r < m; r++) s[r][j] = V::multiply_add(factors[r], v, s[r][j]);
+    }
+  } else {
+    typename V::Vector v[n];
+#pragma GCC unroll 4
+    for (int j = 0; j < n; j++) v[j] = vector(j);
+#pragma GCC unroll 16
+    for (int r = 0; r < m; r++) {
+      const auto factor = V::set1(x[r * stride]);
+#pragma GCC unroll 4
+      for (int j = 0; j < n; j++) s[r][j] = V::multiply_add(factor, v[j], s[r][j]);
+    }
   }
 }
 
-/**
- * scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. The values lie
- * `to_values` numbers behind the keys.
- */
+/** scores (m, kAttendBlock), columns [at, at + n · width) = scale · queries (m, dim) · keysᵀ. */
 template <class V, class T, int m, int n>
-static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t to_values, int64_t at,
-                              int64_t dim, float scale) {
+static inline void score_tile(float* scores, const float* queries, const T* keys, int64_t at, int64_t dim,
+                              float scale) {
   typename V::Vector s[m][n];
 #pragma GCC unroll 16
   for (int r = 0; r < m; r++)
 #pragma GCC unroll 4
     for (int j = 0; j < n; j++) s[r][j] = V::zero();
-  keys += at;
-  const Ahead<T> ahead(dim, kAttendBlock, to_values);
-  for (int64_t i = 0; i < dim; i++, keys += kAttendBlock) {
-    typename V::Vector k[n];
-    load_vectors<V, T, n, is_few<V>(m)>(k, keys, ahead.of(i));
-#pragma GCC unroll 16
-    for (int r = 0; r < m; r++) {
-      const auto q = V::set1(queries[r * dim + i]);
-#pragma GCC unroll 4
-      for (int j = 0; j < n; j++) s[r][j] = V::multiply_add(q, k[j], s[r][j]);
-    }
-  }
+  for (int64_t i = 0; i < dim; i++) add_products<V, T, m, n>(s, queries + i, dim, keys + i * kAttendBlock + at);
   const auto factor = V::set1(scale);
 #pragma GCC unroll 16
   for (int r = 0; r < m; r++)
@@ -95,12 +89,12 @@ static inline void score_tile(float* scores, const float* queries, const T* keys
 
 /** scores (m, kAttendBlock) of the rows' queries; −∞ where a row sees nothing. */
 template <class V, class T, int m>
-static inline void score_block(float* scores, const float* queries, const T* keys, int64_t to_values, const Seen* seen,
-                               int64_t dim, float scale) {
+static inline void score_block(float* scores, const float* queries, const T* keys, const Seen* seen, int64_t dim,
+                               float scale) {
   constexpr int n = is_few<V>(m) ? 4 : 2;  // few queries need more positions for enough sums in flight
   constexpr int64_t step = n * V::width;
   for (int64_t at = seen[0].first / step * step; at < seen[m - 1].last; at += step)
-    score_tile<V, T, m, n>(scores, queries, keys, to_values, at, dim, scale);
+    score_tile<V, T, m, n>(scores, queries, keys, at, dim, scale);
   for (int r = 0; r < m; r++) {
     float* row = scores + r * kAttendBlock;
     for (int64_t c = 0; c < seen[r].first; c++) row[c] = -INFINITY;
@@ -137,30 +131,18 @@ static inline void exponentials(float* scores, float* sums, int64_t dim) {
 }
 
 /**
- * sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last). The next
- * keys lie `to_next` numbers behind the values.
+ * sums (m, stride), columns [at, at + n · width) += p (m, kAttendBlock) · values, of positions [first, last).
  */
 template <class V, class T, int m, int n>
-static inline void mix_columns(float* sums, const float* p, const T* values, int64_t to_next, int64_t first,
-                               int64_t last, int64_t at, int64_t dim) {
+static inline void mix_columns(float* sums, const float* p, const T* values, int64_t first, int64_t last, int64_t at,
+                               int64_t dim) {
   const int64_t padded = padded_dim(dim), stride = part_stride(dim);
   typename V::Vector s[m][n];
 #pragma GCC unroll 16
   for (int r = 0; r < m; r++)
 #pragma GCC unroll 4
     for (int j = 0; j < n; j++) s[r][j] = V::load(sums + r * stride + at + j * V::width);
-  values += first * padded + at;
-  const Ahead<T> ahead(kAttendBlock, padded, to_next);
-  for (int64_t c = first; c < last; c++, values += padded) {
-    typename V::Vector v[n];
-    load_vectors<V, T, n, is_few<V>(m)>(v, values, ahead.of(c));
-#pragma GCC unroll 16
-    for (int r = 0; r < m; r++) {
-      const auto weight = V::set1(p[r * kAttendBlock + c]);
-#pragma GCC unroll 4
-      for (int j = 0; j < n; j++) s[r][j] = V::multiply_add(weight, v[j], s[r][j]);
-    }
-  }
+  for (int64_t c = first; c < last; c++) add_products<V, T, m, n>(s, p + c, kAttendBlock, values + c * padded + at);
 #pragma GCC unroll 16
   for (int r = 0; r < m; r++)
 #pragma GCC unroll 4
@@ -168,29 +150,26 @@ static inline void mix_columns(float* sums, const float* p, const T* values, int
 }
 
 template <class V, class T, int m>
-static inline void mix_tile(float* sums, const float* p, const T* values, int64_t to_next, int64_t first, int64_t last,
-                            int64_t dim) {
+static inline void mix_tile(float* sums, const float* p, const T* values, int64_t first, int64_t last, int64_t dim) {
   const int64_t padded = padded_dim(dim);
   int64_t at = 0;
   // Few queries take more columns at a time: whole lines of memory in turn, and enough sums in flight.
   if constexpr (is_few<V>(m)) {
     for (; at + 4 * V::width <= padded; at += 4 * V::width)
-      mix_columns<V, T, m, 4>(sums, p, values, to_next, first, last, at, dim);
+      mix_columns<V, T, m, 4>(sums, p, values, first, last, at, dim);
   }
   for (; at + 2 * V::width <= padded; at += 2 * V::width)
-    mix_columns<V, T, m, 2>(sums, p, values, to_next, first, last, at, dim);
-  for (; at < padded; at += V::width) mix_columns<V, T, m, 1>(sums, p, values, to_next, first, last, at, dim);
+    mix_columns<V, T, m, 2>(sums, p, values, first, last, at, dim);
+  for (; at < padded; at += V::width) mix_columns<V, T, m, 1>(sums, p, values, first, last, at, dim);
 }
 
 /** sums (m, stride) = p (m, kAttendBlock) · values: each row's positions from its first to its last. */
 template <class V, class T, int m>
-static inline void mix_block(float* sums, const float* p, const T* values, int64_t to_next, const Seen* seen,
-                             int64_t dim) {
+static inline void mix_block(float* sums, const float* p, const T* values, const Seen* seen, int64_t dim) {
   for (int r = 0; r < m; r++)
     for (int64_t i = 0; i < padded_dim(dim); i++) sums[r * part_stride(dim) + i] = 0;
   const auto alone = [&](int r, int64_t first, int64_t last) {
-    if (first < last)
-      mix_tile<V, T, 1>(sums + r * part_stride(dim), p + r * kAttendBlock, values, to_next, first, last, dim);
+    if (first < last) mix_tile<V, T, 1>(sums + r * part_stride(dim), p + r * kAttendBlock, values, first, last, dim);
   };
   // What all rows see is taken together; a weight of 0 for the rest would let its NaN through.
   const int64_t first = seen[m - 1].first, last = seen[0].last;
@@ -199,36 +178,64 @@ static inline void mix_block(float* sums, const float* p, const T* values, int64
     return;
   }
   for (int r = 0; r < m; r++) alone(r, seen[r].first, first);
-  mix_tile<V, T, m>(sums, p, values, to_next, first, last, dim);
+  mix_tile<V, T, m>(sums, p, values, first, last, dim);
   for (int r = 0; r < m; r++) alone(r, last, seen[r].last);
 }
 
 template <class V, class T>
-static void attend_block(float* parts, const float* queries, const void* keys, const void* values,
-                         const void* next_keys, const Seen* seen, int rows, int64_t dim, float scale) {
-  const T *k = static_cast<const T*>(keys), *v = static_cast<const T*>(values);
-  const int64_t to_values = v - k, to_next = next_keys ? static_cast<const T*>(next_keys) - v : 0;
+static void attend_block(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen,
+                         int rows, int64_t dim, float scale) {
   tiles_of<V, kAttendRows>(0, rows, [&](auto count, int row) {
     constexpr int m = decltype(count)::value;
     alignas(64) float p[m * kAttendBlock];
     float* sums = parts + row * part_stride(dim);
-    score_block<V, T, m>(p, queries + row * dim, k, to_values, seen + row, dim, scale);
+    score_block<V, T, m>(p, queries + row * dim, static_cast<const T*>(keys), seen + row, dim, scale);
     exponentials<V, m>(p, sums, dim);
-    mix_block<V, T, m>(sums, p, v, to_next, seen + row, dim);
+    mix_block<V, T, m>(sums, p, static_cast<const T*>(values), seen + row, dim);
   });
 }
 
+/** How many parts are merged at a time, for their exponentials to make whole vectors. */
+constexpr int kMerged = 16;
+
+/** sums (n · width,) = sums · keep + part · take for `count` parts in turn, `step` floats apart. */
+template <class V, int n>
+static inline void merge_columns(float* sums, const float* parts, int64_t step, int count, const float* keep,
+                                 const float* take) {
+  typename V::Vector s[n];
+  for (int j = 0; j < n; j++) s[j] = V::load(sums + j * V::width);
+  for (int i = 0; i < count; i++, parts += step) {
+    const auto keeps = V::set1(keep[i]), takes = V::set1(take[i]);
+    for (int j = 0; j < n; j++) s[j] = V::multiply_add(V::load(parts + j * V::width), takes, V::mul(s[j], keeps));
+  }
+  for (int j = 0; j < n; j++) V::store(sums + j * V::width, s[j]);
+}
+
 template <class V>
-static void merge_parts(float* states, const float* parts, int rows, int64_t dim) {
+static void merge_parts(float* states, int64_t to_next, const float* parts, int64_t step, int64_t count, int64_t dim) {
   const int64_t padded = padded_dim(dim);
-  for (int r = 0; r < rows; r++, states += part_stride(dim), parts += part_stride(dim)) {
-    const float before = states[padded], now = parts[padded], largest = now > before ? now : before;
-    const float keep = exponential(before - largest), take = exponential(now - largest);
-    const auto keeps = V::set1(keep), takes = V::set1(take);
-    for (int64_t i = 0; i < padded; i += V::width)
-      V::store(states + i, V::multiply_add(V::load(parts + i), takes, V::mul(V::load(states + i), keeps)));
-    states[padded] = largest;
-    states[padded + 1] = states[padded + 1] * keep + parts[padded + 1] * take;
+  float keep[kMerged] = {}, take[kMerged] = {};
+  while (count > 0) {
+    const int some = static_cast<int>(count < kMerged ? count : kMerged), run = to_next == 0 ? some : 1;
+    for (int i = 0; i < some; i++) {
+      float& largest = states[i * to_next + padded];
+      const float before = largest, now = parts[i * step + padded];
+      if (now > before) largest = now;
+      keep[i] = before - largest;
+      take[i] = now - largest;
+    }
+    for (float& x : keep) x = exponential(x);
+    for (float& x : take) x = exponential(x);
+    for (int first = 0; first < some; first += run, states += to_next, parts += run * step) {
+      const float *keeps = keep + first, *takes = take + first;
+      float& total = states[padded + 1];
+      for (int i = 0; i < run; i++) total = total * keeps[i] + parts[i * step + padded + 1] * takes[i];
+      int64_t c = 0;
+      for (; c + 4 * V::width <= padded; c += 4 * V::width)
+        merge_columns<V, 4>(states + c, parts + c, step, run, keeps, takes);
+      for (; c < padded; c += V::width) merge_columns<V, 1>(states + c, parts + c, step, run, keeps, takes);
+    }
+    count -= some;
   }
 }
 
@@ -238,7 +245,7 @@ static void weigh_block(float* weights, const float* states, const float* querie
   tiles_of<V, kAttendRows>(0, rows, [&](auto count, int row) {
     constexpr int m = decltype(count)::value;
     float* scores = weights + row * kAttendBlock;
-    score_block<V, T, m>(scores, queries + row * dim, static_cast<const T*>(keys), 0, seen + row, dim, scale);
+    score_block<V, T, m>(scores, queries + row * dim, static_cast<const T*>(keys), seen + row, dim, scale);
     for (int r = 0; r < m; r++) {
       const float* end = states + (row + r) * part_stride(dim) + padded_dim(dim);
       const float inverse = 1.0f / end[1];

@@ -58,8 +58,8 @@ class CacheRanges {
   Range left_;
 };
 
-/** Keys and values, [block of 128 positions][layer][keys, values][kv_head], then as attend.h has them: what is
- * committed lies together, in large pages where the system has them. */
+/** Keys and values, [extent][layer][kv_head][block of positions], then as attend.h has them: what is committed lies
+ * together, in large pages where the system has them, and a layer's part of an extent is read in one go. */
 class CpuCache : public Cache {
  public:
   CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const AttentionShape& shape, int64_t layers,
@@ -68,12 +68,16 @@ class CpuCache : public Cache {
   void commit(int64_t positions) override;
   void decommit(int64_t positions) override;
   size_t bytes() const override;
-  /** From `position` on, a multiple of kAttendBlock for keys. */
-  void* keys(int64_t layer, int64_t kv_head, int64_t position) const {
-    return at(2 * layer * kv_heads_ + kv_head, position);
-  }
+  /** Of the block that begins at `position`. */
+  void* keys(int64_t layer, int64_t kv_head, int64_t position) const { return at(layer, kv_head, position, 0); }
+  /** From `position` on, to the end of its block. */
   void* values(int64_t layer, int64_t kv_head, int64_t position) const {
-    return at((2 * layer + 1) * kv_heads_ + kv_head, position);
+    return at(layer, kv_head, position, kAttendBlock + position % kAttendBlock);
+  }
+  /** The end of the extent that `position` lies in. */
+  int64_t extent_end(int64_t position) const {
+    const Extent extent = extent_of(position);
+    return extent.first + extent.positions;
   }
   /** Keeps a position's key and value (dim,), by the functions of its type. */
   void put(const Attend& functions, int64_t layer, int64_t kv_head, int64_t position, const float* key,
@@ -83,18 +87,36 @@ class CpuCache : public Cache {
   }
 
  private:
-  static constexpr int64_t kBlock = 128;  // positions committed at a time, whole blocks of attention
-  static constexpr int64_t kKept = 4;     // blocks that a range keeps its memory for between two sequences
-  static int64_t blocks_of(int64_t positions) { return (positions + kBlock - 1) / kBlock; }
-  size_t bytes_of(int64_t blocks) const { return static_cast<size_t>(blocks * planes_ * kBlock) * position_bytes_; }
-  uint8_t* at(int64_t plane, int64_t position) const {
-    const int64_t block = position / kBlock;
-    return range_.data + static_cast<size_t>((block * planes_ + plane) * kBlock + position % kBlock) * position_bytes_;
+  /** Positions whose memory is committed at a time. */
+  struct Extent {
+    int64_t first, positions;
+  };
+  static constexpr int64_t kSmallest = 128;  // positions of an extent, whole blocks of attention
+  static constexpr int64_t kKept = 512;      // positions that a range keeps its memory for between two sequences
+  static constexpr size_t kOneGo = size_t{1} << 20;  // bytes of a layer: memory is not read faster in more
+  /** Small extents double what there is, for a layer's keys and values to lie in few places. */
+  Extent extent_of(int64_t position) const {
+    if (position >= largest_) return {position / largest_ * largest_, largest_};
+    Extent extent{0, kSmallest};
+    while (position >= extent.first + extent.positions)
+      extent.first = extent.positions = extent.first + extent.positions;
+    return extent;
+  }
+  /** `positions` filled up to whole extents. */
+  int64_t whole(int64_t positions) const { return positions > 0 ? extent_end(positions - 1) : 0; }
+  size_t bytes_of(int64_t positions) const { return static_cast<size_t>(layers_ * positions) * layer_position_bytes; }
+  /** Number `row` of the rows of a block's keys and values that `position` lies in. */
+  uint8_t* at(int64_t layer, int64_t kv_head, int64_t position, int64_t row) const {
+    const Extent extent = extent_of(position);
+    const int64_t block = (position - extent.first) / kAttendBlock * kAttendBlock;
+    const int64_t rows = 2 * (extent.positions * (layer * kv_heads_ + kv_head) + block) + row;
+    return range_.data + bytes_of(extent.first) + static_cast<size_t>(rows) * row_bytes_;
   }
 
-  int64_t kv_heads_, planes_, blocks_;
-  size_t position_bytes_;              // of a plane
-  std::atomic<int64_t> committed_{0};  // blocks; other threads ask for `bytes`
+  int64_t kv_heads_, layers_;
+  size_t row_bytes_;                   // of a position's key or value of a head
+  int64_t largest_ = kSmallest;        // positions of an extent
+  std::atomic<int64_t> committed_{0};  // positions; other threads ask for `bytes`
   std::shared_ptr<CacheRanges> ranges_;
   CacheRanges::Range range_;
 };

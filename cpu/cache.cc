@@ -68,23 +68,23 @@ void CacheRanges::release(const Range& range) noexcept {
 CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const AttentionShape& shape, int64_t layers,
                    int64_t positions)
     : kv_heads_(shape.kv_heads),
-      planes_(2 * layers * shape.kv_heads),
-      blocks_(blocks_of(positions)),
-      position_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)),
-      ranges_(std::move(ranges)),
-      range_(ranges_->take(bytes_of(blocks_))) {
-  static_assert(kBlock % kAttendBlock == 0, "attention reads whole blocks");
+      layers_(layers),
+      row_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)),
+      ranges_(std::move(ranges)) {
+  static_assert(kSmallest % kAttendBlock == 0, "attention reads whole blocks");
   capacity = positions;
-  layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * position_bytes_;
+  layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * row_bytes_;
+  while (static_cast<size_t>(2 * largest_) * layer_position_bytes <= kOneGo) largest_ *= 2;
+  range_ = ranges_->take(bytes_of(whole(positions)));
 }
 
 CpuCache::~CpuCache() {
-  decommit(kKept * kBlock);
+  decommit(kKept);
   ranges_->leave(range_);
 }
 
 void CpuCache::commit(int64_t positions) {
-  const int64_t wanted = blocks_of(positions);
+  const int64_t wanted = whole(positions);
   if (wanted <= committed_) return;
   const size_t bytes = bytes_of(wanted);
   if (bytes > range_.ready) {
@@ -98,7 +98,7 @@ void CpuCache::commit(int64_t positions) {
 }
 
 void CpuCache::decommit(int64_t positions) {
-  const int64_t kept = blocks_of(positions);
+  const int64_t kept = whole(positions);
   if (kept < committed_) committed_ = kept;
   const size_t bytes = bytes_of(kept);
   if (bytes >= range_.ready) return;

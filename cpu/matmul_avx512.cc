@@ -51,7 +51,7 @@ void multiply_few(const Product& p) {
       continue;
     }
     for_blocks16(p, [&](const Segment& s, int64_t first, int64_t last) {
-      multiply_digits(out, s, digits, p.cols, first, last);
+      multiply_digits(out, s, digits, p.cols, first, last, p.isa);
     });
   }
 }

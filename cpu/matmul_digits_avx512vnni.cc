@@ -83,15 +83,15 @@ inline __m512 minima_of(const uint8_t* block) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + quants16(type) + 32)));
 }
 
-/** How far ahead of a token's product its weights are fetched: the processor by itself asks for too few at a time. */
+/** How far ahead of a token's product its weights are fetched, where that helps. */
 constexpr size_t kAhead = 8192;
 
 /** 16 rows times a token. */
-template <WeightType type>
+template <WeightType type, bool fetch>
 inline __m512 multiply_group(const uint8_t* block, const DigitBlock* x, int64_t blocks) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t b = 0; b < blocks; b++, x++, block += block16(type)) {
-    for (size_t at = 0; at < block16(type); at += 64) __builtin_prefetch(block + kAhead + at);
+    for (size_t at = 0; fetch && at < block16(type); at += 64) __builtin_prefetch(block + kAhead + at);
     __m512i a[1][3];  // sums for each digit, the most significant first
     begin_sums<type>(a[0], *x);
     for_quads<type>(block, [&](int quad, __m512i w) __attribute__((always_inline)) { add_quad<1>(a, &w, *x, quad); });
@@ -100,14 +100,14 @@ inline __m512 multiply_group(const uint8_t* block, const DigitBlock* x, int64_t 
   return sum;
 }
 
-template <WeightType type>
+template <WeightType type, bool fetch>
 void multiply(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last) {
   const int64_t blocks = cols / 32;
   const uint8_t* group = s.data + static_cast<size_t>(first / kGroupRows * blocks) * block16(type);
   for (int64_t row = first; row < last; row += kGroupRows, group += static_cast<size_t>(blocks) * block16(type)) {
     const int64_t left = last - row;
     const __mmask16 present = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
-    _mm512_mask_storeu_ps(out + s.first + row, present, multiply_group<type>(group, x, blocks));
+    _mm512_mask_storeu_ps(out + s.first + row, present, multiply_group<type, fetch>(group, x, blocks));
   }
 }
 
@@ -246,8 +246,13 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
   return strange == 0 && in_range;
 }
 
-void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last) {
-  with_blocks16_type(s.type, [&](auto type) { multiply<decltype(type)::value>(out, s, x, cols, first, last); });
+void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last,
+                     const Isa& isa) {
+  with_blocks16_type(s.type, [&](auto type) {
+    const auto multiply_rows =
+        isa.fetches ? multiply<decltype(type)::value, true> : multiply<decltype(type)::value, false>;
+    multiply_rows(out, s, x, cols, first, last);
+  });
 }
 
 void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,

@@ -95,7 +95,8 @@ bool to_digits(DigitBlock* out, const float* x, int64_t cols) {
   return in_range;
 }
 
-void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last) {
+void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last,
+                     const Isa&) {
   with_blocks16_type(s.type, [&](auto type) { multiply<decltype(type)::value>(out, s, x, cols, first, last); });
 }
 

@@ -62,7 +62,7 @@ void multiply_one(const Product& p) {
     if (s.layout != Layout::blocks16) continue;
     int64_t first, last;
     share_of(s, p.thread, p.threads, &first, &last);
-    multiply_digits(p.out, s, digits, p.cols, first, last);
+    multiply_digits(p.out, s, digits, p.cols, first, last, p.isa);
   }
 }
 

@@ -53,13 +53,13 @@ unsigned long long xcr0() {
 bool bit(unsigned word, int index) { return (word >> index) & 1; }
 
 struct Features {
-  bool avx2 = false, avx512 = false, vnni = false, bf16 = false;
+  bool avx2 = false, avx512 = false, vnni = false, bf16 = false, zen4 = false;
 };
 
 Features features() {
   Features f;
-  const unsigned highest = cpuid(0, 0).eax;
-  if (highest < 7) return f;
+  const Registers zero = cpuid(0, 0);
+  if (zero.eax < 7) return f;
   const Registers one = cpuid(1, 0);
   if (!bit(one.ecx, 27) /* OSXSAVE */) return f;
   const unsigned long long saved = xcr0();
@@ -68,6 +68,8 @@ Features features() {
   f.avx2 = ymm && bit(one.ecx, 28) && bit(one.ecx, 12) /* FMA */ && bit(one.ecx, 29) /* F16C */ && bit(seven.ebx, 5);
   f.avx512 = f.avx2 && zmm && bit(seven.ebx, 16) /* F */ && bit(seven.ebx, 17) /* DQ */ &&
              bit(seven.ebx, 30) /* BW */ && bit(seven.ebx, 31) /* VL */;
+  const unsigned family = (one.eax >> 8 & 0xf) + (one.eax >> 20 & 0xff);
+  f.zen4 = f.avx512 && zero.ebx == 0x68747541 /* Auth, of AuthenticAMD */ && family == 0x19;
   f.vnni = f.avx512 && bit(seven.ecx, 11);
   f.bf16 = f.avx512 && seven.eax >= 1 && bit(cpuid(7, 1).eax, 5);
   return f;
@@ -99,6 +101,7 @@ std::vector<Isa> available_isas() {
   isa.path = Path::avx2;
   if (f.avx2) isas.push_back(isa);
   isa.path = Path::avx512;
+  isa.fetches = !f.zen4;
   if (f.avx512) isas.push_back(isa);
   isa.vnni = true;
   if (f.vnni) isas.push_back(isa);

@@ -15,6 +15,11 @@ struct Isa {
   bool dotprod = false;
   /** AVX-512's BF16 (vdpbf16ps), which rounds what it multiplies: never set unless asked for, by `with_bf16`. */
   bool bf16 = false;
+  /**
+   * Whether weights, keys and values are asked for ahead of their use, for few tokens. Most processors ask for too few
+   * at a time by themselves; AMD's Zen 4 reads up to a third slower when it is told.
+   */
+  bool fetches = true;
 };
 
 /** `portable`, `avx2`, `avx512`, `avx512vnni`, `neon` or `neondotprod`. */

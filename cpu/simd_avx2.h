@@ -13,10 +13,12 @@ struct Avx2 {
   using Vector = __m256;
   static constexpr int width = 8;
   static constexpr int tile_tokens = 6;  // times two vectors of rows: 12 of 16 registers hold sums
+  static constexpr bool fetches = true;
 
   static inline Vector zero() { return _mm256_setzero_ps(); }
   static inline Vector set1(float x) { return _mm256_set1_ps(x); }
   static inline Vector load(const float* p) { return _mm256_loadu_ps(p); }
+  static inline Vector held(Vector v) { return v; }
   static inline void store(float* p, Vector v) { _mm256_storeu_ps(p, v); }
   static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
   static inline Vector mul(Vector a, Vector b) { return _mm256_mul_ps(a, b); }

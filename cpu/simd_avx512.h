@@ -13,10 +13,18 @@ struct Avx512 {
   using Vector = __m512;
   static constexpr int width = 16;
   static constexpr int tile_tokens = 12;  // times two vectors of rows: 24 of 32 registers hold sums
+  static constexpr bool fetches = true;   // Isa::fetches
 
   static inline Vector zero() { return _mm512_setzero_ps(); }
   static inline Vector set1(float x) { return _mm512_set1_ps(x); }
   static inline Vector load(const float* p) { return _mm512_loadu_ps(p); }
+  /** v in a register: GCC else reads what is used several times from memory as often. */
+  static inline Vector held(Vector v) {
+#ifdef __GNUC__
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+  }
   static inline void store(float* p, Vector v) { _mm512_storeu_ps(p, v); }
   static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
   static inline Vector mul(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
@@ -77,6 +85,11 @@ struct Avx512 {
       v[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
     }
   }
+};
+
+/** For processors that read a stream fastest by themselves. */
+struct Avx512Unaided : Avx512 {
+  static constexpr bool fetches = false;
 };
 
 }  // namespace phi3lab::cpu

@@ -17,10 +17,12 @@ struct Neon {
   };
   static constexpr int width = 8;
   static constexpr int tile_tokens = 6;  // times two vectors of rows: 24 of 32 registers hold sums
+  static constexpr bool fetches = true;
 
   static inline Vector zero() { return set1(0); }
   static inline Vector set1(float x) { return {vdupq_n_f32(x), vdupq_n_f32(x)}; }
   static inline Vector load(const float* p) { return {vld1q_f32(p), vld1q_f32(p + 4)}; }
+  static inline Vector held(Vector v) { return v; }
   static inline void store(float* p, Vector v) {
     vst1q_f32(p, v.low);
     vst1q_f32(p + 4, v.high);

@@ -24,6 +24,7 @@ struct Portable {
   typedef float Vector __attribute__((vector_size(16)));
   static constexpr int width = 4;
   static constexpr int tile_tokens = 6;  // times two vectors: 12 of 16 registers hold sums
+  static constexpr bool fetches = true;
 
   static inline Vector zero() { return Vector{}; }
   static inline Vector set1(float x) { return Vector{x, x, x, x}; }
@@ -32,6 +33,7 @@ struct Portable {
     std::memcpy(&v, p, sizeof v);
     return v;
   }
+  static inline Vector held(Vector v) { return v; }
   static inline void store(float* p, Vector v) { std::memcpy(p, &v, sizeof v); }
   static inline Vector add(Vector a, Vector b) { return a + b; }
   static inline Vector mul(Vector a, Vector b) { return a * b; }
