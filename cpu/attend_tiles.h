@@ -35,8 +35,8 @@ static constexpr bool is_few(int m) {
   return 2 * m <= V::tile_tokens;
 }
 
-/** How far ahead few queries' keys and values are fetched, where that helps. */
-constexpr int64_t kAhead = 8192;
+/** Of few queries, in bytes: how far ahead keys and values are fetched where that helps; elsewhere how much between. */
+constexpr int64_t kAhead = 8192, kMeanwhile = 2048;
 
 /** s (m, n) += x (m,), which lie `stride` apart, times n vectors from `from` on. */
 template <class V, class T, int m, int n>
@@ -190,6 +190,9 @@ static void attend_block(float* parts, const float* queries, const void* keys, c
     alignas(64) float p[m * kAttendBlock];
     float* sums = parts + row * part_stride(dim);
     score_block<V, T, m>(p, queries + row * dim, static_cast<const T*>(keys), seen + row, dim, scale);
+    // Few queries' values are on their way while there is nothing else to read.
+    for (int64_t at = 0; !V::fetches && is_few<V>(m) && at < kMeanwhile; at += 64)
+      __builtin_prefetch(static_cast<const char*>(values) + at);
     exponentials<V, m>(p, sums, dim);
     mix_block<V, T, m>(sums, p, static_cast<const T*>(values), seen + row, dim);
   });
