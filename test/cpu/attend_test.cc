@@ -92,6 +92,22 @@ std::string cuts(const Isa& isa, KvType type, const AttentionShape& shape, int64
   return "";
 }
 
+/** A text that is longer than what is committed at a time: passes of 60 tokens, then 70 tokens by themselves. */
+std::string long_text(const Isa& isa, KvType type, const AttentionShape& shape, int64_t tokens) {
+  const std::vector<float> rows = random_rows(tokens, shape);
+  const std::vector<float> whole = Layer(isa, 1, type, shape, tokens).pass(rows.data(), tokens);
+  Layer layer(isa, 3, type, shape, tokens);
+  int64_t count = 0;
+  for (int64_t first = 0; first < tokens; first += count) {
+    count = first + 60 <= tokens - 70 ? 60 : 1;
+    const int64_t cols = shape.context_cols();
+    const std::vector<float> piece = layer.pass(&rows[first * shape.qkv_cols()], count);
+    if (!same(piece.data(), &whole[first * cols], count * cols))
+      return "the pass at " + std::to_string(first) + " differs from one pass over all";
+  }
+  return "";
+}
+
 /** NaN in keys and values that a query does not see: later ones, those before its window, those left of a longer text.
  */
 std::string unseen(const Isa& isa, KvType type) {
@@ -171,23 +187,36 @@ std::string halves(const Isa& isa) {
   return "";
 }
 
+std::string name_of(const AttentionShape& shape) {
+  return std::to_string(shape.heads) + ":" + std::to_string(shape.kv_heads) + "x" + std::to_string(shape.head_dim) +
+         " window=" + std::to_string(shape.window);
+}
+
+void run(const Isa& isa, const std::string& name) {
+  for (const KvType type : {KvType::float32, KvType::float16}) {
+    const std::string what = name + (type == KvType::float32 ? " float32" : " float16");
+    for (const AttentionShape& shape : {shape_of(9, 3, 64, 0), shape_of(1, 1, 12, 0), shape_of(5, 1, 80, 50),
+                                        shape_of(26, 2, 32, 0), shape_of(4, 4, 96, 130)})
+      report(what + " cut " + name_of(shape), cuts(isa, type, shape, 200));
+    for (const AttentionShape& shape : {shape_of(4, 2, 16, 0), shape_of(4, 2, 16, 700)})
+      report(what + " long " + name_of(shape), long_text(isa, type, shape, 1100));
+    const AttentionShape wide = shape_of(32, 32, 128, 0);
+    report(what + " long " + name_of(wide), long_text(isa, type, wide, 300));
+    report(what + " unseen", unseen(isa, type));
+  }
+  report(name + " infinite", infinite(isa));
+  report(name + " halves", halves(isa));
+}
+
 }  // namespace
 
 int main() {
-  for (const Isa& isa : available_isas()) {
+  for (Isa isa : available_isas()) {
     const std::string name = isa_name(isa);
     if (isa.vnni || isa.dotprod) continue;  // which attention does without
-    for (const KvType type : {KvType::float32, KvType::float16}) {
-      const std::string what = name + (type == KvType::float32 ? " float32" : " float16");
-      for (const AttentionShape& shape : {shape_of(9, 3, 64, 0), shape_of(1, 1, 12, 0), shape_of(5, 1, 80, 50),
-                                          shape_of(26, 2, 32, 0), shape_of(4, 4, 96, 130)})
-        report(what + " cut " + std::to_string(shape.heads) + ":" + std::to_string(shape.kv_heads) + "x" +
-                   std::to_string(shape.head_dim) + " window=" + std::to_string(shape.window),
-               cuts(isa, type, shape, 200));
-      report(what + " unseen", unseen(isa, type));
-    }
-    report(name + " infinite", infinite(isa));
-    report(name + " halves", halves(isa));
+    run(isa, name);
+    isa.fetches = !isa.fetches;
+    if (isa.path == Path::avx512) run(isa, name + (isa.fetches ? " fetching" : " unaided"));
   }
   std::printf("done\n");
   return failures > 0;

@@ -258,7 +258,9 @@ double largest_error(const Example& e, const std::vector<float>& x, const std::v
   return worst;
 }
 
-std::string name_of(const Isa& isa) { return isa_name(isa) + std::string(isa.bf16 ? "+bf16" : ""); }
+std::string name_of(const Isa& isa) {
+  return isa_name(isa) + std::string(isa.bf16 ? "+bf16" : "") + (isa.fetches ? "" : " unaided");
+}
 
 /** Fewer tokens are multiplied exactly where bfloat16 is asked for. */
 constexpr int64_t kRoundedTokens = 24;
@@ -433,6 +435,10 @@ std::vector<Case> cases() {
 int main() {
   for (const Isa& available : available_isas()) {
     std::vector<Isa> isas = {available};
+    if (available.path == Path::avx512) {
+      isas.push_back(available);
+      isas.back().fetches = !available.fetches;
+    }
     try {
       isas.push_back(with_bf16(available));
     } catch (const std::exception& error) {
