@@ -45,14 +45,13 @@ void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, co
 }
 
 // One token has few queries: positions are split between the threads too, in the order in which they lie in memory.
-// Whoever ends a key-value head's last block merges its parts, so that no barrier stands between; always in the order
-// of the blocks.
+// Then each thread takes some of the queries and merges their parts in the order of the blocks.
 void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
                               const AttentionShape& shape) {
   const CpuCache* cache = &source;
   const Attend* kernels = &attend_;
-  float *parts = parts_.get(), *scratch = scratch_.get();  // parts: (kv_heads, blocks, group, part_stride)
-  std::atomic<int64_t>* ended = blocks_ended_.get();       // (kv_heads,)
+  float* parts = static_cast<float*>(parts_->data);  // (kv_heads, blocks, group, part_stride)
+  float* scratch = static_cast<float*>(scratch_->data);
   const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
@@ -67,27 +66,30 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
                        cache->keys(layer, h, position), cache->values(layer, h, position), rows,
                        static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
     };
-    const auto merge_head = [&](int64_t h) {
-      float* state = scratch + w.thread * own;
-      for (int64_t j = 0; j < group; j++) {
-        begin(state, dim);
-        kernels->merge(state, 0, parts + (h * count * group + j) * stride, group * stride, count, dim);
-        finish(context.data + (h * group + j) * dim, state, dim);
-      }
-    };
     int64_t first, last, before = 0;  // of this thread, of the extents before: heads times blocks
     split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
     for (int64_t block = blocks.first; block < blocks.last && before < last;) {
       const int64_t some = std::min(blocks.last, cache->extent_end(block * kAttendBlock) / kAttendBlock) - block;
       for (int64_t h = 0; h < shape.kv_heads; h++, before += some) {
-        const int64_t from = std::max(first - before, int64_t{0}), until = std::min(last - before, some);
-        if (from >= until) continue;
-        for (int64_t i = from; i < until; i++) attend_block(h, block + i);
-        if (ended[h].fetch_add(until - from, std::memory_order_acq_rel) + until - from < count) continue;
-        ended[h].store(0, std::memory_order_relaxed);
-        merge_head(h);
+        const int64_t until = std::min(last - before, some);
+        for (int64_t i = std::max(first - before, int64_t{0}); i < until; i++) attend_block(h, block + i);
       }
       block += some;
+    }
+    w.team.barrier(w.thread);
+    split(shape.heads, 1, w.thread, w.threads, &first, &last);
+    const auto parts_of = [&](int64_t head) {
+      return parts + (head / group * count * group + head % group) * stride;  // group · stride apart
+    };
+    // Other threads' parts are asked for all at once: one after the other they take several times as long.
+    for (int64_t head = first; head < last; head++)
+      for (int64_t i = 0; i < count; i++)
+        for (int64_t at = 0; at < stride; at += 16) __builtin_prefetch(parts_of(head) + i * group * stride + at);
+    float* state = scratch + w.thread * own;
+    for (int64_t head = first; head < last; head++) {
+      begin(state, dim);
+      kernels->merge(state, 0, parts_of(head), group * stride, count, dim);
+      finish(context.data + head * dim, state, dim);
     }
   });
 }
@@ -97,7 +99,7 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
                                const PassInput& input, int64_t layer, const AttentionShape& shape) {
   const CpuCache* cache = &source;
   const Attend* kernels = &attend_;
-  float* scratch = scratch_.get();
+  float* scratch = static_cast<float*>(scratch_->data);
   const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;

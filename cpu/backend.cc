@@ -67,21 +67,17 @@ std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, in
   const int64_t parts = shape.heads * ((seen + kAttendBlock - 1) / kAttendBlock) * stride;
   const int64_t own = kAttendRows * (shape.head_dim + 2 * stride);
   const std::lock_guard<std::mutex> lock(reserving_);
-  if (parts <= part_floats_ && own <= scratch_floats_ && shape.kv_heads <= kv_heads_) return cache;
+  if (parts <= part_floats_ && own <= scratch_floats_) return cache;
   synchronize();  // queued stages may hold the old addresses
   if (parts > part_floats_) {
-    parts_.reset(new float[static_cast<size_t>(parts)]);  // as it is: pages that nobody touches cost nothing
+    parts_ = allocate(static_cast<size_t>(parts) * sizeof(float));
     workspace_bytes_ += static_cast<size_t>(parts - part_floats_) * sizeof(float);
     part_floats_ = parts;
   }
   if (own > scratch_floats_) {
-    scratch_.reset(new float[static_cast<size_t>(own * team_.size())]);
+    scratch_ = allocate(static_cast<size_t>(own * team_.size()) * sizeof(float));
     workspace_bytes_ += static_cast<size_t>((own - scratch_floats_) * team_.size()) * sizeof(float);
     scratch_floats_ = own;
-  }
-  if (shape.kv_heads > kv_heads_) {
-    kv_heads_ = shape.kv_heads;
-    blocks_ended_.reset(new std::atomic<int64_t>[static_cast<size_t>(kv_heads_)]());
   }
   return cache;
 }

@@ -206,10 +206,8 @@ class CpuBackend : public Backend {
   Profile* profile_ = nullptr;
   std::mutex reserving_;  // over the growth of what follows: caches are reserved by any thread
   // Of `attend`: for one token, parts of every head and block; for each thread, a tile's queries, states and parts.
-  std::unique_ptr<float[]> parts_, scratch_;
-  int64_t part_floats_ = 0, scratch_floats_ = 0;          // scratch_floats_: of a thread
-  std::unique_ptr<std::atomic<int64_t>[]> blocks_ended_;  // of each key-value head; 0 between stages
-  int64_t kv_heads_ = 0;
+  std::shared_ptr<Buffer> parts_, scratch_;
+  int64_t part_floats_ = 0, scratch_floats_ = 0;  // scratch_floats_: of a thread
   std::atomic<size_t> workspace_bytes_{0};
   static constexpr size_t kOutbox = 64;
   int32_t outbox_[kOutbox] = {};  // published ids, a ring
