@@ -40,7 +40,7 @@ struct Attend {
   /**
    * parts (rows, part_stride) of a block; `seen` (rows,), each of at least one position of it. Neither first nor last
    * falls from row to row. What a query does not see changes nothing, NaN included. Few rows wait for memory more than
-   * they compute: they fetch ahead what lies behind the block, meanwhile.
+   * they compute: where Isa::fetches they fetch ahead what lies behind the block, meanwhile.
    */
   void (*block)(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen, int rows,
                 int64_t dim, float scale);

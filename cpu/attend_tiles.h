@@ -47,6 +47,7 @@ static inline void add_products(typename V::Vector (&s)[m][n], const float* x, i
       __builtin_prefetch(reinterpret_cast<const char*>(at) + kAhead);
     return V::held(load_kv<V>(at));
   };
+  // Few factors stay in registers, and a vector is read when its turn comes; many would not all fit.
   if constexpr (is_few<V>(m)) {
     typename V::Vector factors[m];
 #pragma GCC unroll 16

@@ -111,7 +111,7 @@ void matmul_avx512(const Product& p) {
   bool any_blocks = false;
   for (int i = 0; i < p.segment_count; i++) {
     if (p.segments[i].layout == Layout::filed)
-      multiply_filed<Avx512>(p, p.segments[i]);
+      p.isa.fetches ? multiply_filed<Avx512>(p, p.segments[i]) : multiply_filed<Avx512Unaided>(p, p.segments[i]);
     else
       any_blocks = true;
   }

@@ -38,7 +38,10 @@ static inline void finish_block(DigitBlock* block, float largest, const int32_t*
  */
 bool to_digits(DigitBlock* out, const float* x, int64_t cols);
 
-/** out (rows [first, last) of a blocks16 segment), for one token in fixed point; `first` is a multiple of 16. */
+/**
+ * out (rows [first, last) of a blocks16 segment), for one token in fixed point; `first` is a multiple of 16. VNNI's
+ * fetches weights ahead where `isa` does.
+ */
 void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t cols, int64_t first, int64_t last,
                      const Isa& isa);
 

@@ -67,8 +67,8 @@ static constexpr size_t bytes32(WeightType type) {
 /** How far ahead of a product its weights are fetched, where that helps. */
 constexpr size_t kAhead = 4096;
 
-/** One row times one token; x (cols,). `fetch`: Isa::fetches. */
-template <class V, WeightType type, bool fetch>
+/** One row times one token; x (cols,). */
+template <class V, WeightType type>
 static inline float dot_row(const uint8_t* row, const float* x, int64_t cols) {
   constexpr int n = 32 / V::width;
   typename V::Vector sums[n];
@@ -89,7 +89,7 @@ static inline float dot_row(const uint8_t* row, const float* x, int64_t cols) {
     int64_t k = 0;
     const uint8_t* ahead = row + kAhead;
     for (; k + 32 <= cols; k += 32, ahead += bytes32(type)) {
-      for (size_t at = 0; fetch && at < bytes32(type); at += 64) __builtin_prefetch(ahead + at);
+      for (size_t at = 0; V::fetches && at < bytes32(type); at += 64) __builtin_prefetch(ahead + at);
       typename V::Vector w[n];
       load_weights<V, type>(w, row, k);
       for (int i = 0; i < n; i++) sums[i] = V::multiply_add(w[i], V::load(x + k + i * V::width), sums[i]);
@@ -112,16 +112,12 @@ static void multiply_rows(const Product& p, const Segment& s) {
   const size_t stride = row_bytes(type, p.cols);
   int64_t first, last;
   share_of(s, p.thread, p.threads, &first, &last);
-  const auto multiply = [&](auto fetch) {
-    for (int64_t r = first; r < last; r++) {
-      float* out = p.out + output_row(s, r);
-      for (int64_t t = 0; t < p.tokens; t++) {
-        out[t * p.out_stride] =
-            dot_row<V, type, decltype(fetch)::value>(s.data + r * stride, p.in + t * p.in_stride, p.cols);
-      }
+  for (int64_t r = first; r < last; r++) {
+    float* out = p.out + output_row(s, r);
+    for (int64_t t = 0; t < p.tokens; t++) {
+      out[t * p.out_stride] = dot_row<V, type>(s.data + r * stride, p.in + t * p.in_stride, p.cols);
     }
-  };
-  p.isa.fetches ? multiply(std::true_type()) : multiply(std::false_type());
+  }
 }
 
 }  // namespace phi3lab::cpu

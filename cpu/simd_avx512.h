@@ -87,7 +87,7 @@ struct Avx512 {
   }
 };
 
-/** For processors that read a stream fastest by themselves. */
+/** For processors that read a stream fastest by themselves: without Isa::fetches. */
 struct Avx512Unaided : Avx512 {
   static constexpr bool fetches = false;
 };

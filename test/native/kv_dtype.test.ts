@@ -47,7 +47,7 @@ describe("SmolLM2 on the CPU with float16 keys and values, beside float32 ones",
       cache.dispose();
     }
     const { num_hidden_layers, num_key_value_heads, head_dim } = opened.config;
-    // Committed in blocks of 128 positions.
+    // Committed are 128 positions, then 128 more.
     const numbers = 256 * 2 * num_hidden_layers * num_key_value_heads * head_dim;
     assert.deepEqual(bytes, [2 * numbers, 4 * numbers]);
   });

@@ -207,7 +207,7 @@ describe("kv_dtype", () => {
       const model = await AutoModelForCausalLM.from_pretrained(tiny, { device: "cpu", kv_dtype });
       const { past_key_values } = await model([1, 2, 3], { use_cache: true });
       const { num_hidden_layers, num_key_value_heads } = model.config;
-      // Committed in blocks of 128 positions; heads are filled up to 16 numbers.
+      // The first 128 positions are committed together; heads are filled up to 16 numbers.
       const numbers = 128 * 2 * num_hidden_layers * num_key_value_heads * 16;
       assert.equal(model.memory().cache, numbers * (kv_dtype === "float32" ? 4 : 2));
       past_key_values?.dispose();
