@@ -7,9 +7,9 @@ namespace phi3lab::cpu {
 
 void CpuBackend::add(Tensor out, Tensor a, Tensor b) {
   stage([=](const Worker& w) {
-    int64_t first, last;
-    split(out.rows * out.cols, 16, w.thread, w.threads, &first, &last);
-    for (int64_t i = first; i < last; i++) out.data[i] = a.data[i] + b.data[i];
+    own_runs(out.rows, w.thread, w.threads, [&](int64_t first, int64_t last) {
+      for (int64_t i = first * out.cols; i < last * out.cols; i++) out.data[i] = a.data[i] + b.data[i];
+    });
   });
 }
 

@@ -13,15 +13,15 @@ void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_
     // A group of positions is one thread's: their keys share lines of memory.
     constexpr int64_t kGroup = 16;
     const int64_t first_group = start / kGroup, groups = (end - 1) / kGroup - first_group + 1;
-    int64_t first, last;
-    split(shape.kv_heads * groups, 1, w.thread, w.threads, &first, &last);
-    for (int64_t i = first; i < last; i++) {
-      const int64_t h = i / groups, group = (first_group + i % groups) * kGroup;
-      for (int64_t position = std::max(start, group); position < std::min(end, group + kGroup); position++) {
-        const float* keys = qkv.data + (position - start) * qkv.cols + (shape.heads + h) * dim;  // (dim,)
-        target->put(*functions, layer, h, position, keys, keys + shape.kv_heads * dim, dim);
+    own_runs(groups * shape.kv_heads, w.thread, w.threads, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; i++) {
+        const int64_t h = i % shape.kv_heads, group = (first_group + i / shape.kv_heads) * kGroup;
+        for (int64_t position = std::max(start, group); position < std::min(end, group + kGroup); position++) {
+          const float* keys = qkv.data + (position - start) * qkv.cols + (shape.heads + h) * dim;  // (dim,)
+          target->put(*functions, layer, h, position, keys, keys + shape.kv_heads * dim, dim);
+        }
       }
-    }
+    });
   });
 }
 

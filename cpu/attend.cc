@@ -107,9 +107,8 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
     float* q = scratch + w.thread * own;    // (kAttendRows, dim)
     float* states = q + kAttendRows * dim;  // (kAttendRows, stride)
     float* parts = states + kAttendRows * stride;
-    // Later queries see more keys, so the tiles are dealt out in turn rather than in two halves.
-    for (int64_t i = w.thread; i < shape.kv_heads * tiles; i += w.threads) {
-      const int64_t h = i / tiles, first_query = i % tiles * kAttendRows;
+    const auto attend_tile = [&](int64_t h, int64_t tile) {
+      const int64_t first_query = tile * kAttendRows;
       const int rows = static_cast<int>(std::min<int64_t>(kAttendRows, queries - first_query));
       const auto token = [&](int r) { return (first_query + r) / group; };
       const auto head = [&](int r) { return h * group + (first_query + r) % group; };
@@ -140,7 +139,7 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
       });
       for (int r = 0; r < rows; r++)
         finish(context.data + token(r) * context.cols + head(r) * dim, states + r * stride, dim);
-      if (!weights.data) continue;
+      if (!weights.data) return;
       const auto row_of = [&](int r) {
         return weights.data + head(r) * weights.head_stride + token(r) * weights.row_stride;
       };
@@ -153,7 +152,13 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
           std::copy(p + r * kAttendBlock + inside[r].first, p + r * kAttendBlock + inside[r].last,
                     row_of(row + r) + block * kAttendBlock + inside[r].first);
       });
-    }
+    };
+    // What is dealt out is each tile's heads in turn. A head's tiles then follow each other: its keys are near.
+    own_runs(tiles * shape.kv_heads, w.thread, w.threads, [&](int64_t first, int64_t last) {
+      for (int64_t h = 0; h < shape.kv_heads; h++)
+        for (int64_t tile = (first - h + shape.kv_heads - 1) / shape.kv_heads; tile * shape.kv_heads + h < last; tile++)
+          attend_tile(h, tile);
+    });
   });
 }
 

@@ -6,7 +6,9 @@ namespace phi3lab::cpu {
 void CpuBackend::embed(Tensor out, const PassInput& input, const Weight& table) {
   const Matrix* matrix = &placed(table).matrix;
   stage([=](const Worker& w) {
-    for (int64_t t = w.thread; t < out.rows; t += w.threads) matrix->read_row(out.data + t * out.cols, input.ids[t]);
+    own_runs(out.rows, w.thread, w.threads, [&](int64_t first, int64_t last) {
+      for (int64_t t = first; t < last; t++) matrix->read_row(out.data + t * out.cols, input.ids[t]);
+    });
   });
 }
 

@@ -148,7 +148,8 @@ Workspace::Workspace(int threads, int64_t max_cols) : max_cols_((max_cols + 31) 
   const size_t panel = static_cast<size_t>(kPanelRows * kPanelCols) * sizeof(float);
   // A decode step's activation: the numbers, three planes of digits, and a scale, sums and offsets a block of 32.
   const size_t activation = static_cast<size_t>(max_cols_) * 10 + 4096;
-  thread_bytes_ = (std::max(panel, activation) + 4095) / 4096 * 4096;
+  const size_t batch = static_cast<size_t>(kBatchTokens * max_cols_) * sizeof(float);
+  thread_bytes_ = (std::max(panel, activation) + batch + 4095) / 4096 * 4096;
   shared_ = reinterpret_cast<float*>(
       allocate_lines(static_cast<size_t>((kSharedTokens + threads) * max_cols_) * sizeof(float)));
   try {
@@ -224,7 +225,9 @@ void matmul(Team& team, int thread, const Workspace& workspace, float* out, cons
                   team.active(),
                   workspace.shared(),
                   Workspace::kSharedTokens * workspace.max_cols(),
-                  workspace.own(thread)};
+                  workspace.own(thread),
+                  workspace.batch(thread),
+                  Workspace::kBatchTokens * workspace.max_cols()};
   switch (matrix.isa().path) {
 #ifdef PHI3LAB_X64_PATHS
     case Path::avx2:

@@ -121,11 +121,14 @@ class Workspace {
   float* shared() const { return shared_; }
   /** A thread's own, for its caller: a row of max_cols floats that products leave alone. */
   float* row(int thread) const { return shared_ + (kSharedTokens + thread) * max_cols_; }
-  /** A thread's own: `thread_bytes()` bytes on a 64-byte boundary. */
+  /** A thread's own, on a 64-byte boundary: a panel, or an activation in fixed point. */
   uint8_t* own(int thread) const { return own_ + static_cast<size_t>(thread) * thread_bytes_; }
+  /** And behind it kBatchTokens * max_cols floats, for those tokens of a prompt that the thread takes at a time. */
+  float* batch(int thread) const { return reinterpret_cast<float*>(own(thread + 1)) - kBatchTokens * max_cols_; }
   size_t thread_bytes() const { return thread_bytes_; }
 
   static constexpr int64_t kSharedTokens = 144;  // that it holds in one of a product's forms; a multiple of 24
+  static constexpr int64_t kBatchTokens = 72;    // a multiple of 3, the tokens of a tile in fixed point
   static constexpr int64_t kPanelRows = 64;      // rows a packed panel holds at most
   static constexpr int64_t kPanelCols = 2048;    // and columns: 512 KiB of float32, half of a usual second-level cache
 
@@ -139,9 +142,9 @@ class Workspace {
 /**
  * out (tokens, out_stride ≥ rows) = in (tokens, in_stride ≥ cols) · matrixᵀ.
  *
- * Every thread of the team calls it, inside a region, with the same arguments; rows are split between the threads. The
- * caller puts a barrier before it (`in` is complete) and one after it (before `out` is read or the next product
- * starts).
+ * Every thread of the team calls it, inside a region, with the same arguments; rows, or tokens (own_runs), are split
+ * between the threads. The caller puts a barrier before it (`in` is complete) and one after it (before `out` is read or
+ * the next product starts).
  */
 void matmul(Team& team, int thread, const Workspace& workspace, float* out, const float* in, const Matrix& matrix,
             int64_t tokens, int64_t out_stride, int64_t in_stride);

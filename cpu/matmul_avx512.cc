@@ -13,6 +13,10 @@ namespace {
 /** Up to here unpacking the weights costs more than reading them once a token. */
 constexpr int64_t kFewTokens = 7;
 
+/** From so many tokens a thread on, unpacking all weights on each thread costs less than reading others' activations.
+ */
+constexpr int64_t kOwnTokens = 24;
+
 /** From here on packing panels costs less than the registers that dequantising takes from the tiles. */
 constexpr int64_t kPackedTokens = 128;
 static_assert(kPackedTokens <= Workspace::kSharedTokens, "shorter prompts lie transposed in the shared memory");
@@ -56,30 +60,71 @@ void multiply_few(const Product& p) {
   }
 }
 
-/** For many, as many at a time as the shared memory holds. A token that cannot be in fixed point has NaN for a scale.
- */
-void multiply_fixed(const Product& p) {
+/** This thread's rows for the tokens of one or two runs. A token that cannot be in fixed point has NaN for a scale. */
+void multiply_runs(const Product& p, const DigitRun* runs, int count) {
   static_assert(kDigitScratch <= Workspace::kPanelRows * Workspace::kPanelCols * sizeof(float), "fits a thread's own");
-  static_assert(sizeof(DigitBlock) == 32 * sizeof(float), "a token takes as much memory as its float32 numbers");
+  for_blocks16(p, [&](const Segment& s, int64_t first, int64_t last) {
+    multiply_digit_tiles(p.out, p.out_stride, s, runs, count, p.cols, first, last, p.own);
+  });
+  for (const DigitRun* run = runs; run < runs + count; run++)
+    for (int64_t i = 0; i < run->tokens; i++) {
+      const float scale = run->x[i * (p.cols / 32)].scale;
+      const int64_t t = run->first + i;
+      if (scale != scale) multiply_float(p, p.out + t * p.out_stride, p.in + t * p.in_stride);
+    }
+}
+
+/** Tokens [first, last) in fixed point: x (last − first, cols / 32). */
+void to_digits(DigitBlock* x, const Product& p, int64_t first, int64_t last) {
+  const int64_t blocks = p.cols / 32;
+  for (int64_t t = first; t < last; t++, x += blocks)
+    if (!to_digits(x, p.in + t * p.in_stride, p.cols)) x->scale = NAN;
+}
+
+static_assert(sizeof(DigitBlock) == 32 * sizeof(float), "a token takes as much memory as its float32 numbers");
+
+/** For some, as many at a time as the shared memory holds: each thread has its rows. */
+void multiply_some(const Product& p) {
   DigitBlock* digits = reinterpret_cast<DigitBlock*>(p.shared);
-  const int64_t blocks = p.cols / 32, most = p.shared_floats / p.cols;
+  const int64_t most = p.shared_floats / p.cols;
   for (int64_t done = 0; done < p.tokens; done += most) {
-    const int64_t tokens = p.tokens - done < most ? p.tokens - done : most;
-    const float* in = p.in + done * p.in_stride;
-    float* out = p.out + done * p.out_stride;
-    int64_t first, last;
-    split(tokens, 1, p.thread, p.threads, &first, &last);
+    const DigitRun all{digits, done, p.tokens - done < most ? p.tokens - done : most};
     if (done > 0) p.team->barrier(p.thread);
-    for (int64_t t = first; t < last; t++)
-      if (!to_digits(digits + t * blocks, in + t * p.in_stride, p.cols)) digits[t * blocks].scale = NAN;
-    p.team->barrier(p.thread);
-    for_blocks16(p, [&](const Segment& s, int64_t row, int64_t end) {
-      multiply_digit_tiles(out, p.out_stride, s, digits, tokens, p.cols, row, end, p.own);
+    own_runs(all.tokens, p.thread, p.threads, [&](int64_t first, int64_t last) {
+      to_digits(digits + first * (p.cols / 32), p, done + first, done + last);
     });
-    for (int64_t t = 0; t < tokens; t++)
-      if (digits[t * blocks].scale != digits[t * blocks].scale)
-        multiply_float(p, out + t * p.out_stride, in + t * p.in_stride);
+    p.team->barrier(p.thread);
+    multiply_runs(p, &all, 1);
   }
+}
+
+/** For many: each thread has its tokens, as many at a time as its own memory holds, and all rows. */
+void multiply_own(const Product& p) {
+  Product alone = p;
+  alone.thread = 0;
+  alone.threads = 1;
+  DigitBlock* digits = reinterpret_cast<DigitBlock*>(p.batch);
+  const int64_t blocks = p.cols / 32, most = p.batch_floats / p.cols;
+  DigitRun runs[2];
+  int count = 0;
+  int64_t tokens = 0;  // of the runs
+  const auto multiply = [&] {
+    multiply_runs(alone, runs, count);
+    count = 0;
+    tokens = 0;
+  };
+  own_runs(p.tokens, p.thread, p.threads, [&](int64_t first, int64_t last) {
+    while (first < last) {
+      const int64_t some = last - first < most - tokens ? last - first : most - tokens;
+      DigitBlock* x = digits + tokens * blocks;
+      to_digits(x, p, first, first + some);
+      runs[count++] = {x, first, some};
+      first += some;
+      tokens += some;
+      if (tokens == most) multiply();
+    }
+  });
+  if (count > 0) multiply();
 }
 
 /** For as many as the shared memory holds, in float32. */
@@ -116,7 +161,10 @@ void matmul_avx512(const Product& p) {
       any_blocks = true;
   }
   if (!any_blocks) return;
-  if (p.isa.vnni) return p.tokens > kFewTokens ? multiply_fixed(p) : multiply_few(p);
+  if (p.isa.vnni) {
+    if (p.tokens >= kOwnTokens * p.threads) return multiply_own(p);
+    return p.tokens > kFewTokens ? multiply_some(p) : multiply_few(p);
+  }
   if (p.tokens == 1) return multiply_few(p);
   return p.tokens > kPackedTokens ? multiply_packed(p) : multiply_tiled(p);
 }

@@ -17,12 +17,17 @@ void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t token
 void multiply_tiles(const Product& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,
                     int64_t last);
 
+/** Tokens of a product from `first` on: x (tokens, cols / 32) in fixed point. */
+struct DigitRun {
+  const DigitBlock* x;
+  int64_t first, tokens;
+};
+
 /**
- * Rows [first, last) of a blocks16 segment for several tokens in fixed point, x (tokens, cols / 32) and out (tokens,
- * out_stride): the numbers of `multiply_digits` for each of them, to the bit. `scratch`: kDigitScratch bytes on a
- * 64-byte boundary.
+ * Rows [first, last) of a blocks16 segment for the tokens of `count` runs, out (all tokens, out_stride): the numbers of
+ * `multiply_digits` for each of them, to the bit. `scratch`: kDigitScratch bytes on a 64-byte boundary.
  */
-void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
+void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitRun* runs, int count,
                           int64_t cols, int64_t first, int64_t last, uint8_t* scratch);
 constexpr int64_t kDigitBlocks = 256;  // of 32 columns that it unpacks at a time, at most
 constexpr size_t kDigitScratch = 2 * kDigitBlocks * (512 + 128);

@@ -176,7 +176,7 @@ void multiply_tile(float* out, int64_t out_stride, bool more, __mmask16 present,
 /** `count` groups, 1 or 2, from `row` on. */
 template <WeightType type, int count>
 void multiply_groups(float* out, int64_t out_stride, const Segment& s, int64_t row, __mmask16 present,
-                     const DigitBlock* x, int64_t tokens, int64_t blocks, UnpackedBlock* w) {
+                     const DigitRun* runs, int run_count, int64_t blocks, UnpackedBlock* w) {
   const int64_t group_bytes = blocks * static_cast<int64_t>(block16(type));
   const uint8_t* group = s.data + row / kGroupRows * group_bytes;
   for (int64_t first = 0; first < blocks; first += kDigitBlocks) {
@@ -185,27 +185,30 @@ void multiply_groups(float* out, int64_t out_stride, const Segment& s, int64_t r
       unpack<type>(w + j * some, group + j * group_bytes + first * static_cast<int64_t>(block16(type)), some);
     // The first tiles fetch the next groups, as far as they get; those after them what is here anyway.
     const uint8_t *next = group + count * group_bytes, *here = reinterpret_cast<const uint8_t*>(w);
-    const auto tile = [&](auto size, int64_t t) {
-      const int64_t fetched = t / 3 * some * kFetched;
-      multiply_tile<type, decltype(size)::value, count>(out + t * out_stride, out_stride, first > 0, present, w,
-                                                        x + t * blocks + first, blocks, some,
-                                                        fetched < count * group_bytes ? next + fetched : here);
-    };
-    int64_t t = 0;
-    for (; t + 3 <= tokens; t += 3) tile(std::integral_constant<int, 3>(), t);
-    if (tokens - t == 2) tile(std::integral_constant<int, 2>(), t);
-    if (tokens - t == 1) tile(std::integral_constant<int, 1>(), t);
+    int64_t fetched = 0;
+    for (const DigitRun* run = runs; run < runs + run_count; run++) {
+      const auto tile = [&](auto size, int64_t t) {
+        multiply_tile<type, decltype(size)::value, count>(out + (run->first + t) * out_stride, out_stride, first > 0,
+                                                          present, w, run->x + t * blocks + first, blocks, some,
+                                                          fetched < count * group_bytes ? next + fetched : here);
+        fetched += some * kFetched;
+      };
+      int64_t t = 0;
+      for (; t + 3 <= run->tokens; t += 3) tile(std::integral_constant<int, 3>(), t);
+      if (run->tokens - t == 2) tile(std::integral_constant<int, 2>(), t);
+      if (run->tokens - t == 1) tile(std::integral_constant<int, 1>(), t);
+    }
   }
 }
 
 template <WeightType type>
-void multiply_tokens(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
-                     int64_t cols, int64_t first, int64_t last, UnpackedBlock* w) {
+void multiply_runs(float* out, int64_t out_stride, const Segment& s, const DigitRun* runs, int count, int64_t cols,
+                   int64_t first, int64_t last, UnpackedBlock* w) {
   for (int64_t row = first; row < last; row += 2 * kGroupRows) {
     const int64_t left = last - row, of_last = left > kGroupRows ? left - kGroupRows : left;
     const __mmask16 present = of_last >= 16 ? 0xffff : static_cast<__mmask16>((1u << of_last) - 1);
     const auto multiply = left > kGroupRows ? multiply_groups<type, 2> : multiply_groups<type, 1>;
-    multiply(out + s.first + row, out_stride, s, row, present, x, tokens, cols / 32, w);
+    multiply(out + s.first + row, out_stride, s, row, present, runs, count, cols / 32, w);
   }
 }
 
@@ -255,11 +258,11 @@ void multiply_digits(float* out, const Segment& s, const DigitBlock* x, int64_t 
   });
 }
 
-void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitBlock* x, int64_t tokens,
+void multiply_digit_tiles(float* out, int64_t out_stride, const Segment& s, const DigitRun* runs, int count,
                           int64_t cols, int64_t first, int64_t last, uint8_t* scratch) {
   UnpackedBlock* w = reinterpret_cast<UnpackedBlock*>(scratch);
   with_blocks16_type(s.type, [&](auto type) {
-    multiply_tokens<decltype(type)::value>(out, out_stride, s, x, tokens, cols, first, last, w);
+    multiply_runs<decltype(type)::value>(out, out_stride, s, runs, count, cols, first, last, w);
   });
 }
 

@@ -20,6 +20,8 @@ struct Product {
   float* shared;  // the workspace's
   int64_t shared_floats;
   uint8_t* own;
+  float* batch;
+  int64_t batch_floats;
 };
 
 void matmul_portable(const Product& p);

@@ -7,9 +7,10 @@ void CpuBackend::rms_norm(Tensor out, Tensor in, const Weight& weight, float eps
   const float* norm = placed(weight).norm.data();
   const auto rms_norm_row = rowwise_.rms_norm;
   stage([=](const Worker& w) {
-    for (int64_t t = w.thread; t < in.rows; t += w.threads) {
-      rms_norm_row(out.data + t * out.cols, in.data + t * in.cols, norm, in.cols, eps);
-    }
+    own_runs(in.rows, w.thread, w.threads, [&](int64_t first, int64_t last) {
+      for (int64_t t = first; t < last; t++)
+        rms_norm_row(out.data + t * out.cols, in.data + t * in.cols, norm, in.cols, eps);
+    });
   });
 }
 

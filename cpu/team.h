@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -82,6 +83,21 @@ static inline void split(int64_t total, int64_t unit, int thread, int threads, i
   *last = units * (thread + 1) / threads * unit;
   if (*first > total) *first = total;
   if (*last > total) *last = total;
+}
+
+/**
+ * Calls use(first, last) for the one or two runs of a prompt's tokens (or of what lies in their order) that are a
+ * thread's own in each stage that can be cut by tokens: its caches hold them from the stage before. Of twice as many
+ * runs as threads each thread has one from the front and one from the back, which together see as many positions as
+ * any other's.
+ */
+template <class Use>
+static inline void own_runs(int64_t total, int thread, int threads, const Use& use) {
+  for (const int run : {thread, 2 * threads - 1 - thread}) {
+    int64_t first, last;
+    split(total, 1, run, 2 * threads, &first, &last);
+    if (first < last) use(first, last);
+  }
 }
 
 }  // namespace phi3lab::cpu

@@ -357,7 +357,7 @@ void run_strange(const Isa& isa) {
 /** In fixed point several tokens' product is that of each by itself, to the bit. */
 void run_alike(const Isa& isa) {
   for (WeightType type : {WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
-    for (int64_t tokens : {2, 7, 8, 9, 10, 145}) {
+    for (int64_t tokens : {2, 7, 8, 9, 10, 47, 145, 300}) {
       const Example e({{type, 39, false}, {type, 20, false}}, 8448);
       std::vector<float> x = random_activations(tokens, e.cols);
       x[70] = NAN;
