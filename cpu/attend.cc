@@ -44,8 +44,9 @@ void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, co
     attend_tokens(context, weights, qkv, *source, input, layer, shape);
 }
 
-// One token has few queries: positions are split between the threads too, in the order in which they lie in memory.
-// Then each thread takes some of the queries and merges their parts in the order of the blocks.
+// One token has few queries: positions are split between the threads too, head after head, and read in the order in
+// which they lie in memory. Then each thread takes some of the queries, mostly of its own heads, and merges their parts
+// in the order of the blocks.
 void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
                               const AttentionShape& shape) {
   const CpuCache* cache = &source;
@@ -66,15 +67,15 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
                        cache->keys(layer, h, position), cache->values(layer, h, position), rows,
                        static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
     };
-    int64_t first, last, before = 0;  // of this thread, of the extents before: heads times blocks
+    int64_t first, last;  // of heads times blocks
     split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
-    for (int64_t block = blocks.first; block < blocks.last && before < last;) {
-      const int64_t some = std::min(blocks.last, cache->extent_end(block * kAttendBlock) / kAttendBlock) - block;
-      for (int64_t h = 0; h < shape.kv_heads; h++, before += some) {
-        const int64_t until = std::min(last - before, some);
-        for (int64_t i = std::max(first - before, int64_t{0}); i < until; i++) attend_block(h, block + i);
+    for (int64_t from = 0, to; from < count; from = to) {  // the blocks of an extent
+      const int64_t position = (blocks.first + from) * kAttendBlock;
+      to = std::min(count, cache->extent_end(position) / kAttendBlock - blocks.first);
+      for (int64_t h = first / count; h * count < last; h++) {
+        const int64_t until = std::min(to, last - h * count);
+        for (int64_t i = std::max(from, first - h * count); i < until; i++) attend_block(h, blocks.first + i);
       }
-      block += some;
     }
     w.team.barrier(w.thread);
     split(shape.heads, 1, w.thread, w.threads, &first, &last);
