@@ -7,8 +7,8 @@ namespace phi3lab::cpu {
 
 void CpuBackend::add(Tensor out, Tensor a, Tensor b) {
   stage([=](const Worker& w) {
-    own_runs(out.rows, w.thread, w.threads, [&](int64_t first, int64_t last) {
-      for (int64_t i = first * out.cols; i < last * out.cols; i++) out.data[i] = a.data[i] + b.data[i];
+    each_own_token(out.rows, w, [&](int64_t t) {
+      for (int64_t i = t * out.cols; i < (t + 1) * out.cols; i++) out.data[i] = a.data[i] + b.data[i];
     });
   });
 }

@@ -24,6 +24,14 @@ struct Worker {
   int thread, threads;
 };
 
+/** Calls use(token) for the tokens of a prompt that are a worker's own: own_runs. */
+template <class Use>
+inline void each_own_token(int64_t tokens, const Worker& w, const Use& use) {
+  own_runs(tokens, w.thread, w.threads, [&](int64_t first, int64_t last) {
+    for (int64_t t = first; t < last; t++) use(t);
+  });
+}
+
 /** A placed weight: a norm's numbers as float32, or a matrix. */
 class CpuWeight : public Weight {
  public:

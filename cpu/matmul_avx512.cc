@@ -13,8 +13,7 @@ namespace {
 /** Up to here unpacking the weights costs more than reading them once a token. */
 constexpr int64_t kFewTokens = 7;
 
-/** From so many tokens a thread on, unpacking all weights on each thread costs less than reading others' activations.
- */
+/** From so many tokens a thread on, unpacking all weights costs a thread less than reading others' activations. */
 constexpr int64_t kOwnTokens = 24;
 
 /** From here on packing panels costs less than the registers that dequantising takes from the tiles. */
@@ -66,12 +65,13 @@ void multiply_runs(const Product& p, const DigitRun* runs, int count) {
   for_blocks16(p, [&](const Segment& s, int64_t first, int64_t last) {
     multiply_digit_tiles(p.out, p.out_stride, s, runs, count, p.cols, first, last, p.own);
   });
-  for (const DigitRun* run = runs; run < runs + count; run++)
+  for (const DigitRun* run = runs; run < runs + count; run++) {
     for (int64_t i = 0; i < run->tokens; i++) {
       const float scale = run->x[i * (p.cols / 32)].scale;
       const int64_t t = run->first + i;
       if (scale != scale) multiply_float(p, p.out + t * p.out_stride, p.in + t * p.in_stride);
     }
+  }
 }
 
 /** Tokens [first, last) in fixed point: x (last − first, cols / 32). */

@@ -7,9 +7,8 @@ void CpuBackend::rms_norm(Tensor out, Tensor in, const Weight& weight, float eps
   const float* norm = placed(weight).norm.data();
   const auto rms_norm_row = rowwise_.rms_norm;
   stage([=](const Worker& w) {
-    own_runs(in.rows, w.thread, w.threads, [&](int64_t first, int64_t last) {
-      for (int64_t t = first; t < last; t++)
-        rms_norm_row(out.data + t * out.cols, in.data + t * in.cols, norm, in.cols, eps);
+    each_own_token(in.rows, w, [&](int64_t t) {
+      rms_norm_row(out.data + t * out.cols, in.data + t * in.cols, norm, in.cols, eps);
     });
   });
 }

@@ -7,12 +7,10 @@ namespace phi3lab::cpu {
 void CpuBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
   stage([=](const Worker& w) {
     const int64_t half = shape.head_dim / 2;
-    own_runs(qkv.rows, w.thread, w.threads, [&](int64_t first, int64_t last) {
-      for (int64_t t = first; t < last; t++) {
-        const float* phases = table.data + (*input.position + t) * table.cols;
-        for (int64_t h = 0; h < shape.heads + shape.kv_heads; h++)  // q's heads, then k's
-          rope_head(qkv.data + t * qkv.cols + h * shape.head_dim, phases, phases + half, half);
-      }
+    each_own_token(qkv.rows, w, [&](int64_t t) {
+      const float* phases = table.data + (*input.position + t) * table.cols;
+      for (int64_t h = 0; h < shape.heads + shape.kv_heads; h++)  // q's heads, then k's
+        rope_head(qkv.data + t * qkv.cols + h * shape.head_dim, phases, phases + half, half);
     });
   });
 }
