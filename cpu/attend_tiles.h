@@ -121,7 +121,7 @@ static inline void exponentials(float* scores, float* sums, int64_t dim) {
   for (int r = 0; r < m; r++) {
     float* row = scores + r * kAttendBlock;
     const float largest = ends[r][0];
-    for (int64_t c = 0; c < kAttendBlock; c++) row[c] = exponential(row[c] - largest);
+    for (int64_t c = 0; c < kAttendBlock; c++) row[c] = exponential_below(row[c] - largest);
   }
   for (int r = 0; r < m; r++) {
     const float* row = scores + r * kAttendBlock;
@@ -228,8 +228,8 @@ static void merge_parts(float* states, int64_t to_next, const float* parts, int6
       keep[i] = before - largest;
       take[i] = now - largest;
     }
-    for (float& x : keep) x = exponential(x);
-    for (float& x : take) x = exponential(x);
+    for (float& x : keep) x = exponential_below(x);
+    for (float& x : take) x = exponential_below(x);
     for (int first = 0; first < some; first += run, states += to_next, parts += run * step) {
       const float *keeps = keep + first, *takes = take + first;
       float& total = states[padded + 1];
@@ -255,7 +255,7 @@ static void weigh_block(float* weights, const float* states, const float* querie
       const float inverse = 1.0f / end[1];
       for (int64_t c = 0; c < kAttendBlock; c++) {
         float& x = scores[r * kAttendBlock + c];
-        x = exponential(x - end[0]) * inverse;
+        x = exponential_below(x - end[0]) * inverse;
       }
     }
   });

@@ -7,16 +7,12 @@
 
 namespace phi3lab::cpu {
 
-/**
- * e to the x, within 2 units in the last place (Cephes' polynomial for |x| ≤ ln 2 / 2); NaN stays NaN, what is beyond
- * float32's largest is infinity, and what would be below 10⁻³⁸ is 0.
+/** e to the x for x in [−87, 88] or NaN, of which it makes NaN, within 2 units in the last place (Cephes' polynomial).
  */
-static inline float exponential(float x) {
-  // Written so that NaN is clamped as well: it has no integer.
-  const float low = x > -87.0f ? x : -87.0f, y = low < 88.0f ? low : 88.0f;
-  const float shifted = y * 1.44269504f + 12582912.0f;  // 1.5 · 2²³: the sum's low bits are the nearest integer
+static inline float exponential_within(float x) {
+  const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 · 2²³: the sum's low bits are the nearest integer
   const float n = shifted - 12582912.0f;
-  const float r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // |r| ≤ ln 2 / 2
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
@@ -24,11 +20,27 @@ static inline float exponential(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   const float mantissa = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) * (1 << 23);
+  uint32_t bits;
+  std::memcpy(&bits, &shifted, 4);
+  bits = (bits << 23) + (127u << 23);  // 2ⁿ: the rest of `shifted` is shifted out
   float power;
   std::memcpy(&power, &bits, 4);
-  const float finite = x < -87.0f ? 0.0f : mantissa * power, result = x > 88.7228f ? __builtin_inff() : finite;
-  return x != x ? x : result;
+  return mantissa * power;
+}
+
+/**
+ * e to the x, as exactly up to e⁸⁸, where it stays until float32 has no larger number, and is infinity; below 10⁻³⁸ it
+ * is 0, and NaN stays NaN.
+ */
+static inline float exponential(float x) {
+  const float low = x < -87.0f ? -87.0f : x, finite = x < -87.0f ? 0.0f : exponential_within(low > 88.0f ? 88.0f : low);
+  return x > 88.7228f ? __builtin_inff() : finite;
+}
+
+/** The same for x ≤ 0 or NaN, with less to do. */
+static inline float exponential_below(float x) {
+  const float power = exponential_within(x < -87.0f ? -87.0f : x);
+  return x < -87.0f ? 0.0f : power;
 }
 
 }  // namespace phi3lab::cpu
