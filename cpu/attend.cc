@@ -35,6 +35,11 @@ void finish(float* out, const float* state, int64_t dim) {
 
 }  // namespace
 
+TokenShare::TokenShare(int64_t position, const AttentionShape& shape, const Worker& worker)
+    : seen(seen_from(position, shape)), blocks(blocks_of(seen)), count(blocks.last - blocks.first) {
+  split(shape.kv_heads * count, 1, worker.thread, worker.threads, &first, &last);
+}
+
 void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache,
                         const PassInput& input, int64_t layer, const AttentionShape& shape) {
   const CpuCache* source = static_cast<const CpuCache*>(&cache);
@@ -56,19 +61,18 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
   const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
-    const Seen seen = seen_from(*input.position, shape), blocks = blocks_of(seen);
-    const int64_t count = blocks.last - blocks.first;
+    const TokenShare share(*input.position, shape, w);
+    const Seen blocks = share.blocks;
+    const int64_t count = share.count, first = share.first, last = share.last;
     const auto attend_block = [&](int64_t h, int64_t block) {
       Seen rows[kAttendRows];
-      std::fill_n(rows, kAttendRows, within(seen, block));
+      std::fill_n(rows, kAttendRows, within(share.seen, block));
       const int64_t position = block * kAttendBlock, i = h * count + block - blocks.first;
       for (int64_t r = 0; r < group; r += kAttendRows)
         kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim,
                        cache->keys(layer, h, position), cache->values(layer, h, position), rows,
                        static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
     };
-    int64_t first, last;  // of heads times blocks
-    split(shape.kv_heads * count, 1, w.thread, w.threads, &first, &last);
     for (int64_t from = 0, to; from < count; from = to) {  // the blocks of an extent
       const int64_t position = (blocks.first + from) * kAttendBlock;
       to = std::min(count, cache->extent_end(position) / kAttendBlock - blocks.first);
@@ -78,16 +82,17 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
       }
     }
     w.team.barrier(w.thread);
-    split(shape.heads, 1, w.thread, w.threads, &first, &last);
+    int64_t own_first, own_last;
+    split(shape.heads, 1, w.thread, w.threads, &own_first, &own_last);
     const auto parts_of = [&](int64_t head) {
       return parts + (head / group * count * group + head % group) * stride;  // group · stride apart
     };
     // Other threads' parts are asked for all at once: one after the other they take several times as long.
-    for (int64_t head = first; head < last; head++)
+    for (int64_t head = own_first; head < own_last; head++)
       for (int64_t i = 0; i < count; i++)
         for (int64_t at = 0; at < stride; at += 16) __builtin_prefetch(parts_of(head) + i * group * stride + at);
     float* state = scratch + w.thread * own;
-    for (int64_t head = first; head < last; head++) {
+    for (int64_t head = own_first; head < own_last; head++) {
       begin(state, dim);
       kernels->merge(state, 0, parts_of(head), group * stride, count, dim);
       finish(context.data + head * dim, state, dim);

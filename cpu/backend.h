@@ -32,6 +32,20 @@ inline void each_own_token(int64_t tokens, const Worker& w, const Use& use) {
   });
 }
 
+/**
+ * A thread's share of the attention of one token: of its key-value heads, each times the blocks that hold what it sees,
+ * [first, last). Whoever takes a head's last block also puts the token's key and value there: lines of memory that two
+ * processors write and read in turn take longer than the arithmetic.
+ */
+struct TokenShare {
+  TokenShare(int64_t position, const AttentionShape& shape, const Worker& worker);
+  bool has_end(int64_t kv_head) const { return first < (kv_head + 1) * count && (kv_head + 1) * count <= last; }
+
+  Seen seen, blocks;
+  int64_t count;  // of blocks
+  int64_t first, last;
+};
+
 /** A placed weight: a norm's numbers as float32, or a matrix. */
 class CpuWeight : public Weight {
  public:
@@ -67,7 +81,9 @@ class CacheRanges {
 };
 
 /** Keys and values, [extent][layer][kv_head][block of positions], then as attend.h has them: what is committed lies
- * together, in large pages where the system has them, and a layer's part of an extent is read in one go. */
+ * together, in large pages where the system has them, and a layer's part of an extent is read in one go. The first
+ * extent grows with the text, twice as large each time, and what it holds is moved: to begin a part costs as much as to
+ * read half a block. Those behind it are as large as it becomes. */
 class CpuCache : public Cache {
  public:
   CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const AttentionShape& shape, int64_t layers,
@@ -101,17 +117,22 @@ class CpuCache : public Cache {
   };
   static constexpr int64_t kSmallest = 128;  // positions of an extent, whole blocks of attention
   static constexpr int64_t kKept = 512;      // positions that a range keeps its memory for between two sequences
-  static constexpr size_t kOneGo = size_t{1} << 20;  // bytes of a layer: memory is not read faster in more
-  /** Small extents double what there is, for a layer's keys and values to lie in few places. */
+  static constexpr size_t kOneGo = size_t{2} << 20;  // bytes of a layer: memory is not read faster in more
   Extent extent_of(int64_t position) const {
-    if (position >= largest_) return {position / largest_ * largest_, largest_};
-    Extent extent{0, kSmallest};
-    while (position >= extent.first + extent.positions)
-      extent.first = extent.positions = extent.first + extent.positions;
-    return extent;
+    return position < largest_ ? Extent{0, first_} : Extent{position / largest_ * largest_, largest_};
   }
-  /** `positions` filled up to whole extents. */
-  int64_t whole(int64_t positions) const { return positions > 0 ? extent_end(positions - 1) : 0; }
+  /** `positions` filled up to what is committed for them. */
+  int64_t whole(int64_t positions) const {
+    if (positions > largest_) return (positions + largest_ - 1) / largest_ * largest_;
+    int64_t first = kSmallest;
+    while (first < positions) first *= 2;
+    return positions > 0 ? first : 0;
+  }
+  /** Makes the first extent one of so many positions, for which there is memory: its parts move away from each other.
+   */
+  void grow(int64_t positions);
+  /** Gives back the memory behind that of `positions`, whole extents. */
+  void release(int64_t positions);
   size_t bytes_of(int64_t positions) const { return static_cast<size_t>(layers_ * positions) * layer_position_bytes; }
   /** Number `row` of the rows of a block's keys and values that `position` lies in. */
   uint8_t* at(int64_t layer, int64_t kv_head, int64_t position, int64_t row) const {
@@ -123,7 +144,8 @@ class CpuCache : public Cache {
 
   int64_t kv_heads_, layers_;
   size_t row_bytes_;                   // of a position's key or value of a head
-  int64_t largest_ = kSmallest;        // positions of an extent
+  int64_t first_ = kSmallest;          // positions of the first extent
+  int64_t largest_ = kSmallest;        // and of all others
   std::atomic<int64_t> committed_{0};  // positions; other threads ask for `bytes`
   std::shared_ptr<CacheRanges> ranges_;
   CacheRanges::Range range_;

@@ -1,5 +1,6 @@
 // The memory of keys and values: address space for the whole context, pages as positions come.
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -79,8 +80,17 @@ CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const Atten
 }
 
 CpuCache::~CpuCache() {
-  decommit(kKept);
+  release(std::min(whole(kKept), committed_.load()));
   ranges_->leave(range_);
+}
+
+void CpuCache::grow(int64_t positions) {
+  const auto part_bytes = [&](int64_t of) { return static_cast<size_t>(2 * of) * row_bytes_; };  // a head's, of a layer
+  const size_t before = part_bytes(first_), now = part_bytes(positions);
+  if (committed_ > 0 && now > before)
+    for (size_t part = static_cast<size_t>(layers_ * kv_heads_) - 1; part > 0; part--)
+      std::memmove(range_.data + part * now, range_.data + part * before, before);
+  first_ = positions;
 }
 
 void CpuCache::commit(int64_t positions) {
@@ -94,13 +104,19 @@ void CpuCache::commit(int64_t positions) {
 #endif
     range_.ready = bytes;  // elsewhere the system brings pages as they are written
   }
+  grow(std::min(wanted, largest_));
   committed_ = wanted;
 }
 
 void CpuCache::decommit(int64_t positions) {
-  const int64_t kept = whole(positions);
-  if (kept < committed_) committed_ = kept;
-  const size_t bytes = bytes_of(kept);
+  const int64_t kept = std::max(whole(positions), first_);
+  if (kept >= committed_) return;
+  committed_ = kept;
+  release(kept);
+}
+
+void CpuCache::release(int64_t positions) {
+  const size_t bytes = bytes_of(positions);
   if (bytes >= range_.ready) return;
   const uintptr_t first = reinterpret_cast<uintptr_t>(range_.data + bytes);
   const uintptr_t last = reinterpret_cast<uintptr_t>(range_.data + range_.ready);

@@ -28,11 +28,13 @@ void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, T
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
   const Attend* functions = &attend_;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim, half = dim / 2, position = *input.position;
+    const int64_t dim = shape.head_dim, half = dim / 2, position = *input.position,
+                  group = shape.heads / shape.kv_heads;
     const float* phases = table.data + position * table.cols;
-    for (int64_t h = w.thread; h < shape.heads; h += w.threads)
-      rope_head(qkv.data + h * dim, phases, phases + half, half);
-    for (int64_t h = w.thread; h < shape.kv_heads; h += w.threads) {
+    const TokenShare share(position, shape, w);
+    for (int64_t h = 0; h < shape.kv_heads; h++) {
+      if (!share.has_end(h)) continue;
+      for (int64_t q = h * group; q < (h + 1) * group; q++) rope_head(qkv.data + q * dim, phases, phases + half, half);
       float* key = qkv.data + (shape.heads + h) * dim;  // (dim,), its value kv_heads further on
       rope_head(key, phases, phases + half, half);
       target->put(*functions, layer, h, position, key, key + shape.kv_heads * dim, dim);
