@@ -90,7 +90,6 @@ class CpuCache : public Cache {
            int64_t capacity);
   ~CpuCache() override;
   void commit(int64_t positions) override;
-  void decommit(int64_t positions) override;
   size_t bytes() const override;
   /** Of the block that begins at `position`. */
   void* keys(int64_t layer, int64_t kv_head, int64_t position) const { return at(layer, kv_head, position, 0); }
@@ -111,7 +110,7 @@ class CpuCache : public Cache {
   }
 
  private:
-  /** Positions whose memory is committed at a time. */
+  /** Positions whose keys and values lie together. */
   struct Extent {
     int64_t first, positions;
   };
@@ -128,10 +127,9 @@ class CpuCache : public Cache {
     while (first < positions) first *= 2;
     return positions > 0 ? first : 0;
   }
-  /** Makes the first extent one of so many positions, for which there is memory: its parts move away from each other.
-   */
+  /** Makes the first extent one of so many positions, for which there is memory: its parts move apart. */
   void grow(int64_t positions);
-  /** Gives back the memory behind that of `positions`, whole extents. */
+  /** Gives back the memory behind that of `positions`. */
   void release(int64_t positions);
   size_t bytes_of(int64_t positions) const { return static_cast<size_t>(layers_ * positions) * layer_position_bytes; }
   /** Number `row` of the rows of a block's keys and values that `position` lies in. */

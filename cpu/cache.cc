@@ -80,7 +80,7 @@ CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const Atten
 }
 
 CpuCache::~CpuCache() {
-  release(std::min(whole(kKept), committed_.load()));
+  release(kKept);
   ranges_->leave(range_);
 }
 
@@ -106,13 +106,6 @@ void CpuCache::commit(int64_t positions) {
   }
   grow(std::min(wanted, largest_));
   committed_ = wanted;
-}
-
-void CpuCache::decommit(int64_t positions) {
-  const int64_t kept = std::max(whole(positions), first_);
-  if (kept >= committed_) return;
-  committed_ = kept;
-  release(kept);
 }
 
 void CpuCache::release(int64_t positions) {

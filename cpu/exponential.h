@@ -7,8 +7,7 @@
 
 namespace phi3lab::cpu {
 
-/** e to the x for x in [−87, 88] or NaN, of which it makes NaN, within 2 units in the last place (Cephes' polynomial).
- */
+/** e to the x for x in [−87, 88] or NaN, which it stays, within 2 units in the last place (Cephes' polynomial). */
 static inline float exponential_within(float x) {
   const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 · 2²³: the sum's low bits are the nearest integer
   const float n = shifted - 12582912.0f;
@@ -28,19 +27,16 @@ static inline float exponential_within(float x) {
   return mantissa * power;
 }
 
-/**
- * e to the x, as exactly up to e⁸⁸, where it stays until float32 has no larger number, and is infinity; below 10⁻³⁸ it
- * is 0, and NaN stays NaN.
- */
-static inline float exponential(float x) {
-  const float low = x < -87.0f ? -87.0f : x, finite = x < -87.0f ? 0.0f : exponential_within(low > 88.0f ? 88.0f : low);
-  return x > 88.7228f ? __builtin_inff() : finite;
-}
-
-/** The same for x ≤ 0 or NaN, with less to do. */
+/** e to the x for x ≤ 88 or NaN, as exactly; what would be below 10⁻³⁸ is 0. */
 static inline float exponential_below(float x) {
   const float power = exponential_within(x < -87.0f ? -87.0f : x);
   return x < -87.0f ? 0.0f : power;
+}
+
+/** The same for all x: from e⁸⁸ on it stays until float32 has no larger number, and is infinity. */
+static inline float exponential(float x) {
+  const float finite = exponential_below(x > 88.0f ? 88.0f : x);
+  return x > 88.7228f ? __builtin_inff() : finite;
 }
 
 }  // namespace phi3lab::cpu

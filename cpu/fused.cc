@@ -28,8 +28,8 @@ void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, T
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
   const Attend* functions = &attend_;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim, half = dim / 2, position = *input.position,
-                  group = shape.heads / shape.kv_heads;
+    const int64_t dim = shape.head_dim, half = dim / 2, group = shape.heads / shape.kv_heads;
+    const int64_t position = *input.position;
     const float* phases = table.data + position * table.cols;
     const TokenShare share(position, shape, w);
     for (int64_t h = 0; h < shape.kv_heads; h++) {

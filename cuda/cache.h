@@ -53,13 +53,14 @@ class CudaCache : public Cache {
             Dtype dtype);
   ~CudaCache() override;
   void commit(int64_t positions) override;
-  void decommit(int64_t positions) override;
   size_t bytes() const override { return static_cast<size_t>(blocks_) * block_bytes_; }
   const CacheView& view() const { return view_; }
   /** Of its address range. */
   int64_t id() const { return range_.id; }
 
  private:
+  /** Gives back the memory of blocks wholly behind `positions`. */
+  void decommit(int64_t positions);
   int64_t blocks_of(int64_t positions) const { return (positions + CacheView::kBlock - 1) / CacheView::kBlock; }
 
   std::shared_ptr<CacheRanges> ranges_;

@@ -91,10 +91,8 @@ struct AttentionShape {
 class Cache {
  public:
   virtual ~Cache() = default;
-  /** Makes positions [0, positions) usable, in blocks; between passes only. No pointer changes. */
+  /** Makes positions [0, positions) usable, in blocks; between passes only. What recorded passes hold stays valid. */
   virtual void commit(int64_t positions) = 0;
-  /** Gives back the memory of blocks wholly behind `positions`. */
-  virtual void decommit(int64_t positions) = 0;
   /** Bytes committed. */
   virtual size_t bytes() const = 0;
   int64_t capacity = 0;
