@@ -1,14 +1,23 @@
 /** Options objects checked by name: an option that does not exist is an error that names the nearest one. */
 
+/** The names of the options `T`: a name that is missing, or is none of them, does not compile. */
+export type OptionNames<T> = { readonly [Name in keyof T]-?: true };
+
+/** The names of those options among `T` that are true or false. */
+export type FlagNames<T> = {
+  readonly [Name in keyof T as NonNullable<T[Name]> extends boolean ? Name : never]-?: true;
+};
+
 /**
  * @param given The caller's options; undefined is none.
- * @param known The names that exist.
+ * @param names The names that exist.
  * @param where The function's name as the user wrote it, for the message.
  * @throws {TypeError} when `given` is no object or has an unknown name.
- * @example checkOptions({ max_new_token: 5 }, ["max_new_tokens"], "generate"); // … did you mean max_new_tokens?
+ * @example checkOptions({ max_new_token: 5 }, { max_new_tokens: true }, "generate"); // … did you mean max_new_tokens?
  */
-export function checkOptions(given: object | undefined, known: readonly string[], where: string): void {
+export function checkOptions<T extends object>(given: T | undefined, names: OptionNames<T & {}>, where: string): void {
   if (given === undefined) return;
+  const known = Object.keys(names);
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new TypeError(
       `Expected an object with options as the last argument of ${where} but received ${typeof given}.`,
@@ -20,6 +29,15 @@ export function checkOptions(given: object | undefined, known: readonly string[]
     const hint = near === undefined ? `it knows ${known.join(", ")}` : `did you mean ${near}?`;
     throw new TypeError(`${where} has no option ${JSON.stringify(name)}; ${hint}`);
   }
+}
+
+/**
+ * Those of `given` that have one of these names, for a function that takes no others.
+ *
+ * @example pickOptions<ResolveOptions>(loadOptions, resolveOptions); // without device, dtype, …
+ */
+export function pickOptions<T extends object>(given: T, names: OptionNames<T>): T {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name))) as T;
 }
 
 /** The known name that a few typing errors lead to, if any. */

@@ -1,22 +1,13 @@
 /** `pipeline`: a tokenizer and a model put to work on text. */
 import { inspect } from "node:util";
 import { Callable } from "./callable";
-import type { GenerateOptions } from "./generation";
-import { generateOptions } from "./generation/options";
+import { type TokenOptions, tokenOptions } from "./generation/options";
 import { AutoModelForCausalLM, type ModelLoadOptions, type Phi3ForCausalLM } from "./model";
-import { checkOptions, nearest } from "./options";
+import { checkOptions, nearest, type OptionNames, pickOptions } from "./options";
 import { AutoTokenizer, type Message, type PreTrainedTokenizer } from "./tokenizer";
+import { type TokenizerLoadOptions, tokenizerLoadOptions } from "./tokenizer/auto";
 
-export interface PipelineOptions
-  extends Omit<
-    GenerateOptions,
-    | "output_scores"
-    | "output_logits"
-    | "output_hidden_states"
-    | "output_attentions"
-    | "return_dict_in_generate"
-    | "return_timings"
-  > {
+export interface PipelineOptions extends TokenOptions {
   /** true (default): the prompt (or conversation) and its continuation; false: the continuation alone. */
   return_full_text?: boolean;
   /** BOS and the like before the prompt, where the model wants them. Default: true for text, false for conversations. */
@@ -37,15 +28,7 @@ export interface ChatOutput {
   generated_text: Message[];
 }
 
-const objects = [
-  "output_scores",
-  "output_logits",
-  "output_hidden_states",
-  "output_attentions",
-  "return_dict_in_generate",
-  "return_timings",
-];
-const names = [...generateOptions.filter((name) => !objects.includes(name)), "return_full_text", "add_special_tokens"];
+const names: OptionNames<PipelineOptions> = { ...tokenOptions, return_full_text: true, add_special_tokens: true };
 const tasks = ["text-generation"];
 
 export interface TextGenerationPipeline {
@@ -156,17 +139,8 @@ export function pipeline(
 }
 
 async function load(name: string, options: ModelLoadOptions): Promise<TextGenerationPipeline> {
-  const {
-    device: _,
-    device_map: __,
-    dtype: ___,
-    torch_dtype: ____,
-    kv_dtype: _____,
-    threads: ______,
-    attn_implementation: _______,
-    ...hub
-  } = options;
-  const tokenizer = await AutoTokenizer.from_pretrained(name, hub);
+  const ofTokenizer = pickOptions<TokenizerLoadOptions>(options, tokenizerLoadOptions);
+  const tokenizer = await AutoTokenizer.from_pretrained(name, ofTokenizer);
   const model = await AutoModelForCausalLM.from_pretrained(name, options);
   return new TextGenerationPipeline({ model, tokenizer });
 }

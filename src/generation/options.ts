@@ -1,11 +1,12 @@
 /** The options of `generate`: their names, defaults and checks. */
 import { inspect } from "node:util";
-import { checkOptions } from "../options";
+import { checkOptions, type FlagNames, type OptionNames } from "../options";
 import type { IdsInput } from "../model/inputs";
 import type { DynamicCache } from "../model/outputs";
 import type { BaseStreamer } from "./streamer";
 
-export interface GenerateOptions {
+/** What decides which tokens come. */
+export interface TokenOptions {
   /** New tokens at most. Default: 20, as in transformers. Generation also ends where the model's context does. */
   max_new_tokens?: number;
   /** Tokens at most, prompt included; `max_new_tokens` goes before it. */
@@ -34,6 +35,9 @@ export interface GenerateOptions {
   streamer?: BaseStreamer;
   /** Stops the generation, beside the notebook's interrupt. */
   signal?: AbortSignal;
+}
+
+export interface GenerateOptions extends TokenOptions {
   /** Gives `scores`: of each step, after the processors, (rows, vocab). */
   output_scores?: boolean;
   /** Gives `logits`: of each step, before the processors, (rows, vocab). */
@@ -57,40 +61,44 @@ export interface GenerateArguments extends GenerateOptions {
   past_key_values?: DynamicCache;
 }
 
-/** Names of {@link GenerateOptions}. */
-export const generateOptions: readonly string[] = [
-  "max_new_tokens",
-  "max_length",
-  "min_new_tokens",
-  "do_sample",
-  "temperature",
-  "top_k",
-  "top_p",
-  "repetition_penalty",
-  "seed",
-  "eos_token_id",
-  "pad_token_id",
-  "use_cache",
-  "streamer",
-  "signal",
-  "output_scores",
-  "output_logits",
-  "output_hidden_states",
-  "output_attentions",
-  "return_dict_in_generate",
-  "return_timings",
-];
+const flags: FlagNames<GenerateOptions> = {
+  do_sample: true,
+  use_cache: true,
+  output_scores: true,
+  output_logits: true,
+  output_hidden_states: true,
+  output_attentions: true,
+  return_dict_in_generate: true,
+  return_timings: true,
+};
 
-const flags = [
-  "do_sample",
-  "use_cache",
-  "output_scores",
-  "output_logits",
-  "output_hidden_states",
-  "output_attentions",
-  "return_dict_in_generate",
-  "return_timings",
-] as const;
+/** Names of {@link TokenOptions}. */
+export const tokenOptions: OptionNames<TokenOptions> = {
+  do_sample: true,
+  use_cache: true,
+  max_new_tokens: true,
+  max_length: true,
+  min_new_tokens: true,
+  temperature: true,
+  top_k: true,
+  top_p: true,
+  repetition_penalty: true,
+  seed: true,
+  eos_token_id: true,
+  pad_token_id: true,
+  streamer: true,
+  signal: true,
+};
+
+/** Names of {@link GenerateArguments}. */
+const generateArguments: OptionNames<GenerateArguments> = {
+  ...tokenOptions,
+  ...flags,
+  input_ids: true,
+  inputs: true,
+  attention_mask: true,
+  past_key_values: true,
+};
 
 /** What the defaults depend on. */
 export interface ModelDefaults {
@@ -108,7 +116,7 @@ export type Settings = Required<
 
 /** @throws {TypeError | RangeError} a sentence for the first option that cannot be. */
 export function readSettings(options: GenerateArguments, model: ModelDefaults): Settings {
-  checkOptions(options, [...generateOptions, "input_ids", "inputs", "attention_mask", "past_key_values"], "generate");
+  checkOptions(options, generateArguments, "generate");
   const { max_new_tokens, max_length } = options;
   const given = { min_new_tokens: 0, temperature: 1, top_k: 50, top_p: 1, repetition_penalty: 1, ...defined(options) };
   whole(max_new_tokens, 1, "max_new_tokens");
@@ -121,7 +129,7 @@ export function readSettings(options: GenerateArguments, model: ModelDefaults): 
   positive(given.repetition_penalty, "repetition_penalty");
   if (typeof given.top_p !== "number" || !(given.top_p >= 0 && given.top_p <= 1))
     throw new RangeError(`Expected number from 0 to 1 for top_p but received ${inspect(given.top_p)}`);
-  for (const name of flags)
+  for (const name of Object.keys(flags) as (keyof typeof flags)[])
     if (options[name] !== undefined && typeof options[name] !== "boolean")
       throw new TypeError(`Expected true or false for ${name} but received ${inspect(options[name])}`);
   const { streamer } = options;

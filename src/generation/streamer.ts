@@ -37,7 +37,7 @@ export class TextStreamer implements BaseStreamer {
   #stream: TokenStream | undefined;
 
   constructor(tokenizer: StreamTokenizer, options: TextStreamerOptions = {}) {
-    checkOptions(options, ["skip_prompt", "skip_special_tokens", "callback_function"], "TextStreamer");
+    checkOptions(options, { skip_prompt: true, skip_special_tokens: true, callback_function: true }, "TextStreamer");
     if (typeof tokenizer?.stream !== "function")
       throw new TypeError(`Expected a tokenizer for TextStreamer but received ${inspect(tokenizer, { depth: 0 })}`);
     this.#tokenizer = tokenizer;

@@ -2,6 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ProgressInfo } from "./download";
+import type { OptionNames } from "../options";
 import { HubError } from "./error";
 
 export interface ResolveOptions {
@@ -24,16 +25,16 @@ export interface ResolveOptions {
 }
 
 /** Their names, for checking. */
-export const resolveOptions: string[] = [
-  "revision",
-  "subfolder",
-  "gguf_file",
-  "cache_dir",
-  "local_files_only",
-  "token",
-  "progress_callback",
-  "signal",
-];
+export const resolveOptions: OptionNames<ResolveOptions> = {
+  revision: true,
+  subfolder: true,
+  gguf_file: true,
+  cache_dir: true,
+  local_files_only: true,
+  token: true,
+  progress_callback: true,
+  signal: true,
+};
 
 export interface ResolvedModel {
   /** The folder with the files, or with the .gguf file. */

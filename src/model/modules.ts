@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { Callable } from "../callable";
 import { jupyterDisplay, type MimeBundle } from "../host";
 import type { ForwardResult, ModelConfig, NativeModel } from "../native";
-import { checkOptions } from "../options";
+import { checkOptions, type OptionNames } from "../options";
 import { Tensor } from "../tensor";
 import { abortable } from "./abort";
 import { type Batch, type IdsInput, readBatch } from "./inputs";
@@ -24,15 +24,15 @@ export interface ForwardOptions {
 }
 
 /** Their names, for checking. */
-export const forwardOptions: string[] = [
-  "input_ids",
-  "attention_mask",
-  "past_key_values",
-  "use_cache",
-  "output_hidden_states",
-  "output_attentions",
-  "signal",
-];
+const forwardOptions: OptionNames<ForwardOptions> = {
+  input_ids: true,
+  attention_mask: true,
+  past_key_values: true,
+  use_cache: true,
+  output_hidden_states: true,
+  output_attentions: true,
+  signal: true,
+};
 
 /** What the halves share. */
 export interface Core {

@@ -35,7 +35,7 @@ interface Candidate {
  * plotNextToken(logits, { tokenizer, k: 10 });
  */
 export function plotNextToken(logits: Tensor, options: PlotNextTokenOptions): Figure {
-  checkOptions(options, ["tokenizer", "k", "temperature", "title"], "plotNextToken");
+  checkOptions(options, { tokenizer: true, k: true, temperature: true, title: true }, "plotNextToken");
   const { tokenizer, k = 10, temperature = 1, title = "Next token" } = options;
   if (typeof tokenizer?.convert_ids_to_tokens !== "function")
     throw new Error("Expected a tokenizer for the option tokenizer of plotNextToken, to name the tokens");

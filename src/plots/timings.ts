@@ -40,7 +40,7 @@ interface Series {
  * plotTimings({ cached, uncached });
  */
 export function plotTimings(options: PlotTimingsOptions): Figure {
-  checkOptions(options, ["cached", "uncached", "title"], "plotTimings");
+  checkOptions(options, { cached: true, uncached: true, title: true }, "plotTimings");
   const { cached, uncached, title = "What the cache saves" } = options;
   const all = [series("with cache", palette.first, cached), series("without cache", palette.second, uncached)];
   return new Figure({

@@ -1,12 +1,9 @@
 /** Finds a model's tokenizer: in a folder, in a .gguf file, or on the hub. */
 import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
-import { checkOptions } from "../options";
+import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { readGgufTokenizer } from "./gguf";
 import { readFolderTokenizer } from "./load";
 import { PreTrainedTokenizer } from "./tokenizer";
-
-/** Options that Python's porters bring along and that change nothing here. */
-const accepted = ["trust_remote_code", "use_fast", "legacy"];
 
 export interface TokenizerLoadOptions extends ResolveOptions {
   /** Accepted and ignored: no code is ever run from a model. */
@@ -16,6 +13,14 @@ export interface TokenizerLoadOptions extends ResolveOptions {
   /** Accepted and ignored: tokenizer.json says it. */
   legacy?: boolean;
 }
+
+/** Their names, for checking. */
+export const tokenizerLoadOptions: OptionNames<TokenizerLoadOptions> = {
+  ...resolveOptions,
+  trust_remote_code: true,
+  use_fast: true,
+  legacy: true,
+};
 
 /** Makes tokenizers. */
 export class AutoTokenizer {
@@ -27,8 +32,8 @@ export class AutoTokenizer {
    * @example const tokenizer = await AutoTokenizer.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
    */
   static async from_pretrained(model: string, options: TokenizerLoadOptions = {}): Promise<PreTrainedTokenizer> {
-    checkOptions(options, [...resolveOptions, ...accepted], "AutoTokenizer.from_pretrained");
-    const { trust_remote_code: _, use_fast: __, legacy: ___, ...hub } = options;
+    checkOptions(options, tokenizerLoadOptions, "AutoTokenizer.from_pretrained");
+    const hub = pickOptions<ResolveOptions>(options, resolveOptions);
     const { folder, gguf } = await resolveModel(model, { ...hub, only: "tokenizer" });
     const spec = gguf === undefined ? await readFolderTokenizer(folder) : await readGgufTokenizer(gguf);
     return new PreTrainedTokenizer({ ...spec, name_or_path: model });

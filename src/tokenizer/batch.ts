@@ -1,4 +1,5 @@
 /** Rows of token ids made into one batch: cut, padded, as int64 tensors or plain arrays. */
+import type { OptionNames } from "../options";
 import { Tensor } from "../tensor";
 
 export interface TokenizerOptions {
@@ -19,16 +20,16 @@ export interface TokenizerOptions {
 }
 
 /** Their names, for checking. */
-export const tokenizerOptions: string[] = [
-  "return_tensors",
-  "return_tensor",
-  "padding",
-  "padding_side",
-  "truncation",
-  "max_length",
-  "add_special_tokens",
-  "return_attention_mask",
-];
+export const tokenizerOptions: OptionNames<TokenizerOptions> = {
+  return_tensors: true,
+  return_tensor: true,
+  padding: true,
+  padding_side: true,
+  truncation: true,
+  max_length: true,
+  add_special_tokens: true,
+  return_attention_mask: true,
+};
 
 /** Ids and mask as int64 tensors (rows, length); the mask is 0 over padding. */
 export class BatchEncoding {

@@ -4,7 +4,7 @@
  * @huggingface/tokenizers; decoding is our own (see decode.ts).
  */
 import { inspect } from "node:util";
-import { checkOptions } from "../options";
+import { checkOptions, type OptionNames } from "../options";
 import type { Tensor } from "../tensor";
 import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
 import { type Message, renderTemplate } from "./chat";
@@ -22,7 +22,7 @@ export interface DecodeOptions {
   /** Takes out spaces before punctuation. Default: what the tokenizer's files say, mostly false. */
   clean_up_tokenization_spaces?: boolean;
 }
-const decodeOptions = ["skip_special_tokens", "clean_up_tokenization_spaces"];
+const decodeOptions: OptionNames<DecodeOptions> = { skip_special_tokens: true, clean_up_tokenization_spaces: true };
 
 export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special_tokens"> {
   /** false: the text itself instead of its ids. Default: true. */
@@ -36,7 +36,16 @@ export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special
   tools?: unknown[];
   documents?: unknown[];
 }
-const chatOptions = ["tokenize", "add_generation_prompt", "return_dict", "chat_template", "tools", "documents"];
+/** `add_special_tokens` is accepted and ignored: the template writes them. */
+const chatOptions: OptionNames<ChatTemplateOptions> = {
+  ...tokenizerOptions,
+  tokenize: true,
+  add_generation_prompt: true,
+  return_dict: true,
+  chat_template: true,
+  tools: true,
+  documents: true,
+};
 
 /** Calling a tokenizer encodes. */
 export interface PreTrainedTokenizer {
@@ -126,13 +135,13 @@ export class PreTrainedTokenizer extends SpecialTokens {
 
   /** The ids of one text as an array. */
   encode(text: string, options: { add_special_tokens?: boolean } = {}): number[] {
-    checkOptions(options, ["add_special_tokens"], "tokenizer.encode");
+    checkOptions(options, { add_special_tokens: true }, "tokenizer.encode");
     return this.#ids(text, options.add_special_tokens ?? true);
   }
 
   /** The tokens of one text, spelled as the vocabulary spells them. */
   tokenize(text: string, options: { add_special_tokens?: boolean } = {}): string[] {
-    checkOptions(options, ["add_special_tokens"], "tokenizer.tokenize");
+    checkOptions(options, { add_special_tokens: true }, "tokenizer.tokenize");
     return this.convert_ids_to_tokens(this.#ids(text, options.add_special_tokens ?? false)) as string[];
   }
 
@@ -207,7 +216,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   ): Tensor;
   apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
   apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
-    checkOptions(options, [...chatOptions, ...tokenizerOptions], "tokenizer.apply_chat_template");
+    checkOptions(options, chatOptions, "tokenizer.apply_chat_template");
     const {
       tokenize = true,
       add_generation_prompt = false,

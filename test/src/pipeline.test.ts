@@ -1,6 +1,6 @@
 /** The pipeline continues texts and conversations, as transformers' does; SmolLM2 is held against test/golden/smollm2.json. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   AutoModelForCausalLM,
@@ -12,7 +12,7 @@ import {
   type TextGenerationPipeline,
   TextStreamer,
 } from "../../src";
-import { smollm } from "./tokenizer/models";
+import { phi3Folder, smollm } from "./tokenizer/models";
 
 const cases = JSON.parse(readFileSync(join(__dirname, "..", "golden", "smollm2.json"), "utf8")) as {
   name: string;
@@ -98,6 +98,20 @@ describe("pipeline", function () {
     const [first] = await made(capital.text, { max_new_tokens: 1, return_full_text: false });
     assert.equal(first?.generated_text, continued(capital, 1));
     await made.model.dispose();
+  });
+
+  it("takes every option of the model and of the tokenizer with a name", async () => {
+    const folder = await phi3Folder();
+    try {
+      cpSync(join(__dirname, "..", "golden", "tiny", "multi_head"), folder, { recursive: true });
+      const all = { device: "cpu", dtype: "auto", kv_dtype: "float16", threads: 1, compute: "float32" } as const;
+      const more = { trust_remote_code: true, attn_implementation: "eager", local_files_only: true };
+      const named = await pipeline("text-generation", folder, { ...all, ...more });
+      assert.equal(named.model.device, "cpu");
+      await named.model.dispose();
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("says which task, option or input cannot be", async () => {
