@@ -1,25 +1,40 @@
 /**
  * Writes a model folder of Phi-3-mini-4k-instruct's shape with random bfloat16 weights (7.6 GB in two shards), for trying
- * and timing that shape where the real weights are not at hand: `node bench/random_weights.mjs FOLDER [layers]`.
+ * and timing that shape where the real weights are not at hand; with other sizes, a small model with its vocabulary:
+ * `node bench/random_weights.mjs FOLDER [--layers 32] [--hidden 3072] [--ffn 8192] [--heads 32]`.
  */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 
-const [folder, layers = "32"] = process.argv.slice(2);
-if (folder === undefined || !/^[1-9]\d*$/.test(layers)) {
-  console.error("Usage: node bench/random_weights.mjs FOLDER [layers]");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    layers: { type: "string", default: "32" },
+    hidden: { type: "string", default: "3072" },
+    ffn: { type: "string", default: "8192" },
+    heads: { type: "string", default: "32" },
+  },
+});
+const [folder] = positionals;
+const [layers, hidden, ffn, heads] = ["layers", "hidden", "ffn", "heads"].map((name) => Number(values[name]));
+if (folder === undefined || ![layers, hidden, ffn, heads, hidden / heads].every((n) => Number.isInteger(n) && n > 0)) {
+  console.error(
+    "Usage: node bench/random_weights.mjs FOLDER [--layers 32] [--hidden 3072] [--ffn 8192] [--heads 32]; heads divide hidden",
+  );
   process.exit(2);
 }
+const vocab = 32064;
 
 const config = {
   architectures: ["Phi3ForCausalLM"],
   model_type: "phi3",
-  hidden_size: 3072,
-  intermediate_size: 8192,
-  num_hidden_layers: Number(layers),
-  num_attention_heads: 32,
-  num_key_value_heads: 32,
-  vocab_size: 32064,
+  hidden_size: hidden,
+  intermediate_size: ffn,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+  num_key_value_heads: heads,
+  vocab_size: vocab,
   max_position_embeddings: 4096,
   original_max_position_embeddings: 4096,
   sliding_window: 2047,
@@ -44,23 +59,23 @@ for (let i = 0; i < tile.length; i++) {
   // Sign and mantissa at random, exponents from 2⁻⁹ to 2⁻⁶: standard deviation about 0.01.
   tile[i] = ((state >>> 16) & 0x807f) | ((118 + (state & 3)) << 7);
 }
-const ones = new Uint16Array(3072).fill(0x3f80);
+const ones = new Uint16Array(hidden).fill(0x3f80);
 
 const matrix = (name, rows, cols) => ({ name, shape: [rows, cols] });
-const norm = (name) => ({ name, shape: [3072] });
-const shards = [[matrix("model.embed_tokens.weight", 32064, 3072)], []];
-for (let i = 0; i < config.num_hidden_layers; i++) {
+const norm = (name) => ({ name, shape: [hidden] });
+const shards = [[matrix("model.embed_tokens.weight", vocab, hidden)], []];
+for (let i = 0; i < layers; i++) {
   const base = `model.layers.${i}`;
-  shards[i < config.num_hidden_layers * 0.65 ? 0 : 1].push(
+  shards[i < layers * 0.65 ? 0 : 1].push(
     norm(`${base}.input_layernorm.weight`),
-    matrix(`${base}.self_attn.qkv_proj.weight`, 9216, 3072),
-    matrix(`${base}.self_attn.o_proj.weight`, 3072, 3072),
+    matrix(`${base}.self_attn.qkv_proj.weight`, 3 * hidden, hidden),
+    matrix(`${base}.self_attn.o_proj.weight`, hidden, hidden),
     norm(`${base}.post_attention_layernorm.weight`),
-    matrix(`${base}.mlp.gate_up_proj.weight`, 16384, 3072),
-    matrix(`${base}.mlp.down_proj.weight`, 3072, 8192),
+    matrix(`${base}.mlp.gate_up_proj.weight`, 2 * ffn, hidden),
+    matrix(`${base}.mlp.down_proj.weight`, hidden, ffn),
   );
 }
-shards[1].push(norm("model.norm.weight"), matrix("lm_head.weight", 32064, 3072));
+shards[1].push(norm("model.norm.weight"), matrix("lm_head.weight", vocab, hidden));
 
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);

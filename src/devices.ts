@@ -2,7 +2,7 @@
 import { arch, cpus, freemem, totalmem } from "node:os";
 import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle } from "./host";
-import { addon, type CpuInfo, type CudaInfo } from "./native";
+import { addon, type CpuInfo, type CpuPath, type CudaInfo } from "./native";
 import { escapeHtml, tableHtml, tableText } from "./table";
 
 export interface CpuDevice {
@@ -15,7 +15,7 @@ export interface CpuDevice {
   /** Threads that a model takes by default. */
   threads: number;
   /** The code path in use; `PHI3LAB_CPU` chooses another. */
-  path: CpuInfo["path"];
+  path: CpuPath;
 }
 
 export interface CudaDevice {
@@ -86,6 +86,29 @@ export function cudaInfo(): CudaInfo {
   const info = addon().cuda();
   if (info.problem !== "") return { ...info, devices: [] };
   return info.devices.length > 0 ? info : { ...info, problem: "There is no GPU that CUDA can use." };
+}
+
+/** The CPU, or the first GPU, which "cuda" and "cuda:0" name; "auto": the GPU where it has room. */
+export type DeviceOption = "auto" | "cpu" | "cuda" | `cuda:${number}`;
+
+/**
+ * @internal What a `device` option names.
+ *
+ * @throws {TypeError} when it is no device.
+ * @throws {Error} when it is a GPU that cannot be used, with what is missing.
+ */
+export function readDevice(given: unknown, info: () => CudaInfo = cudaInfo): "auto" | "cpu" | "cuda" {
+  const [, type, index] = /^(auto|cpu|cuda)(?::(\d+))?$/.exec(String(given)) ?? [];
+  if (type === undefined || (type === "auto" && index !== undefined))
+    throw new TypeError(`Expected one of "auto", "cpu", "cuda" for device but received ${inspect(given)}`);
+  if (type !== "cuda") return type as "auto" | "cpu";
+  if (Number(index ?? 0) !== 0)
+    throw new Error(
+      `Expected device "cuda" or "cuda:0" but received ${inspect(given)}: a model runs on the first GPU; CUDA_VISIBLE_DEVICES=${index} makes another one the first`,
+    );
+  const { devices, problem } = info();
+  if (devices.length === 0) throw new Error(problem);
+  return "cuda";
 }
 
 /** @internal Room that a model needs on a GPU beside its weights: keys and values of a long text, activations. */

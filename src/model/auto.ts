@@ -1,24 +1,15 @@
 /** Loads a model: finds its files, reads their headers, hands them to the native half. */
 import { inspect } from "node:util";
+import { type DeviceOption, readDevice } from "../devices";
 import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
 import { addon, type Compute, type KvDtype } from "../native";
-import { checkOptions } from "../options";
+import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { progressBar } from "../progress";
+import { sayOnce } from "../say";
 import { openWeights } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
-import {
-  checkKvDtype,
-  choosePlace,
-  computeNote,
-  type DeviceOption,
-  type DtypeOption,
-  readCompute,
-  readDevice,
-  readDtype,
-  readKvDtype,
-  sayOnce,
-} from "./place";
+import { checkKvDtype, choosePlace, computeNote, type DtypeOption, readCompute, readDtype, readKvDtype } from "./place";
 
 export interface ModelLoadOptions extends ResolveOptions {
   /**
@@ -50,7 +41,7 @@ export interface ModelLoadOptions extends ResolveOptions {
   threads?: number;
   /**
    * What a prompt's matrix products are computed in on the CPU. "bfloat16" reads prompts of 24 tokens and more faster (of
-   * 512 tokens 1.5 times, on two Zen 5 cores): activations and weights are rounded to bfloat16 (8 bits), sums stay
+   * 512 tokens 1.3 times, on two Zen 4 cores): activations and weights are rounded to bfloat16 (8 bits), sums stay
    * float32; a decoded token is computed as ever. Beside float32, over a prompt of 2,000 tokens of prose on SmolLM2, 99.1%
    * of the likeliest next tokens are the same, every other one a near tie, and the perplexity is 0.13% higher; a greedy
    * text may turn at such a tie, and differ with and without the cache. It needs a processor with AVX-512 BF16 (Zen 4,
@@ -64,17 +55,19 @@ export interface ModelLoadOptions extends ResolveOptions {
   attn_implementation?: string;
 }
 
-const own = [
-  "device",
-  "device_map",
-  "dtype",
-  "torch_dtype",
-  "kv_dtype",
-  "threads",
-  "compute",
-  "trust_remote_code",
-  "attn_implementation",
-];
+/** Their names, for checking. */
+const modelLoadOptions: OptionNames<ModelLoadOptions> = {
+  ...resolveOptions,
+  device: true,
+  device_map: true,
+  dtype: true,
+  torch_dtype: true,
+  kv_dtype: true,
+  threads: true,
+  compute: true,
+  trust_remote_code: true,
+  attn_implementation: true,
+};
 
 /** Makes models. */
 export class AutoModelForCausalLM {
@@ -88,14 +81,14 @@ export class AutoModelForCausalLM {
    * const other = await AutoModelForCausalLM.from_pretrained(id, { device: "cuda", dtype: "bfloat16" });
    */
   static async from_pretrained(model: string, options: ModelLoadOptions = {}): Promise<Phi3ForCausalLM> {
-    checkOptions(options, [...resolveOptions, ...own], "AutoModelForCausalLM.from_pretrained");
-    const { device_map, torch_dtype, trust_remote_code: _, attn_implementation: __, threads, ...rest } = options;
-    const { device = device_map ?? "auto", dtype = torch_dtype ?? "auto", ...more } = rest;
-    const { compute = "float32", kv_dtype, ...hub } = more;
-    const kept = readKvDtype(kv_dtype);
+    checkOptions(options, modelLoadOptions, "AutoModelForCausalLM.from_pretrained");
+    const { device_map, torch_dtype, threads } = options;
+    const { device = device_map ?? "auto", dtype = torch_dtype ?? "auto" } = options;
+    const kept = readKvDtype(options.kv_dtype);
     const wanted = readDevice(device);
     const arithmetic = readDtype(dtype);
-    const products = readCompute(compute);
+    const products = readCompute(options.compute ?? "float32");
+    const hub = pickOptions<ResolveOptions>(options, resolveOptions);
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });

@@ -10,27 +10,6 @@ const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
 
 /** "auto", or a type of arithmetic. */
 export type DtypeOption = (typeof dtypes)[number];
-/** "cuda:0" is "cuda". */
-export type DeviceOption = "auto" | "cpu" | "cuda" | `cuda:${number}`;
-
-/**
- * @throws {TypeError} when it is no device.
- * @throws {Error} when it is a GPU that cannot be used, with what is missing.
- */
-export function readDevice(given: unknown, info: () => CudaInfo = cudaInfo): "auto" | "cpu" | "cuda" {
-  const [, type, index] = /^(auto|cpu|cuda)(?::(\d+))?$/.exec(String(given)) ?? [];
-  if (type === undefined || (type === "auto" && index !== undefined))
-    throw new TypeError(`Expected one of "auto", "cpu", "cuda" for device but received ${inspect(given)}`);
-  if (type !== "cuda") return type as "auto" | "cpu";
-  if (Number(index ?? 0) !== 0)
-    throw new Error(
-      `Expected device "cuda" or "cuda:0" but received ${inspect(given)}: a model runs on the first GPU; CUDA_VISIBLE_DEVICES=${index} makes another one the first`,
-    );
-  const { devices, problem } = info();
-  if (devices.length === 0) throw new Error(problem);
-  return "cuda";
-}
-
 function readOne<T extends string>(known: readonly T[], name: string, given: unknown): T {
   if (!known.includes(given as T))
     throw new TypeError(
@@ -120,13 +99,4 @@ function hasGpu(): boolean {
   if (process.platform === "win32")
     return existsSync(join(process.env.SystemRoot ?? "C:\\Windows", "System32", "nvcuda.dll"));
   return ["/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"].some((path) => existsSync(path));
-}
-
-const printed = new Set<string>();
-
-/** Prints a line once in a process. */
-export function sayOnce(line: string | undefined): void {
-  if (line === undefined || printed.has(line)) return;
-  printed.add(line);
-  console.log(line);
 }

@@ -3,6 +3,7 @@
  * until its numbers are read; slices are views of it, and reading one copies just the view.
  */
 import { inspect } from "node:util";
+import { readDevice } from "../devices";
 import { jupyterDisplay, type MimeBundle } from "../host";
 import type { NativeTensor } from "../native";
 import { formatTensor } from "./format";
@@ -331,15 +332,12 @@ export class Tensor {
    */
   to(target: string): Tensor {
     if ((dataTypes as readonly string[]).includes(target)) return this.#toType(target as DataType);
-    const device = target.replace(/:\d+$/, "");
-    if (device === "cpu") return this.device === "cpu" ? this : new Tensor(this.dtype, this.data, this.dims);
-    if (device === "cuda") {
-      if (this.device === "cuda" || cudaAvailable()) return this;
-      throw new Error('There is no CUDA device that this build can use; the model runs on "cpu" (see model.device)');
-    }
-    throw new TypeError(
-      `Expected a type (${dataTypes.join(", ")}) or a device ("cpu", "cuda") but received ${inspect(target)}`,
-    );
+    if (!/^(cpu|cuda)(:\d+)?$/.test(target))
+      throw new TypeError(
+        `Expected a type (${dataTypes.join(", ")}) or a device ("cpu", "cuda") but received ${inspect(target)}`,
+      );
+    if (readDevice(target) === this.device || this.device === "cpu") return this;
+    return new Tensor(this.dtype, this.data, this.dims);
   }
 
   #toType(dtype: DataType): Tensor {
@@ -405,12 +403,6 @@ Object.setPrototypeOf(
 
 if (Symbol.dispose)
   Object.defineProperty(Tensor.prototype, Symbol.dispose, { value: Tensor.prototype.dispose, configurable: true });
-
-let cudaAvailable = (): boolean => false;
-/** @internal Told by the addon's loader whether a GPU can be used. */
-export function setCudaAvailable(answer: () => boolean): void {
-  cudaAvailable = answer;
-}
 
 function bound(index: number, size: number): number {
   if (!Number.isInteger(index))

@@ -239,15 +239,15 @@ export class TestKernel {
     });
   }
 
-  /** Runs a cell and gathers what came of it. */
-  async execute(code: string, options: Content = {}): Promise<Execution> {
-    return this.finished(await this.submit(code, options));
+  /** Runs a cell and gathers what came of it; it may take `ms`. */
+  async execute(code: string, options: Content = {}, ms?: number): Promise<Execution> {
+    return this.finished(await this.submit(code, options), ms);
   }
 
   /** What came of execute request `id`, once it has ended. */
-  async finished(id: string): Promise<Execution> {
-    const reply = await this.reply(id);
-    await this.idle(id);
+  async finished(id: string, ms?: number): Promise<Execution> {
+    const reply = await this.reply(id, ms);
+    await this.idle(id, ms);
     const messages = this.of(id);
     const text = (name: string): string =>
       messages

@@ -1,30 +1,19 @@
 /** The committed chapter, and the chapter on the real Phi-3-mini wherever that lies in the cache. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { resolveModel } from "../../src/hub/resolve";
-import { type Output, outputText } from "../jupyterlab/lab";
+import { outputText } from "../jupyterlab/lab";
+import { chapter, codeCells, sourceOf } from "./cells";
 
 const root = resolve(__dirname, "../..");
-const path = join(root, "notebooks", "looking_inside_transformers.ipynb");
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
-
-interface CodeCell {
-  cell_type: "code" | "markdown";
-  source: string[] | string;
-  outputs: Output[];
-  execution_count: number | null;
-}
-
-const codeCells = (file: string): CodeCell[] =>
-  (JSON.parse(readFileSync(file, "utf8")).cells as CodeCell[]).filter((cell) => cell.cell_type === "code");
-const sourceOf = (cell: CodeCell): string => [cell.source].flat().join("");
 
 describe("the chapter's notebook", () => {
   it("has the book's three prompts to the letter", () => {
-    const source = codeCells(path).map(sourceOf).join("\n");
+    const source = codeCells(chapter).map(sourceOf).join("\n");
     for (const prompt of [
       "Write an email apologizing to Sarah for the tragic gardening mishap. Explain how it happened.",
       "The capital of France is",
@@ -34,13 +23,13 @@ describe("the chapter's notebook", () => {
   });
 
   it("is committed as it ran from top to bottom, without an error, in less than 300 kB", () => {
-    const cells = codeCells(path);
+    const cells = codeCells(chapter);
     assert.deepEqual(
       cells.map((cell) => cell.execution_count),
       cells.map((_, i) => i + 1),
     );
     assert.ok(cells.every((cell) => cell.outputs.every((output) => output.output_type !== "error")));
-    assert.ok(statSync(path).size < 300_000, `${statSync(path).size} bytes`);
+    assert.ok(statSync(chapter).size < 300_000, `${statSync(chapter).size} bytes`);
   });
 });
 
@@ -55,7 +44,7 @@ describe("the chapter on Phi-3-mini-4k-instruct", function () {
     }
     const out = mkdtempSync(join(tmpdir(), "phi3lab-phi3-"));
     try {
-      const run = spawnSync(process.execPath, [join(root, "scripts", "chapter.mjs"), path, "--out", out], {
+      const run = spawnSync(process.execPath, [join(root, "scripts", "chapter.mjs"), chapter, "--out", out], {
         encoding: "utf8",
         env: { ...process.env, PHI3LAB_MODEL: phi3 },
       });

@@ -4,17 +4,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { AutoModelForCausalLM, devices } from "../../src";
-import { cudaInfo, listDevices } from "../../src/devices";
+import { cudaInfo, listDevices, readDevice } from "../../src/devices";
 import { jupyterDisplay } from "../../src/host";
-import {
-  autoDtype,
-  checkKvDtype,
-  choosePlace,
-  computeNote,
-  gpuBytes,
-  readDevice,
-  readDtype,
-} from "../../src/model/place";
+import { autoDtype, checkKvDtype, choosePlace, computeNote, gpuBytes, readDtype } from "../../src/model/place";
 import type { CudaInfo } from "../../src/native";
 import { openWeights } from "../../src/weights";
 

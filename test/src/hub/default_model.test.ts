@@ -37,6 +37,19 @@ describe("defaultModel", () => {
     writeFileSync(file, "");
     return file;
   };
+  it("prints its line once, however often it is asked", async () => {
+    const { log } = console;
+    console.log = (line: string) => lines.push(line);
+    try {
+      process.env.PHI3LAB_MODEL = join(folder, "mine.gguf");
+      await defaultModel();
+      await defaultModel();
+    } finally {
+      console.log = log;
+    }
+    assert.deepEqual(lines, [`Model: ${process.env.PHI3LAB_MODEL}, as PHI3LAB_MODEL says.`]);
+  });
+
   const cachePhi3 = (): void => {
     const repo = join(folder, "hf", "hub", `models--${phi3.replace("/", "--")}`);
     const commit = "a".repeat(40);

@@ -99,6 +99,12 @@ export async function phi3Json(): Promise<Record<string, unknown>> {
 /** A folder with Phi-3's tokenizer. */
 export async function phi3Folder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "phi3lab-tokenizer-"));
+  await writePhi3Tokenizer(folder);
+  return folder;
+}
+
+/** Writes the files of Phi-3's tokenizer into `folder`. */
+export async function writePhi3Tokenizer(folder: string): Promise<void> {
   writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(await phi3Json()));
   const special = { bos_token: "<s>", eos_token: "<|endoftext|>", pad_token: "<|endoftext|>", unk_token: "<unk>" };
   const config = {
@@ -109,7 +115,6 @@ export async function phi3Folder(): Promise<string> {
     chat_template: chatTemplate,
   };
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(config));
-  return folder;
 }
 
 /** The same as a GGUF file, where scores stand for merges. */
