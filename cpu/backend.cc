@@ -18,8 +18,7 @@ class HostBuffer : public Buffer {
     try {
       data = ::operator new(std::max<size_t>(size, 1), std::align_val_t{64});
     } catch (const std::bad_alloc&) {
-      throw std::runtime_error("[memory] Expected " + std::to_string(size) +
-                               " bytes of memory, but there are not so many");
+      throw OutOfMemory("[memory] Cannot allocate " + std::to_string(size) + " bytes");
     }
     bytes = size;
   }
@@ -66,7 +65,6 @@ std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, in
   const int64_t seen = shape.window > 0 ? std::min(capacity, shape.window + kAttendBlock) : capacity;
   const int64_t parts = shape.heads * ((seen + kAttendBlock - 1) / kAttendBlock) * stride;
   const int64_t own = kAttendRows * (shape.head_dim + 2 * stride);
-  const std::lock_guard<std::mutex> lock(reserving_);
   if (parts <= part_floats_ && own <= scratch_floats_) return cache;
   synchronize();  // queued stages may hold the old addresses
   if (parts > part_floats_) {
@@ -116,11 +114,6 @@ void CpuBackend::synchronize() {
       start = end;
     }
   });
-}
-
-bool CpuBackend::profile(Profile* profile) {
-  profile_ = profile;
-  return true;
 }
 
 void CpuBackend::checkpoint(int64_t tokens) {

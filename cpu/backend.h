@@ -164,7 +164,7 @@ class CpuBackend : public Backend {
   int64_t preferred_chunk() const override { return 512; }
   void synchronize() override;
   void checkpoint(int64_t tokens) override;
-  bool profile(Profile* profile) override;
+  void profile(Profile* profile) override { profile_ = profile; }
   double measure_stream() override;
 
   void embed(Tensor out, const PassInput& input, const Weight& table) override;
@@ -232,7 +232,6 @@ class CpuBackend : public Backend {
   std::unique_ptr<Stage[]> stages_;
   size_t queued_ = 0;
   Profile* profile_ = nullptr;
-  std::mutex reserving_;  // over the growth of what follows: caches are reserved by any thread
   // Of `attend`: for one token, parts of every head and block; for each thread, a tile's queries, states and parts.
   std::shared_ptr<Buffer> parts_, scratch_;
   int64_t part_floats_ = 0, scratch_floats_ = 0;  // scratch_floats_: of a thread

@@ -19,8 +19,7 @@ namespace {
 constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what is given back is whole pages on all
 
 [[noreturn]] void no_memory(size_t bytes) {
-  throw std::runtime_error("[cache] Expected " + std::to_string(bytes) +
-                           " bytes for keys and values, but the system has not so many");
+  throw OutOfMemory("[cache] Cannot allocate " + std::to_string(bytes) + " bytes for keys and values");
 }
 
 }  // namespace

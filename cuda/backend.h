@@ -17,6 +17,7 @@
 #include "native/backend.h"
 #include "native/devices.h"
 #include "product.h"
+#include "stage_timer.h"
 
 namespace phi3lab::cuda {
 
@@ -61,6 +62,8 @@ class CudaBackend : public Backend {
   int32_t receive() override;
   void discard() noexcept override;
   void checkpoint(int64_t tokens) override;
+  void profile(Profile* profile) override { timer_.set(profile); }
+  double measure_stream() override;
 
   void embed(Tensor out, const PassInput& input, const Weight& table) override;
   void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) override;
@@ -106,6 +109,7 @@ class CudaBackend : public Backend {
    * stays. */
   void keep_as_float16();
   cudaGraphExec_t record(const std::function<void()>& pass);
+  void begin_stage(const Mark& mark) override { timer_.begin(mark); }
   cudaStream_t stream() const { return streams_->work; }
 
   Card card_;
@@ -113,6 +117,7 @@ class CudaBackend : public Backend {
   Dtype dtype_;   // that was asked for
   Dtype format_;  // that weights, keys and values, and a prompt's activations are kept in
   std::shared_ptr<Streams> streams_;
+  StageTimer timer_{streams_->work};
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<CacheRanges> ranges_;
   std::unique_ptr<Loader> loader_;             // while weights are on their way

@@ -89,16 +89,14 @@ class Backend {
   /** Names the verb that is said next, for a profile: `b.at(Part::down, i, bytes).down_residual(…)`. */
   Backend& at(Part part, int64_t layer, size_t bytes) {
     mark_ = {part, true, layer, bytes};
+    begin_stage(mark_);
     return *this;
   }
-  /** Times what is said from now on into `profile`, which lives until it is set anew; null: stops. False: this backend
-   * times nothing. */
-  virtual bool profile(Profile* profile) {
-    (void)profile;
-    return false;
-  }
-  /** Bytes a second of reading the device's memory from end to end, measured now; 0: this backend cannot tell. */
-  virtual double measure_stream() { return 0; }
+  /** Times what is said from now on into `profile`, which lives until it is set anew; null: stops, when all is there.
+   */
+  virtual void profile(Profile* profile) = 0;
+  /** Bytes a second of reading the device's memory from end to end, measured now. Throws OutOfMemory. */
+  virtual double measure_stream() = 0;
 
   // Primitive verbs.
 
@@ -189,6 +187,8 @@ class Backend {
   }
 
  protected:
+  /** Hears of every verb that `at` names, before it is said. */
+  virtual void begin_stage(const Mark& mark) { (void)mark; }
   bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
   /** Of the next piece of work that is queued; the verb's later pieces are no calls of their own. */
   Mark take_mark() {
@@ -201,6 +201,18 @@ class Backend {
   Listener listener_;
   Mark mark_;
   const std::atomic<bool>* stop_ = nullptr;
+};
+
+/** Waits, at the end of its scope, for what the device still does for a generation, before its cache goes. */
+class DrainGuard {
+ public:
+  explicit DrainGuard(Backend& backend) : backend_(backend) {}
+  ~DrainGuard() { backend_.discard(); }
+  DrainGuard(const DrainGuard&) = delete;
+  DrainGuard& operator=(const DrainGuard&) = delete;
+
+ private:
+  Backend& backend_;
 };
 
 }  // namespace phi3lab

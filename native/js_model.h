@@ -46,7 +46,8 @@ class Call : public std::enable_shared_from_this<Call> {
       out_of_memory_ = true;
       error_ = caught.what();
     } catch (const std::bad_alloc&) {
-      error_ = "Out of memory";
+      out_of_memory_ = true;
+      error_ = "Cannot allocate the memory that the work needs";
     } catch (const std::exception& caught) {
       error_ = caught.what();
     }
@@ -264,7 +265,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value stop_profile(const Napi::CallbackInfo& info) {
     return ask(info, [](Session& session) -> Finish {
       return [profile = session.stop_profile(), layers = session.config().num_hidden_layers](Napi::Env env) {
-        return profile_entries(env, profile, layers);
+        return profile_result(env, profile, layers);
       };
     });
   }

@@ -7,8 +7,9 @@
 
 namespace phi3lab {
 
-// A list of {part, layer, calls, bytes, seconds} of what was called, in the order of a pass; layer -1: outside them.
-inline Napi::Value profile_entries(Napi::Env env, const Profile& profile, int64_t layers) {
+// {stages, replays}: a list of {part, layer, calls, bytes, seconds} of what was called, in the order of a pass (layer
+// -1: outside them), and {passes, staged, replayed} where a token's pass would have been replayed, else null.
+inline Napi::Value profile_result(Napi::Env env, const Profile& profile, int64_t layers) {
   static const char* const names[kParts] = {"embed", "qkv", "attention", "output", "gate_up", "down", "head", "argmax"};
   auto list = Napi::Array::New(env);
   for (int64_t p = 0; p < kParts; p++) {
@@ -25,7 +26,17 @@ inline Napi::Value profile_entries(Napi::Env env, const Profile& profile, int64_
       list.Set(list.Length(), entry);
     }
   }
-  return list;
+  auto result = Napi::Object::New(env);
+  result.Set("stages", list);
+  result.Set("replays", env.Null());
+  if (const Replays& replays = profile.replays; replays.passes > 0 && replays.replayed > 0) {
+    auto object = Napi::Object::New(env);
+    object.Set("passes", static_cast<double>(replays.passes));
+    object.Set("staged", replays.staged);
+    object.Set("replayed", replays.replayed);
+    result.Set("replays", object);
+  }
+  return result;
 }
 
 }  // namespace phi3lab

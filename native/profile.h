@@ -27,8 +27,17 @@ struct Spent {
   double seconds = 0;
 };
 
+/** Decoded tokens on a backend that records a token's pass and replays it, when nobody times its stages. */
+struct Replays {
+  int64_t passes = 0;   // that were run stage by stage instead
+  double staged = 0;    // seconds of these
+  double replayed = 0;  // seconds of as many, replayed; 0: not measured
+};
+
 class Profile {
  public:
+  Replays replays;
+
   explicit Profile(int64_t layers) : spent_(static_cast<size_t>(kParts * (layers + 1))) {}
 
   /** From one thread at a time; allocates nothing. */

@@ -43,18 +43,6 @@ class Session::Obedience {
   Session& session_;
 };
 
-// Waits for what the device still does for a generation that ends, before its cache goes.
-class Undelivered {
- public:
-  explicit Undelivered(Backend& backend) : backend_(backend) {}
-  ~Undelivered() { backend_.discard(); }
-  Undelivered(const Undelivered&) = delete;
-  Undelivered& operator=(const Undelivered&) = delete;
-
- private:
-  Backend& backend_;
-};
-
 void Session::open(const OpenRequest& request, const AbortRef& abort, const Progress& progress) {
   const Obedience obedience(*this, abort);
   config_ = request.config;
@@ -87,22 +75,31 @@ TensorRef Session::tensor(std::vector<int64_t> dims) {
 }
 
 CacheRef Session::make_cache() {
-  auto box = std::make_shared<SequenceCache>();
-  box->cache = model().make_cache();
+  auto made = std::make_shared<SequenceCache>();
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired(caches_);
-  caches_.push_back(box);
-  return box;
+  caches_.push_back(made);
+  return made;
+}
+
+SequenceCache& Session::reserved(const CacheRef& cache) {
+  if (cache->disposed) throw std::runtime_error("The cache was disposed, or the model that it belongs to");
+  if (cache->cache) return *cache;
+  std::unique_ptr<Cache> made = model().make_cache();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cache->cache = std::move(made);
+  return *cache;
 }
 
 Session::CacheSize Session::size_of(const SequenceCache& cache) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!cache.cache) throw std::runtime_error("The cache was disposed, or the model that it belongs to");
-  return {cache.cache->capacity, cache.cache->bytes()};
+  if (cache.disposed) throw std::runtime_error("The cache was disposed, or the model that it belongs to");
+  return {config_.max_position_embeddings, cache.cache ? cache.cache->bytes() : 0};
 }
 
 void Session::drop(SequenceCache& cache) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  cache.disposed = true;
   cache.cache.reset();
 }
 
@@ -122,9 +119,9 @@ void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, 
 ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& given,
                                const std::unordered_set<std::string>& wanted, const AbortRef& abort) {
   Phi3& phi3 = model();
-  const CacheRef box = given ? given : make_cache();
-  if (!box->cache) throw std::runtime_error("[forward] The cache was disposed");
-  const int64_t past = box->length, tokens = static_cast<int64_t>(ids.size());
+  const CacheRef cache = given ? given : make_cache();
+  SequenceCache& sequence = reserved(cache);
+  const int64_t past = sequence.length, tokens = static_cast<int64_t>(ids.size());
   check_ids("forward", ids, past);
   const Obedience obedience(*this, abort);
   ForwardResult result;
@@ -142,12 +139,12 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   };
   try {
     const Tensor out{result.last_hidden_state->data(), tokens, config_.hidden_size};
-    phi3.forward(*box, ids.data(), tokens, 0, [&](Tensor hidden, int64_t first) {
+    phi3.forward(sequence, ids.data(), tokens, 0, [&](Tensor hidden, int64_t first) {
       phi3.final_norm(out.slice(first, hidden.rows), hidden);
       taps.first = first + hidden.rows;
     });
   } catch (...) {
-    box->length = past;
+    sequence.length = past;
     stop_listening();
     throw;
   }
@@ -187,8 +184,9 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   Backend& backend = phi3.backend();
   check_ids("generate", request.ids, 0);
   const Obedience obedience(*this, abort);
-  const CacheRef box = make_cache();
-  const Undelivered undelivered(backend);
+  const CacheRef cache = make_cache();
+  SequenceCache& sequence = reserved(cache);
+  const DrainGuard guard(backend);
   phi3.exclude(request.eos);
   const auto excluding = [&](int64_t n) { return n < request.min_new_tokens; };
   std::vector<int32_t> ids = request.ids;
@@ -199,17 +197,17 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
     for (int64_t n = 0; n < request.max_new_tokens; n++) {
       const auto todo = static_cast<int64_t>(ids.size());
       if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
-        box->length = 0;
-        phi3.forward(*box, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
+        sequence.length = 0;
+        phi3.forward(sequence, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
           if (first + hidden.rows == todo) phi3.next_token(hidden, excluding(n));
         });
         asked = n + 1;
       }
       // The device goes on while the host looks at what it said.
       while (request.use_cache && asked < request.max_new_tokens && asked - n < backend.steps_ahead() &&
-             box->length < config_.max_position_embeddings) {
+             sequence.length < config_.max_position_embeddings) {
         if (abort->aborted) throw Aborted();
-        phi3.step(*box, excluding(asked));
+        phi3.step(sequence, excluding(asked));
         asked++;
       }
       if (asked == n)
@@ -236,19 +234,26 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
 }
 
 void Session::start_profile() {
-  Backend& backend = model().backend();
   auto profile = std::make_unique<Profile>(config_.num_hidden_layers);
-  if (!backend.profile(profile.get()))
-    throw std::runtime_error("[profile] Expected a model on the CPU: the stages of device \"" + device_ +
-                             "\" are not timed");
+  model().count_steps();
+  model().backend().profile(profile.get());
   profile_ = std::move(profile);
 }
 
 Profile Session::stop_profile() {
-  model().backend().profile(nullptr);
+  Phi3& phi3 = model();
+  phi3.backend().profile(nullptr);
   if (!profile_) throw std::runtime_error("[profile] No profile was started");
-  const Profile profile = std::move(*profile_);
+  Profile profile = std::move(*profile_);
   profile_.reset();
+  if (profile.replays.passes == 0) return profile;
+  const Phi3::Steps steps = phi3.steps();
+  try {
+    profile.replays.replayed =
+        static_cast<double>(profile.replays.passes) * phi3.time_step(steps.positions / steps.passes);
+  } catch (const OutOfMemory&) {
+    // Then nobody says what replaying saves.
+  }
   return profile;
 }
 
@@ -278,8 +283,8 @@ Memory Session::memory() {
   memory.weights = model_->weight_bytes();
   memory.workspace = model_->workspace_bytes();
   for (const auto& weak : caches_)
-    if (const CacheRef box = weak.lock())
-      if (box->cache) memory.cache += box->cache->bytes();
+    if (const CacheRef cache = weak.lock())
+      if (cache->cache) memory.cache += cache->cache->bytes();
   return memory;
 }
 
@@ -288,7 +293,10 @@ void Session::dispose() {
   for (const auto& weak : tensors_)
     if (const TensorRef tensor = weak.lock()) tensor->buffer.reset();
   for (const auto& weak : caches_)
-    if (const CacheRef box = weak.lock()) box->cache.reset();
+    if (const CacheRef cache = weak.lock()) {
+      cache->disposed = true;
+      cache->cache.reset();
+    }
   model_.reset();
 }
 

@@ -83,6 +83,7 @@ class Session {
   Worker& worker() { return worker_; }
 
   void open(const OpenRequest& request, const AbortRef& abort, const Progress& progress);
+  // A cache whose memory comes with the first pass over it.
   CacheRef make_cache();
   struct CacheSize {
     int64_t capacity;  // positions
@@ -97,7 +98,7 @@ class Session {
   TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);
   GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
 
-  // Times the work that follows, until `stop_profile` gives the times. Throws a sentence where the device cannot.
+  // Times the work that follows, until `stop_profile` gives the times.
   void start_profile();
   Profile stop_profile();
   // Bytes a second that the device's memory is read with, measured at the first call.
@@ -120,6 +121,8 @@ class Session {
   // Makes `abort` what the backend obeys while it lives.
   class Obedience;
   TensorRef tensor(std::vector<int64_t> dims);
+  // The cache with its address space; on the worker.
+  SequenceCache& reserved(const CacheRef& cache);
   void check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const;
   Phi3& model();
 

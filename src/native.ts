@@ -161,6 +161,17 @@ export interface ProfileEntry {
   seconds: number;
 }
 
+/** What `stopProfile` gives. */
+export interface ProfileResult {
+  /** By part in the order of a pass, then by layer. */
+  stages: ProfileEntry[];
+  /**
+   * Where the device records a token's pass and replays it when nothing is timed: how many such passes ran stage by stage
+   * instead, and the seconds of these, and of as many when they are replayed, measured afterwards. Else null.
+   */
+  replays: { passes: number; staged: number; replayed: number } | null;
+}
+
 export interface NativeModel {
   readonly device: "cpu" | "cuda";
   readonly dtype: Dtype;
@@ -171,10 +182,10 @@ export interface NativeModel {
   /** A tensor with these numbers; their count must be the product of `dims`. */
   upload(data: Float32Array, dims: number[]): NativeTensor;
   generateGreedy(options: GreedyOptions): Promise<GreedyResult>;
-  /** Times what is asked for from now on. Rejects with a sentence where the device's stages are not timed: on a GPU. */
+  /** Times what is asked for from now on. */
   startProfile(): Promise<void>;
-  /** The times since `startProfile`, by part in the order of a pass, then by layer. */
-  stopProfile(): Promise<ProfileEntry[]>;
+  /** The times since `startProfile`. */
+  stopProfile(): Promise<ProfileResult>;
   /** Bytes a second that the device's memory is read with; the first call measures it, in about 0.2 s. */
   stream(): Promise<number>;
   /** Bytes now held on the device. */
@@ -183,10 +194,13 @@ export interface NativeModel {
   dispose(): Promise<void>;
 }
 
+/** The CPU's code paths, by the instructions that they use. */
+export type CpuPath = "portable" | "avx2" | "avx512" | "avx512vnni" | "neon" | "neondotprod";
+
 export interface CpuInfo {
   /** The code path in use, and all that this processor could take. */
-  path: "portable" | "avx2" | "avx512" | "neon";
-  paths: string[];
+  path: CpuPath;
+  paths: CpuPath[];
   threads: number;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cuda/stream.cuh"
 #include "cuda/types.h"
 
 __global__ inline void fill_kernel(uint4* memory, size_t count) {
@@ -20,24 +21,6 @@ __global__ inline void fill_kernel(uint4* memory, size_t count) {
 
 inline void fill(void* memory, size_t bytes, cudaStream_t stream) {
   if (bytes >= sizeof(uint4)) fill_kernel<<<2048, 256, 0, stream>>>(static_cast<uint4*>(memory), bytes / sizeof(uint4));
-}
-
-/** Reads everything in contiguous tiles; `kAhead` loads of a thread are under way. */
-template <int kAhead>
-__global__ void read_kernel(const uint4* memory, size_t count, uint32_t* result) {
-  uint32_t sum = 0;
-  const size_t tile = static_cast<size_t>(blockDim.x) * kAhead;
-  for (size_t base = blockIdx.x * tile; base < count; base += gridDim.x * tile) {
-    uint4 v[kAhead];
-#pragma unroll
-    for (int k = 0; k < kAhead; k++) {
-      const size_t i = base + k * blockDim.x + threadIdx.x;
-      v[k] = i < count ? __ldcs(memory + i) : make_uint4(0, 0, 0, 0);
-    }
-#pragma unroll
-    for (int k = 0; k < kAhead; k++) sum ^= v[k].x ^ v[k].y ^ v[k].z ^ v[k].w;
-  }
-  if (sum == 0x12345) *result = sum;  // so that nothing is left out
 }
 
 /** Milliseconds of `work`, a figure a round; the first two warm up. */
@@ -80,10 +63,10 @@ inline double read_gbps(cudaStream_t stream) {
   PHI3LAB_CUDA_CHECK(cudaMalloc(&result, sizeof(uint32_t)));
   fill(memory, bytes, stream);
   const int blocks = 4 * card.multiProcessorCount;
-  const double four =
-      times_ms(stream, 10, [&] { read_kernel<4><<<blocks, 512, 0, stream>>>(memory, count, result); })[0];
-  const double eight =
-      times_ms(stream, 10, [&] { read_kernel<8><<<blocks, 256, 0, stream>>>(memory, count, result); })[0];
+  const double four = times_ms(
+      stream, 10, [&] { phi3lab::cuda::read_kernel<4><<<blocks, 512, 0, stream>>>(memory, count, result); })[0];
+  const double eight = times_ms(
+      stream, 10, [&] { phi3lab::cuda::read_kernel<8><<<blocks, 256, 0, stream>>>(memory, count, result); })[0];
   PHI3LAB_CUDA_CHECK(cudaGetLastError());
   cudaFree(memory);
   cudaFree(result);

@@ -1,6 +1,7 @@
 #include "phi3.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace phi3lab {
@@ -195,6 +196,32 @@ void Phi3::step(SequenceCache& sequence, bool excluding) {
     choose(input, c.hidden, excluding);
   });
   sequence.length += 1;
+  steps_.passes++;
+  steps_.positions += positions;
+}
+
+double Phi3::time_step(int64_t positions) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int64_t kWarm = 4, kTimed = 32;
+  const int64_t count = std::min(positions, config_.max_position_embeddings - kWarm - kTimed);
+  if (count < 1) return 0;
+  SequenceCache sequence;
+  sequence.cache = make_cache();
+  const DrainGuard guard(*backend_);
+  const std::vector<int32_t> ids(static_cast<size_t>(count));
+  forward(sequence, ids.data(), count, 0, [&](Tensor hidden, int64_t first) {
+    if (first + hidden.rows == count) next_token(hidden, false);
+  });
+  Clock::time_point start;
+  for (int64_t asked = 0, n = 0; n <= kWarm + kTimed; n++) {
+    while (asked < kWarm + kTimed && asked < n + backend_->steps_ahead()) {
+      step(sequence, false);
+      asked++;
+    }
+    if (backend_->receive() < 0) return 0;  // NaN
+    if (n == kWarm) start = Clock::now();
+  }
+  return std::chrono::duration<double>(Clock::now() - start).count() / kTimed;
 }
 
 }  // namespace phi3lab

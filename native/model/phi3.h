@@ -13,7 +13,8 @@ namespace phi3lab {
 
 // Keys and values of one sequence, and how many positions they hold.
 struct SequenceCache {
-  std::unique_ptr<Cache> cache;
+  std::unique_ptr<Cache> cache;  // null until a pass needs it, and once it was disposed
+  bool disposed = false;
   std::atomic<int64_t> length{0};  // other threads read it
 };
 
@@ -49,6 +50,16 @@ class Phi3 {
   void next_token(Tensor hidden, bool excluding);
   // Runs the token that was chosen last, and chooses the next.
   void step(SequenceCache& sequence, bool excluding);
+
+  // Passes of `step` since `count_steps` said 0, and the positions that they saw, in all.
+  struct Steps {
+    int64_t passes = 0, positions = 0;
+  };
+  const Steps& steps() const { return steps_; }
+  void count_steps() { steps_ = {}; }
+  // Seconds that `step` takes over about `positions` positions as decoding runs it, one pass behind the other; 0 where
+  // the model cannot be run so.
+  double time_step(int64_t positions);
 
   // Rows that a chunk has at most.
   int64_t max_chunk() const { return max_chunk_; }
@@ -89,6 +100,7 @@ class Phi3 {
   int64_t scratch_tokens_ = 0;
   std::atomic<size_t> grown_bytes_{0};  // of scratch_ and attention_
   int64_t excluded_ = 0;                // ids that `exclude` named
+  Steps steps_;
 };
 
 }  // namespace phi3lab

@@ -1,7 +1,7 @@
 /** Where a model's time goes: the stages of its forward pass, timed on the device while a function runs. */
 import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle } from "../host";
-import type { NativeModel, ProfileEntry } from "../native";
+import type { NativeModel, ProfileEntry, ProfileResult } from "../native";
 import { checkOptions } from "../options";
 import { barFigure } from "../plots/bars";
 import type { Figure } from "../plots/figure";
@@ -45,6 +45,14 @@ export interface ProfileOptions {
   signal?: AbortSignal;
 }
 
+/** Tokens' passes on a GPU, which are recorded as a graph of all stages and replayed when nothing is timed. */
+export interface ProfileReplay {
+  passes: number;
+  /** What a pass took in the profile, stage by stage, and what it takes replayed, measured right after it. */
+  staged_ms: number;
+  replayed_ms: number;
+}
+
 export interface PlotProfileOptions {
   /** A bar a stage (default), or a bar a layer. */
   by?: "stage" | "layer";
@@ -66,11 +74,22 @@ export class Profile {
   /** In the order of a pass; what was not called is not there. */
   readonly stages: ProfileStage[];
   readonly layers: ProfileLayer[];
+  /** On a GPU, where tokens were decoded: what replaying their passes saves. */
+  readonly replay: ProfileReplay | undefined;
+  readonly #device: "cpu" | "cuda";
 
   /** @internal */
-  constructor(entries: ProfileEntry[], { total_ms, stream }: { total_ms: number; stream: number }) {
+  constructor(
+    { stages: entries, replays }: ProfileResult,
+    { total_ms, stream, device }: { total_ms: number; stream: number; device: "cpu" | "cuda" },
+  ) {
     this.total_ms = total_ms;
     this.stream = stream;
+    this.#device = device;
+    if (replays) {
+      const ms = (seconds: number): number => (1000 * seconds) / replays.passes;
+      this.replay = { passes: replays.passes, staged_ms: ms(replays.staged), replayed_ms: ms(replays.replayed) };
+    }
     const group = <K>(key: (entry: ProfileEntry) => K): [K, Cost][] => {
       const groups = new Map<K, Cost>();
       for (const entry of entries) {
@@ -129,12 +148,28 @@ export class Profile {
     ];
     return { rows, numeric: (column) => column > 0 };
   }
+  /** Of the stream that reading the bytes of a pass in so many milliseconds is. */
+  #share(ms: number): number {
+    return (1000 * (this.weight_bytes + this.cache_bytes)) / (ms * this.stream);
+  }
   #notes(): string[] {
     const { count, words } = this.#unit;
+    const memory = this.#device === "cpu" ? "this machine's memory" : "the GPU's memory";
     const notes = [
-      `The stream: this machine's memory gives ${(this.stream / 1e9).toFixed(1)} GB/s when it is read from end to end.`,
+      `The stream: ${memory} gives ${(this.stream / 1e9).toFixed(1)} GB/s when it is read from end to end.`,
     ];
     if (this.layers.length === 0) return notes;
+    const { replay } = this;
+    const share = this.#share(replay ? replay.replayed_ms * count : this.total_ms);
+    if (replay)
+      notes.push(
+        `Not profiled, a token's pass is replayed as one recorded graph, whose stages overlap: ${replay.replayed_ms.toFixed(2)} ms instead of ${replay.staged_ms.toFixed(2)} ms.`,
+      );
+    const limit =
+      share >= memoryBound
+        ? "it is what limits this run"
+        : "what limits this run is arithmetic and the hand-over between stages, not memory";
+    notes.push(`${replay ? "So" : "In all"} the memory is read at ${percent(share, 0)} of the stream: ${limit}.`);
     const [first, ...rest] = [...this.layers].sort((a, b) => a.ms - b.ms) as [ProfileLayer, ...ProfileLayer[]];
     const last = rest.at(-1) ?? first;
     const ms = (layer: ProfileLayer): string => (layer.ms / count).toFixed(3);
@@ -161,8 +196,8 @@ export class Profile {
 
   /** The figures as plain data, for `JSON.stringify`. */
   toJSON(): Record<string, unknown> {
-    const { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers } = this;
-    return { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers };
+    const { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers, replay } = this;
+    return { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers, replay };
   }
 
   /**
@@ -173,7 +208,7 @@ export class Profile {
    * @example (await model.profile(() => model.generate({ input_ids }))).plot({ by: "layer" });
    */
   plot(options: PlotProfileOptions = {}): Figure {
-    checkOptions(options, ["by", "title"], "plot");
+    checkOptions(options, { by: true, title: true }, "plot");
     const { by = "stage", title = "Where the time goes" } = options;
     if (by !== "stage" && by !== "layer")
       throw new TypeError(`Expected "stage" or "layer" for by but received ${inspect(by)}`);
@@ -194,14 +229,16 @@ export class Profile {
   }
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}%`;
+/** From this share of the stream on the memory is said to be the limit. */
+const memoryBound = 0.6;
 
 /** Models whose stages are being timed. */
 const running = new WeakSet<NativeModel>();
 
 /** See `Phi3ForCausalLM.profile`. */
 export async function profile(native: NativeModel, fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
-  checkOptions(options, ["stream", "signal"], "profile");
+  checkOptions(options, { stream: true, signal: true }, "profile");
   if (typeof fn !== "function")
     throw new TypeError(
       `Expected a function for profile, as () => model.generate(…), but received ${inspect(fn, { depth: 0 })}`,
@@ -209,10 +246,6 @@ export async function profile(native: NativeModel, fn: () => unknown, options: P
   const given = options.stream;
   if (given !== undefined && !(given > 0 && Number.isFinite(given)))
     throw new RangeError(`Expected bytes a second, > 0, for stream but received ${inspect(given)}`);
-  if (native.device !== "cpu")
-    throw new Error(
-      `Expected a model on the CPU for profile but received one on "${native.device}", whose stages are not timed so far; load it with { device: "cpu" }`,
-    );
   if (running.has(native))
     throw new Error("Expected one profile of a model at a time, but another one is still running: await it first");
   running.add(native);
@@ -226,8 +259,8 @@ export async function profile(native: NativeModel, fn: () => unknown, options: P
       await native.stopProfile().catch(() => {}); // a model that was disposed has nothing to stop
       throw error;
     }
-    const entries = await native.stopProfile();
-    return new Profile(entries, { total_ms: performance.now() - start, stream });
+    const total_ms = performance.now() - start;
+    return new Profile(await native.stopProfile(), { total_ms, stream, device: native.device });
   } finally {
     running.delete(native);
   }

@@ -26,6 +26,33 @@ const { AutoModelForCausalLM, defaultModel } = require(${JSON.stringify(join(__d
 })();
 `;
 
+const results = `
+const { addon } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "native.ts"))});
+const { openWeights } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "weights", "index.ts"))});
+(async () => {
+  const opened = await openWeights(${JSON.stringify(join(__dirname, "..", "golden", "tiny", "multi_head"))});
+  const model = await addon().open({ ...opened, device: "cpu", dtype: "auto" });
+  const { hidden_size, vocab_size } = opened.config;
+  const rows = Math.ceil(300e6 / 4 / vocab_size);
+  const hidden = model.upload(new Float32Array(rows * hidden_size), [rows, hidden_size]);
+  for (let i = 0; i < 8; i++) await model.lmHead(hidden, 0, rows);
+  console.log("all there");
+  process.exit(0);
+})();
+`;
+
+describe("a model on the CPU whose memory runs out", function () {
+  this.timeout(120_000);
+
+  it("frees the results that nobody holds and goes on", function () {
+    // Elsewhere a limit on the data does not hold for large allocations.
+    if (process.platform !== "linux") this.skip();
+    const shell = ["-c", 'ulimit -d 1000000; exec "$0" "$@"', process.execPath, "--require", "tsx", "-e", results];
+    const run = spawnSync("sh", shell, { encoding: "utf8" });
+    assert.equal(run.stdout, "all there\n", run.stderr);
+  });
+});
+
 describe("a model at work and at rest", function () {
   this.timeout(120_000);
   let seen: { grown: number; weights: number; keys_and_values: number; idle_ms: number };

@@ -122,8 +122,11 @@ void run_aborts(Session& session, int generations) {
 
 /** What JavaScript's thread may ask while the session's works: here the first pass, for which memory grows. */
 void run_questions(Session& session) {
+  const CacheRef early = session.make_cache();  // the session's first: the backend's memory for attention comes with it
+  const std::vector<int32_t> ids = {5, 77, 130, 9};
+  auto first = post(session, [&](Session& it) { return it.forward(ids, early, {}, std::make_shared<AbortState>()); });
+  bool all = session.size_of(*early).capacity == 256;
   auto running = generate(session, 100, 100, std::make_shared<AbortState>());
-  bool all = true;
   for (int n = 0; n < 100; n++) {
     const CacheRef cache = session.make_cache();
     all = all && session.memory().weights > 0 && session.size_of(*cache).capacity == 256;
@@ -132,6 +135,8 @@ void run_questions(Session& session) {
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   running.get();
+  first.get();
+  all = all && early->length == 4 && session.size_of(*early).bytes > 0;
   report("memory is looked at, and caches come and go, while a generation runs", all);
 }
 
