@@ -1,8 +1,9 @@
 /**
- * `%timeit` and `%%timeit`: how long a statement or a cell takes, as IPython measures and prints it. The code is compiled
- * once; the loop runs inside the compiled function, so that a body without `await` pays for none.
+ * `%timeit` and `%%timeit`: how long a statement or a cell takes, as IPython measures and prints it; where a run takes
+ * long, a line after the first one says how long the others will. The code is compiled once; the loop runs inside the
+ * compiled function, so that a body without `await` pays for none.
  */
-import { TimeitResult } from "./format_time";
+import { formatTime, TimeitResult } from "./format_time";
 import type { Magic, MagicContext } from "./magic";
 import { readOptions, wholeOption } from "./options";
 
@@ -52,7 +53,10 @@ export const timeit: Magic = {
     let loops = given || 1;
     for (let power = 1; given === 0 && power < 10 && (await run(loops)) < 0.2; power++) loops = 10 ** power;
     const runs: number[] = [];
-    for (let i = 0; i < repeat; i++) runs.push(await run(loops));
+    while (runs.length < repeat) {
+      runs.push(await run(loops));
+      if (runs.length === 1 && !options.values.has("q")) announce(context, runs[0] as number, repeat - 1);
+    }
     const [best, worst] = [Math.min(...runs) / loops, Math.max(...runs) / loops];
     const result = new TimeitResult(loops, repeat, best, worst, runs, compileTime, precision);
     if (!options.values.has("q")) report(context, result);
@@ -73,6 +77,15 @@ function compile(context: MagicContext, setup: string, code: string): Promise<()
   // Set-up may end in a comment, so a line ends it: the one that the body has to spare below its magic's line.
   const [before, rest] = code.startsWith("\n") ? ["\n", code.slice(1)] : ["", code];
   return context.compile(`${setup}${before};${body}${rest}\n}; ${measure}`);
+}
+
+/** From so many seconds a run on, a reader wants to know how long the others will take. */
+const patience = 1;
+
+function announce(context: MagicContext, seconds: number, more: number): void {
+  if (seconds < patience || more === 0) return;
+  const rest = formatTime(seconds * more);
+  context.write("stdout", `The first run took ${formatTime(seconds)}; ${more} more will take about ${rest}.\n`);
 }
 
 function report(context: MagicContext, result: TimeitResult): void {

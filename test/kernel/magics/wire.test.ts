@@ -23,6 +23,16 @@ describe("Magics in a kernel", function () {
     assert.deepEqual([runs, loops], ["3", "2"]);
   });
 
+  it("%%timeit says after a first run of more than a second how long the others will take, unless it is quiet", async () => {
+    const body = "\nawait new Promise((done) => setTimeout(done, 1010))";
+    const { stdout } = await run(`%%timeit -n 1 -r 2${body}`);
+    const [first, line, end] = stdout.split("\n");
+    assert.match(first ?? "", /^The first run took 1\.01 s; 1 more will take about 1\.0\d s\.$/);
+    assert.match(line ?? "", / per loop \(mean ± std\. dev\. of 2 runs, 1 loop each\)$/);
+    assert.equal(end, "");
+    assert.equal((await run(`%%timeit -n 1 -r 2 -q${body}`)).stdout, "");
+  });
+
   it("%timeit times a line that uses names of the same cell and of earlier ones", async () => {
     await run("const earlier = (x: number) => x * 2;");
     const { stdout, reply } = await run("const here = 21;\n%timeit -n 1000 -r 2 earlier(here)");
