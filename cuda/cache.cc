@@ -109,6 +109,7 @@ CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& 
                      int64_t positions, Dtype dtype)
     : ranges_(std::move(ranges)) {
   capacity = positions;
+  layer_position_bytes = static_cast<size_t>(2 * shape.kv_heads * shape.head_dim * size_of(dtype));
   const size_t numbers = static_cast<size_t>(2 * layers * shape.kv_heads * CacheView::kBlock * shape.head_dim);
   block_bytes_ = round_up(numbers * static_cast<size_t>(size_of(dtype)), std::max<size_t>(ranges_->granularity_, 256));
   range_ = ranges_->take(blocks_of(capacity), block_bytes_);

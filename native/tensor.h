@@ -96,7 +96,7 @@ class Cache {
   /** Bytes committed. */
   virtual size_t bytes() const = 0;
   int64_t capacity = 0;
-  size_t layer_position_bytes = 0;  // of one position in one layer; 0: this backend does not tell
+  size_t layer_position_bytes = 0;  // of one position in one layer
 };
 
 /** What a pass reads besides weights; it lies in the device's memory, so that a recorded pass can run again. */
