@@ -48,7 +48,13 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }
-  return best;
+  return best ?? known.find((candidate) => holdsWords(candidate, name));
+}
+
+/** Whether each word of `name` is one of the candidate's: max_tokens is meant by max_new_tokens. */
+function holdsWords(candidate: string, name: string): boolean {
+  const words = name.toLowerCase().split(/[_-]/);
+  return words.length > 1 && words.every((word) => candidate.toLowerCase().split("_").includes(word));
 }
 
 /** Levenshtein's: how many letters must be put in, taken out or changed. */

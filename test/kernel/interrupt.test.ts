@@ -102,25 +102,32 @@ describe("An interrupt", function () {
   });
 
   it("may come at any moment: every cell is answered, and the session goes on", async () => {
-    const codes = [
-      "for (let i = 0; i < 3e7; i++) {} 'done'",
-      "await new Promise((r) => setTimeout(r, 60)); for (let i = 0; i < 3e7; i++) {}",
-      "for (let i = 0; i < 2e5; i++) await null;",
-      "for (let i = 0; i < 2000; i++) console.log(i); display(1);",
-      "throw new Error('own')",
-      "interface Long { a: 1 } const typed: Long = { a: 1 }; typed",
+    // What each gives when it is not interrupted; the last one always is.
+    const cells: [code: string, ends: { result?: string; ename?: string; stdout?: RegExp } | undefined][] = [
+      ["for (let i = 0; i < 3e7; i++) {} 'done'", { result: "'done'" }],
+      ["await new Promise((r) => setTimeout(r, 60)); for (let i = 0; i < 3e7; i++) {} 1", { result: "1" }],
+      ["for (let i = 0; i < 2e5; i++) await null; 2", { result: "2" }],
+      ["for (let i = 0; i < 2000; i++) console.log(i); 3", { result: "3", stdout: /^0\n1\n[\s\S]*\n1999\n$/ }],
+      ["throw new Error('own')", { ename: "Error" }],
+      ["interface Long { a: 1 } const typed: Long = { a: 1 }; typed", { result: "{ a: 1 }" }],
+      ["for (;;) await null;", undefined],
     ];
-    for (let i = 0; i < 60; i++) {
-      const id = await kernel.submit(codes[i % codes.length] as string);
+    for (let i = 0; i < 63; i++) {
+      const [code, ends] = cells[i % cells.length] as (typeof cells)[number];
+      const id = await kernel.submit(code);
       const pressed = Promise.all(
         [0, 1].map(async (n) => {
           await sleep(((i * 37) % 110) + n * 70);
           await kernel.reply(await kernel.send("control", "interrupt_request", {}));
         }),
       );
-      const { reply } = await kernel.finished(id);
-      assert.match(String(reply.status), /^(ok|error)$/);
+      const { reply, result, stdout } = await kernel.finished(id);
       await pressed;
+      if (reply.ename === "KeyboardInterrupt") continue;
+      assert.ok(ends, `${code} ended with ${reply.status}`);
+      assert.equal(reply.ename, ends.ename, code);
+      assert.equal(result, ends.result, code);
+      if (ends.stdout) assert.match(stdout, ends.stdout);
     }
     await assertAlive();
   });

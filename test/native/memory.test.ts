@@ -18,10 +18,14 @@ const { AutoModelForCausalLM, defaultModel } = require(${JSON.stringify(join(__d
   const { config } = model;
   const keys_and_values = 124 * 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
   await new Promise((done) => setTimeout(done, 1000));
-  const start = process.cpuUsage();
-  await new Promise((done) => setTimeout(done, 3000));
-  const { user, system } = process.cpuUsage(start);
-  console.log(JSON.stringify({ grown, weights: model.memory().weights, keys_and_values, idle_ms: (user + system) / 1000 }));
+  const idle = []; // milliseconds of a second's processor time
+  for (let i = 0; i < 3; i++) {
+    const start = process.cpuUsage();
+    await new Promise((done) => setTimeout(done, 1000));
+    const { user, system } = process.cpuUsage(start);
+    idle.push((user + system) / 1000);
+  }
+  console.log(JSON.stringify({ grown, weights: model.memory().weights, keys_and_values, idle }));
   process.exit(0);
 })();
 `;
@@ -55,7 +59,7 @@ describe("a model on the CPU whose memory runs out", function () {
 
 describe("a model at work and at rest", function () {
   this.timeout(120_000);
-  let seen: { grown: number; weights: number; keys_and_values: number; idle_ms: number };
+  let seen: { grown: number; weights: number; keys_and_values: number; idle: number[] };
 
   before(() => {
     const run = spawnSync(process.execPath, ["--expose-gc", "--require", "tsx", "-e", program], { encoding: "utf8" });
@@ -69,8 +73,8 @@ describe("a model at work and at rest", function () {
     assert.ok(seen.grown <= most, `grew by ${mb(seen.grown)} MB; at most ${mb(most)} were expected`);
   });
 
-  it("uses no processor time while nothing runs", () => {
-    // A spinning thread would take 3,000 ms; the promise is under one percent.
-    assert.ok(seen.idle_ms < 300, `${seen.idle_ms} ms in 3 s`);
+  it("uses less than one percent of a core while nothing runs", () => {
+    // Of three seconds the best: the collector may come by once.
+    assert.ok(Math.min(...seen.idle) < 10, `${seen.idle.join(", ")} ms of a second`);
   });
 });

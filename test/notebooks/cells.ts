@@ -17,3 +17,7 @@ export const codeCells = (file: string): CodeCell[] =>
   (JSON.parse(readFileSync(file, "utf8")).cells as CodeCell[]).filter((cell) => cell.cell_type === "code");
 
 export const sourceOf = (cell: CodeCell): string => [cell.source].flat().join("");
+
+/** Whether a cell is the one that is meant by a part of its source. */
+export const holds = (source: string, part: string | RegExp): boolean =>
+  typeof part === "string" ? source.includes(part) : part.test(source);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { resolveModel } from "../../src/hub/resolve";
 import { outputText } from "../jupyterlab/lab";
-import { chapter, codeCells, sourceOf } from "./cells";
+import { chapter, codeCells, holds, sourceOf } from "./cells";
 
 const root = resolve(__dirname, "../..");
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
@@ -28,7 +28,25 @@ describe("the chapter's notebook", () => {
       cells.map((cell) => cell.execution_count),
       cells.map((_, i) => i + 1),
     );
-    assert.ok(cells.every((cell) => cell.outputs.every((output) => output.output_type !== "error")));
+    for (const { outputs } of cells) for (const output of outputs) assert.notEqual(output.output_type, "error");
+    // What a reader sees of each cell who does not run it.
+    const seen = (part: string | RegExp) =>
+      outputText(cells.find((cell) => holds(sourceOf(cell), part))?.outputs ?? []);
+    assert.match(seen("from_pretrained"), /^Model: SmolLM2-135M-Instruct[\s\S]*Loading checkpoint shards: 100%.*1\/1/);
+    assert.match(seen("console.log(output"), /Dear Sarah/);
+    assert.match(
+      seen(/^model$/),
+      /^Phi3ForCausalLM\(\n[\s\S]*\n {2}\(lm_head\): Linear\(in_features=576, out_features=49152, bias=False\)\n\)$/,
+    );
+    assert.equal(seen("model_output[0].shape"), "[ 1, 5, 576 ]");
+    assert.equal(seen("lm_head_output.shape"), "[ 1, 5, 49152 ]");
+    assert.equal(seen("tokenizer.decode(token_id)"), "' Paris'");
+    assert.match(seen("plotNextToken(lm_head_output"), /^␣Paris +77\.3% /m);
+    for (const cell of ["// with the cache", "// without the cache"])
+      assert.match(seen(cell), / per loop \(mean ± std\. dev\. of 7 runs, 1 loop each\)\n$/);
+    assert.match(seen("plotTimings({ cached"), /without the cache it takes \d+ times as long$/);
+    assert.match(seen("model.profile("), /^100 passes in [\s\S]*\nIn all the memory is read at \d+% of the stream: /);
+    assert.match(seen("profile.plot()"), /^Where the time goes: 100 passes/);
     assert.ok(statSync(chapter).size < 300_000, `${statSync(chapter).size} bytes`);
   });
 });

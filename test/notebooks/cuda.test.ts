@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Execution, TestKernel } from "../kernel/client";
 import { needGpu } from "../native/places";
-import { chapter, codeCells, sourceOf } from "./cells";
+import { chapter, codeCells, holds, sourceOf } from "./cells";
 import { writeRandomPhi3 } from "./phi3";
 
 const notebooks = resolve(__dirname, "../../notebooks");
@@ -33,7 +33,7 @@ class ChapterRun {
   }
 
   cell(part: string | RegExp): Execution {
-    const found = this.runs.find(({ source }) => (part instanceof RegExp ? part.test(source) : source.includes(part)));
+    const found = this.runs.find(({ source }) => holds(source, part));
     assert.ok(found, `a cell with ${part}`);
     return found.execution;
   }

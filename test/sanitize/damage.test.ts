@@ -23,9 +23,6 @@ function smallGguf(): string | undefined {
   return undefined;
 }
 
-const sentence = (message: string): boolean =>
-  /^\S.{10,}/s.test(message) && !/undefined|\[object|NaN of|Cannot read/.test(message);
-
 describe("a damaged model", function () {
   this.timeout(300_000);
   const folder = mkdtempSync(join(tmpdir(), "phi3lab-damage-"));
@@ -42,20 +39,19 @@ describe("a damaged model", function () {
 
   it("is refused with a sentence, 200 times in all kinds, and a good one works afterwards", async () => {
     assert.equal(models.length, 200);
-    for (const { name, path, loads } of models) {
+    for (const { name, path, says } of models) {
+      const loading = AutoModelForCausalLM.from_pretrained(path, { progress_callback: () => {} });
+      if (says !== undefined) {
+        await assert.rejects(loading, { message: says }, `${name}: ${path}`);
+        continue;
+      }
+      const model = await loading;
       try {
-        const model = await AutoModelForCausalLM.from_pretrained(path, { progress_callback: () => {} });
-        assert.ok(loads, `${name} was loaded`);
-        try {
-          await model.generate({ input_ids: golden.prompt, max_new_tokens: 3 });
-        } catch (error) {
-          assert.match((error as Error).message, /hold NaN: the weights are damaged/, name);
-        } finally {
-          await model.dispose();
-        }
+        await model.generate({ input_ids: golden.prompt, max_new_tokens: 3 });
       } catch (error) {
-        if (error instanceof assert.AssertionError) throw error;
-        assert.ok(error instanceof Error && sentence(error.message), `${name}: ${(error as Error).stack}`);
+        assert.match((error as Error).message, /hold NaN: the weights are damaged/, name);
+      } finally {
+        await model.dispose();
       }
     }
     const good = await AutoModelForCausalLM.from_pretrained(join(tiny, "grouped"));
@@ -66,130 +62,145 @@ describe("a damaged model", function () {
 
   it("is refused by the native half itself when the header's reader was deceived", async () => {
     const opened = await openWeights(join(tiny, "grouped"));
-    const lies: [string, (options: OpenOptions) => void][] = [
+    const lies: [string, RegExp, (options: OpenOptions) => void][] = [
       [
         "an offset beyond the file",
+        /is truncated: .* from byte 1125899906842624 on/,
         (o) => {
           (o.weights[3] as { offset: number }).offset = 2 ** 50;
         },
       ],
       [
         "an offset at the end",
+        /is truncated: .* from byte 1048576 on/,
         (o) => {
           (o.weights[3] as { offset: number }).offset = 2 ** 20;
         },
       ],
       [
         "a negative offset",
+        /from byte -8 on/,
         (o) => {
           (o.weights[3] as { offset: number }).offset = -8;
         },
       ],
       [
         "another file",
+        /lies in file 5 of \d+/,
         (o) => {
           (o.weights[3] as { file: number }).file = 5;
         },
       ],
       [
         "a negative file",
+        /lies in file -1 of/,
         (o) => {
           (o.weights[3] as { file: number }).file = -1;
         },
       ],
       [
         "a shape too large",
+        /of shape \[.*\] but received \[1099511627776, 1099511627776\]/,
         (o) => {
           (o.weights[3] as { shape: number[] }).shape = [2 ** 40, 2 ** 40];
         },
       ],
       [
         "no shape",
+        /of shape \[.*\] but received \[\]/,
         (o) => {
           (o.weights[3] as { shape: number[] }).shape = [];
         },
       ],
       [
         "blocks that do not fit",
+        /to be a multiple of 256 long for Q6_K/,
         (o) => {
           (o.weights[3] as { type: string }).type = "Q6_K";
         },
       ],
       [
         "an unknown type",
+        /Expected F32, .* but received Q9/,
         (o) => {
           (o.weights[3] as { type: string }).type = "Q9";
         },
       ],
       [
         "no weights",
+        /Expected a tensor .* but the files hold none/,
         (o) => {
           o.weights.length = 0;
         },
       ],
       [
         "no files",
+        /lies in file 0 of 0/,
         (o) => {
           o.files.length = 0;
         },
       ],
       [
         "a file that is nowhere",
+        /nowhere/,
         (o) => {
           o.files[0] = join(folder, "nowhere");
         },
       ],
       [
         "a folder for a file",
+        /phi3lab-damage-/,
         (o) => {
           o.files[0] = folder;
         },
       ],
       [
         "no heads",
+        /num_attention_heads/,
         (o) => {
           o.config.num_attention_heads = 0;
         },
       ],
       [
         "an odd head size",
+        /head_dim/,
         (o) => {
           o.config.head_dim = 7;
         },
       ],
       [
         "a vocabulary of nothing",
+        /vocab_size/,
         (o) => {
           o.config.vocab_size = 0;
         },
       ],
       [
         "a context beyond all memory",
+        /max_position_embeddings/,
         (o) => {
           o.config.max_position_embeddings = 2 ** 52;
         },
       ],
       [
         "layers without end",
+        /num_hidden_layers|Expected a tensor/,
         (o) => {
           o.config.num_hidden_layers = 2 ** 40;
         },
       ],
       [
         "an unknown device",
+        /device "cpu" or "cuda" but received "tpu"/,
         (o) => {
           o.device = "tpu" as never;
         },
       ],
     ];
-    for (const [name, lie] of lies) {
+    for (const [name, message, lie] of lies) {
       const options = { ...structuredClone(opened), device: "cpu", dtype: "auto" } as OpenOptions;
       lie(options);
-      await assert.rejects(
-        async () => (await addon().open(options)) as NativeModel,
-        (error: Error) => sentence(error.message),
-        name,
-      );
+      await assert.rejects(async () => (await addon().open(options)) as NativeModel, { message }, name);
     }
   });
 });

@@ -1,7 +1,7 @@
 /** The addon's build step on an addon of one line: what it takes, when it builds again, what it says of errors. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { cleanEnvironment, ended, root, Sandbox } from "./sandbox";
@@ -64,6 +64,27 @@ describe("the addon's build", function () {
     assert.equal((await build()).code, 0);
     assert.equal(answer().stdout, "42\n");
     assert.equal(statSync(configured).birthtimeMs, before);
+  });
+
+  it("is done until a source of the addon changes, in native/ or cpu/ or what builds them", async () => {
+    const script = pathToFileURL(join(sandbox.path, "scripts/setup/addon.mjs")).href;
+    const done = () => {
+      const code = `import(${JSON.stringify(script)}).then(({ addonStep }) => console.log(addonStep.done()))`;
+      return spawnSync(process.execPath, ["-e", code], { encoding: "utf8", env: cleanEnvironment() }).stdout.trim();
+    };
+    mkdirSync(join(sandbox.path, "cpu"));
+    mkdirSync(join(sandbox.path, "native/model"));
+    assert.equal((await build()).code, 0);
+    assert.equal(done(), "true");
+    for (const name of ["native/addon.cc", "native/model/new.h", "cpu/new.cc", "CMakeLists.txt"]) {
+      const file = join(sandbox.path, name);
+      const before = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+      sandbox.write(name, `${before ?? ""}\n`);
+      assert.equal(done(), "false", name);
+      if (before === undefined) rmSync(file);
+      else sandbox.write(name, before);
+      assert.equal(done(), "true", name);
+    }
   });
 
   it("configures anew when CMakeLists.txt changes", async () => {

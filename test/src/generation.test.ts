@@ -1,11 +1,18 @@
 /** Generation beside transformers': the processors of scores, greedy runs, batches, and all that a run can tell. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { AutoModelForCausalLM, type GenerateOptions, type Phi3ForCausalLM, TextStreamer } from "../../src";
+import {
+  AutoModelForCausalLM,
+  AutoTokenizer,
+  type GenerateOptions,
+  type Phi3ForCausalLM,
+  TextStreamer,
+} from "../../src";
 import { greedy, logitsProcessors, sample } from "../../src/generation/processors";
 import { randomNumbers } from "../../src/generation/random";
 import type { Tensor } from "../../src/tensor";
+import { phi3Folder } from "./tokenizer/models";
 
 type Numbers = (number | string)[];
 interface Told {
@@ -176,10 +183,26 @@ describe("generate", function () {
     await assert.rejects(count({ max_length: 12 }), /Expected max_length above the prompt's 12 tokens but received 12/);
   });
 
+  it("ends at any id that ends a text, natively and in the loop", async () => {
+    const whole = rowsOf(
+      await model.generate({ input_ids: prompt, max_new_tokens: 10, eos_token_id: [] }),
+    )[0] as number[];
+    const fresh = whole.slice(prompt.length);
+    const end = fresh[5] as number;
+    const unused = [209, 210].find((id) => !fresh.includes(id)) as number;
+    for (const extra of [{}, { output_scores: true, return_dict_in_generate: true as const }])
+      for (const eos_token_id of [end, [unused, end], [end, unused]]) {
+        const made = await model.generate({ input_ids: prompt, max_new_tokens: 10, eos_token_id, ...extra });
+        const [row] = rowsOf("sequences" in made ? (made as { sequences: Tensor }).sequences : (made as Tensor));
+        assert.deepEqual(row, [...prompt, ...fresh.slice(0, fresh.indexOf(end) + 1)]);
+      }
+  });
+
   it("draws the same tokens of the same seed, others of another", async () => {
     const draw = async (seed: number) =>
       rowsOf(await model.generate({ input_ids: prompt, max_new_tokens: 20, do_sample: true, top_k: 0, seed }));
-    assert.deepEqual(await draw(1), await draw(1));
+    for (const seed of [0, 1]) assert.deepEqual(await draw(seed), await draw(seed));
+    assert.notDeepEqual(await draw(0), await draw(1));
     assert.notDeepEqual(await draw(1), await draw(2));
   });
 
@@ -199,6 +222,26 @@ describe("generate", function () {
       const [row] = rowsOf(await model.generate({ input_ids: prompt, max_new_tokens: 5, streamer, ...extra }));
       const tokens = (row as number[]).slice(prompt.length);
       assert.deepEqual(told, [prompt, ...tokens.map((id) => [id]), "end"]);
+    }
+  });
+
+  it("a text that ends inside a character is streamed to its end, with the sign that decoding has for it", async () => {
+    const folder = await phi3Folder();
+    try {
+      const tokenizer = await AutoTokenizer.from_pretrained(folder);
+      const ids = tokenizer.encode("Hi \u{1F60A}"); // no token of its own: four bytes
+      for (const cut of [0, 1, 2, 3]) {
+        const some = ids.slice(0, ids.length - cut);
+        let text = "";
+        const streamer = new TextStreamer(tokenizer, { callback_function: (piece) => (text += piece) });
+        for (const id of some) streamer.put([id]);
+        assert.doesNotMatch(text, /\ufffd/);
+        streamer.end();
+        assert.equal(text, tokenizer.decode(some));
+        assert.equal(text.includes("\ufffd"), cut > 0);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 

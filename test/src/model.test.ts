@@ -360,16 +360,18 @@ describe("a model", function () {
       setFlagsFromString("--expose-gc");
       const gc = runInNewContext("gc") as () => void;
       const ids = Array.from({ length: 128 }, (_, i) => i);
-      const run = async (): Promise<number> => {
-        for (let i = 0; i < 400; i++) await model.model(ids, { output_attentions: true });
+      // Each tensor's memory is known to the collector from its making to its finalizer, which frees it.
+      const before = process.memoryUsage().external;
+      for (let i = 0; i < 400; i++) await model.model(ids, { output_attentions: true });
+      // 400 results hold 325 MB: three layers' attention of 4 heads by 128 by 128, and the vectors. Finalizers run in
+      // turns of the event loop that the engine chooses, some time after the collection.
+      let held = Number.POSITIVE_INFINITY;
+      for (let turn = 0; turn < 100 && held > 10e6; turn++) {
         gc();
         await new Promise((resolve) => setTimeout(resolve, 50));
-        return process.memoryUsage().rss;
-      };
-      const first = await run(); // what the allocator keeps of a peak is kept from here on
-      const grown = (await run()) - first;
-      // 400 results hold 325 MB: three layers' attention of 4 heads by 128 by 128, and the vectors.
-      assert.ok(grown < 150e6, `${Math.round(grown / 1e6)} MB more after 400 results`);
+        held = process.memoryUsage().external - before;
+      }
+      assert.ok(held <= 10e6, `${Math.round(held / 1e6)} MB of 325 are still held`);
     });
 
     it("of a disposed model, whose later calls are sentences", async () => {

@@ -46,6 +46,9 @@ describe("Magics in a kernel", function () {
     );
     assert.equal(stdout, "");
     assert.match(result ?? "", /^<TimeitResult : .+ per loop/);
+    const best = "[kept.best === Math.min(...kept.timings), kept.worst === Math.max(...kept.timings), kept.best > 0]";
+    await run("%%timeit -n 5 -r 4 -q -v kept\nfor (let i = 0; i < 1e4; i++);");
+    assert.equal((await run(best)).result, "[ true, true, true ]");
     await run("%%timeit -n 5 -r 2 -q -v kept\n1 + 1");
     assert.equal(
       (await run("[kept.loops, kept.repeat, kept.all_runs.length, kept.timings.length]")).result,

@@ -6,7 +6,9 @@ import { dirname, join } from "node:path";
 import { Tensor } from "../../../src/tensor";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../../src/tokenizer";
 import { referencePython } from "../reference";
+import { type GgufField, gguf } from "../weights/files";
 import { digest, type GoldenName, goldenSequences, goldenTexts, makeGoldens } from "./goldens";
+import equalScores from "./equal_scores.json";
 import goldens from "./goldens.json";
 import { phi3Folder, phi3Gguf, phi3Json, smollm, texts } from "./models";
 
@@ -18,6 +20,31 @@ function streamed(tokenizer: PreTrainedTokenizer, ids: number[], skip_special_to
   for (const piece of pieces) assert.doesNotMatch(piece, /[\ud800-\udbff]$/, "a piece ends in half a character");
   return pieces.join("");
 }
+
+describe("a GGUF file's pieces of equal score", () => {
+  it("are joined as the Rust library joins the merges that transformers makes of them", async () => {
+    const { pieces, scores, tokens } = equalScores;
+    const fields: GgufField[] = [
+      ["general.architecture", 8, "llama"],
+      ["llama.context_length", 4, 64],
+      ["tokenizer.ggml.model", 8, "llama"],
+      ["tokenizer.ggml.tokens", 9, [8, pieces]],
+      ["tokenizer.ggml.scores", 9, [6, scores]],
+      ["tokenizer.ggml.token_type", 9, [5, pieces.map((_, i) => (i === 0 ? 2 : i < 3 ? 3 : 1))]],
+      ["tokenizer.ggml.eos_token_id", 4, 2],
+      ["tokenizer.ggml.add_bos_token", 7, false],
+    ];
+    const folder = mkdtempSync(join(tmpdir(), "phi3lab-tokenizer-"));
+    try {
+      const file = join(folder, "equal.gguf");
+      writeFileSync(file, gguf({ fields, tensors: [], dataLength: 0 }));
+      const tokenizer = await AutoTokenizer.from_pretrained(file);
+      for (const [text, expected] of Object.entries(tokens)) assert.deepEqual(tokenizer.tokenize(text), expected, text);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 describe("tokenizers", function () {
   this.timeout(120_000);

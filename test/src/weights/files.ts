@@ -72,6 +72,8 @@ export interface GgufParts {
   tensors: { name: string; shape: number[]; type: number; offset: number }[];
   dataLength: number;
   magic?: string;
+  /** Of the data; default: 32, as where the file does not say. */
+  alignment?: number;
 }
 
 /** The metadata of a tiny Llama. */
@@ -126,7 +128,9 @@ export function gguf(parts: GgufParts): Buffer {
     Buffer.concat([text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset)]),
   );
   const header = Buffer.concat([...head, ...fields, ...tensors]);
-  return Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32), Buffer.alloc(parts.dataLength)]);
+  const { alignment = 32 } = parts;
+  const padding = (alignment - (header.length % alignment)) % alignment;
+  return Buffer.concat([header, Buffer.alloc(padding), Buffer.alloc(parts.dataLength)]);
 }
 
 function u32(value: number): Buffer {

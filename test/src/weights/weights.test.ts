@@ -334,6 +334,21 @@ print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape
       assert.deepEqual(config.eos_token_id, [2, 4, 3]);
     });
 
+    it("finds the data behind the alignment that the file names", async () => {
+      for (const alignment of [8, 64, 4096]) {
+        const parts = withFields(["general.alignment", 4, alignment]);
+        const tensors = parts.tensors.map((tensor, i) => ({ ...tensor, offset: i * 4096 }));
+        const file = gguf({ ...parts, tensors, dataLength: tensors.length * 4096, alignment });
+        const start = file.length - tensors.length * 4096;
+        assert.equal(start % alignment, 0);
+        const { weights } = await openWeights(write(file));
+        assert.deepEqual(
+          weights.map(({ name, offset }) => [name, offset]),
+          tensors.map(({ name, offset }) => [name, start + offset]),
+        );
+      }
+    });
+
     it("refuses with a sentence what the forward pass does not compute", async () => {
       const cases: [GgufParts, RegExp][] = [
         [withFields(["general.architecture", 8, "gemma"]), /architecture "gemma"; phi3lab runs "phi3" and "llama"/],
