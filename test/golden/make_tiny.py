@@ -1,6 +1,6 @@
 """Tiny random models and what transformers computes with them in float32: every intermediate, logits, greedy tokens.
 
-    python make_tiny.py            # writes tiny/<name>/ beside this file
+    python make_tiny.py [NAME ...]   # writes tiny/<name>/ beside this file, of these names or of all
 
 The intermediates are named as `ForwardOptions.taps` in src/native.ts names them.
 """
@@ -8,6 +8,7 @@ The intermediates are named as `ForwardOptions.taps` in src/native.ts names them
 import copy
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -31,6 +32,7 @@ MODELS = {
     "f16": dict(num_key_value_heads=2),
     "sharded": dict(num_key_value_heads=4),
     "llama": dict(num_key_value_heads=2),
+    "eps": dict(num_key_value_heads=2, rms_norm_eps=1e-2),
 }
 SAVED = {"bf16": torch.bfloat16, "f16": torch.float16}
 PROMPT = [5, 77, 130, 9, 201, 64, 33, 150, 8, 91, 12, 180]
@@ -129,9 +131,12 @@ def greedy(model, prompt, count):
 
 
 def main():
-    shutil.rmtree(HERE / "tiny", ignore_errors=True)
+    wanted = sys.argv[1:] or list(MODELS)
     for number, (name, settings) in enumerate(MODELS.items()):
+        if name not in wanted:
+            continue
         folder = HERE / "tiny" / name
+        shutil.rmtree(folder, ignore_errors=True)
         for seed in range(1000 * number, 1000 * number + 1000):
             full = build(name, settings, seed)
             with torch.no_grad():  # the weights alone: the rotary frequencies stay float32
