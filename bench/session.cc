@@ -2,7 +2,7 @@
 // Standard input names the model, a line each: "place DEVICE DTYPE", "config NAME NUMBER", "file PATH", "weight NAME
 // TYPE FILE OFFSET SHAPE…", then "generate TOKENS NEW CACHED ROUNDS". Prints the milliseconds of each round, a line
 // each.
-#include "native/session.h"
+#include "native/model/session.h"
 
 #include <chrono>
 #include <cstdio>

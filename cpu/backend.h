@@ -11,7 +11,7 @@
 
 #include "attend.h"
 #include "matmul.h"
-#include "native/backend.h"
+#include "native/seam/backend.h"
 #include "path.h"
 #include "rowwise.h"
 #include "team.h"

@@ -14,7 +14,7 @@
 #include "loader.h"
 #include "matvec.h"
 #include "memory.h"
-#include "native/backend.h"
+#include "native/seam/backend.h"
 #include "native/devices.h"
 #include "product.h"
 #include "stage_timer.h"

@@ -1,7 +1,7 @@
 // A file's numbers into the backend's format, on the card.
 #pragma once
 
-#include "native/tensor.h"
+#include "native/seam/tensor.h"
 #include "types.h"
 
 namespace phi3lab::cuda {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cache_view.h"
-#include "native/tensor.h"
+#include "native/seam/tensor.h"
 #include "types.h"
 
 namespace phi3lab::cuda {

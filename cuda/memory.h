@@ -7,7 +7,7 @@
 #include <mutex>
 #include <utility>
 
-#include "native/backend.h"
+#include "native/seam/backend.h"
 #include "types.h"
 
 namespace phi3lab::cuda {

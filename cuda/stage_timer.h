@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "native/profile.h"
+#include "native/seam/profile.h"
 #include "types.h"
 
 namespace phi3lab::cuda {

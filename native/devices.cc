@@ -2,12 +2,18 @@
 
 #include <stdexcept>
 
-#include "../cpu/backend.h"
+#include "cpu/backend.h"
 #ifdef PHI3LAB_HAS_CUDA
-#include "../cuda/backend.h"
+#include "cuda/backend.h"
 #endif
 
 namespace phi3lab {
+
+CpuStatus cpu_status() {
+  CpuStatus status{cpu::isa_name(cpu::choose_isa()), {}, cpu::thread_count()};
+  for (const cpu::Isa& isa : cpu::available_isas()) status.paths.emplace_back(cpu::isa_name(isa));
+  return status;
+}
 
 #ifdef PHI3LAB_HAS_CUDA
 CudaStatus cuda_status() { return cuda::status(); }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "backend.h"
+#include "native/seam/backend.h"
 
 namespace phi3lab {
 
@@ -19,6 +19,14 @@ struct BackendOptions {
 
 // Throws a sentence when the device is not there.
 std::unique_ptr<Backend> make_backend(const BackendOptions& options);
+
+// What there is for device "cpu".
+struct CpuStatus {
+  std::string path;                // the code path in use
+  std::vector<std::string> paths;  // all that this processor could take
+  int threads;                     // that a model takes by default
+};
+CpuStatus cpu_status();
 
 struct CudaDevice {
   int index;

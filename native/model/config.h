@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "../tensor.h"
+#include "native/seam/tensor.h"
 
 namespace phi3lab {
 

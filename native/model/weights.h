@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "../backend.h"
 #include "config.h"
 #include "file.h"
+#include "native/seam/backend.h"
 
 namespace phi3lab {
 

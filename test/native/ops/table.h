@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "native/backend.h"
+#include "native/seam/backend.h"
 #include "numbers.h"
 
 namespace phi3lab::ops {

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "native/tensor.h"
+#include "native/seam/tensor.h"
 #include "weights.h"
 
 namespace phi3lab::ops::twin {

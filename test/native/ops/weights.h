@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "native/backend.h"
+#include "native/seam/backend.h"
 #include "native/model/file.h"
 #include "numbers.h"
 

@@ -3,7 +3,7 @@
 // down in the midst of one. An aborted generation's tokens are the first of a whole one's, and the next one is whole.
 //
 // Prints "ok NAME" or "not ok NAME", then "done"; exit status 1 on failure.
-#include "native/session.h"
+#include "native/model/session.h"
 
 #include <algorithm>
 #include <chrono>

@@ -10,7 +10,9 @@ namespace phi3lab {
 
 /** The parts of a forward pass, in its order: one a coarse verb. */
 enum class Part : uint8_t { embed, qkv, attention, output, gate_up, down, head, argmax };
-constexpr int64_t kParts = 8;
+constexpr const char* kPartNames[] = {"embed", "qkv", "attention", "output", "gate_up", "down", "head", "argmax"};
+constexpr int64_t kParts = sizeof(kPartNames) / sizeof(kPartNames[0]);
+inline const char* name_of(Part part) { return kPartNames[static_cast<size_t>(part)]; }
 
 /** What a piece of work is for. */
 struct Mark {

@@ -1,19 +1,12 @@
 #include "session.h"
 
 #include <algorithm>
-#include <chrono>
 
-#include "devices.h"
-#include "tap_collector.h"
+#include "native/devices.h"
+#include "taps.h"
 
 namespace phi3lab {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 template <typename T>
 void drop_expired(std::vector<std::weak_ptr<T>>& list) {
@@ -22,29 +15,22 @@ void drop_expired(std::vector<std::weak_ptr<T>>& list) {
 
 }  // namespace
 
-class Session::Obedience {
- public:
-  Obedience(Session& session, const AbortRef& abort) : session_(session) {
-    const std::lock_guard<std::mutex> lock(session_.mutex_);
-    if (session_.stopping_) abort->aborted = true;
-    session_.current_ = abort;
-    if (session_.model_) session_.model_->backend().obey(&abort->aborted);
-    if (abort->aborted) throw Aborted();
-  }
-  ~Obedience() {
-    const std::lock_guard<std::mutex> lock(session_.mutex_);
-    if (session_.model_) session_.model_->backend().obey(nullptr);
-    session_.current_.reset();
-  }
-  Obedience(const Obedience&) = delete;
-  Obedience& operator=(const Obedience&) = delete;
+Session::AbortScope::AbortScope(Session& session, const AbortRef& abort) : session_(session) {
+  const std::lock_guard<std::mutex> lock(session_.mutex_);
+  if (session_.stopping_) abort->aborted = true;
+  session_.current_ = abort;
+  if (session_.model_) session_.model_->backend().obey(&abort->aborted);
+  if (abort->aborted) throw Aborted();
+}
 
- private:
-  Session& session_;
-};
+Session::AbortScope::~AbortScope() {
+  const std::lock_guard<std::mutex> lock(session_.mutex_);
+  if (session_.model_) session_.model_->backend().obey(nullptr);
+  session_.current_.reset();
+}
 
 void Session::open(const OpenRequest& request, const AbortRef& abort, const Progress& progress) {
-  const Obedience obedience(*this, abort);
+  const AbortScope scope(*this, abort);
   config_ = request.config;
   device_ = request.device;
   model_ = std::make_unique<Phi3>(
@@ -57,7 +43,7 @@ void Session::open(const OpenRequest& request, const AbortRef& abort, const Prog
 }
 
 Phi3& Session::model() {
-  if (!model_) throw std::runtime_error("The model was disposed; load it again with from_pretrained");
+  if (!model_) throw std::runtime_error(kDisposed);
   return *model_;
 }
 
@@ -123,7 +109,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   SequenceCache& sequence = reserved(cache);
   const int64_t past = sequence.length, tokens = static_cast<int64_t>(ids.size());
   check_ids("forward", ids, past);
-  const Obedience obedience(*this, abort);
+  const AbortScope scope(*this, abort);
   ForwardResult result;
   result.last_hidden_state = tensor({tokens, config_.hidden_size});
   TapCollector taps(phi3.backend(), wanted, tokens, past + tokens, config_.num_attention_heads,
@@ -141,7 +127,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
     const Tensor out{result.last_hidden_state->data(), tokens, config_.hidden_size};
     phi3.forward(sequence, ids.data(), tokens, 0, [&](Tensor hidden, int64_t first) {
       phi3.final_norm(out.slice(first, hidden.rows), hidden);
-      taps.first = first + hidden.rows;
+      taps.advance(first + hidden.rows);
     });
   } catch (...) {
     sequence.length = past;
@@ -149,10 +135,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
     throw;
   }
   stop_listening();
-  for (const std::string& name : wanted)
-    if (!taps.taps.count(name))
-      throw std::runtime_error("[forward] Expected the name of an intermediate but received " + name);
-  result.taps = std::move(taps.taps);
+  result.taps = taps.take();
   return result;
 }
 
@@ -167,7 +150,7 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
   if (start < 0 || rows < 1 || start > have || rows > have - start)
     throw std::runtime_error("[lm_head] Expected rows from 0 to " + std::to_string(have - 1) + " but received " +
                              std::to_string(rows) + " from " + std::to_string(start) + " on");
-  const Obedience obedience(*this, abort);
+  const AbortScope scope(*this, abort);
   TensorRef logits = tensor({rows, vocab});
   for (int64_t done = 0; done < rows; done += phi3.max_chunk()) {
     const int64_t count = std::min(phi3.max_chunk(), rows - done);
@@ -177,60 +160,6 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
   }
   phi3.backend().synchronize();
   return logits;
-}
-
-GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortRef& abort) {
-  Phi3& phi3 = model();
-  Backend& backend = phi3.backend();
-  check_ids("generate", request.ids, 0);
-  const Obedience obedience(*this, abort);
-  const CacheRef cache = make_cache();
-  SequenceCache& sequence = reserved(cache);
-  const DrainGuard guard(backend);
-  phi3.exclude(request.eos);
-  const auto excluding = [&](int64_t n) { return n < request.min_new_tokens; };
-  std::vector<int32_t> ids = request.ids;
-  GreedyResult result;
-  int64_t asked = 0;  // tokens that the device was asked for
-  auto start = Clock::now();
-  try {
-    for (int64_t n = 0; n < request.max_new_tokens; n++) {
-      const auto todo = static_cast<int64_t>(ids.size());
-      if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
-        sequence.length = 0;
-        phi3.forward(sequence, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
-          if (first + hidden.rows == todo) phi3.next_token(hidden, excluding(n));
-        });
-        asked = n + 1;
-      }
-      // The device goes on while the host looks at what it said.
-      while (request.use_cache && asked < request.max_new_tokens && asked - n < backend.steps_ahead() &&
-             sequence.length < config_.max_position_embeddings) {
-        if (abort->aborted) throw Aborted();
-        phi3.step(sequence, excluding(asked));
-        asked++;
-      }
-      if (asked == n)
-        throw std::runtime_error("[generate] Expected at most " + std::to_string(config_.max_position_embeddings) +
-                                 " positions, the model's context");
-      const int32_t id = backend.receive();
-      if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
-      (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);
-      start = Clock::now();
-      result.tokens.push_back(id);
-      ids.push_back(id);
-      if (request.on_token) request.on_token(id, n);
-      if (std::find(request.eos.begin(), request.eos.end(), id) != request.eos.end()) break;
-    }
-  } catch (const Aborted&) {
-    if (stopping_) throw;
-    result.aborted = true;
-  } catch (const OutOfMemory& error) {
-    // Work that ran out of memory is tried again, but not where its tokens have gone out already.
-    if (!result.tokens.empty()) throw std::runtime_error(error.what());
-    throw;
-  }
-  return result;
 }
 
 void Session::start_profile() {

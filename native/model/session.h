@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "model/phi3.h"
+#include "phi3.h"
 #include "worker.h"
 
 namespace phi3lab {
@@ -77,6 +77,8 @@ struct Memory {
 
 class Session {
  public:
+  static constexpr const char* kDisposed = "The model was disposed; load it again with from_pretrained";
+
   Session() = default;
   ~Session() { shutdown(); }
 
@@ -118,8 +120,17 @@ class Session {
   void shutdown();
 
  private:
-  // Makes `abort` what the backend obeys while it lives.
-  class Obedience;
+  // While it lives, `abort` stops the backend's work, and `shutdown` sets it. Throws Aborted when it is set already.
+  class AbortScope {
+   public:
+    AbortScope(Session& session, const AbortRef& abort);
+    ~AbortScope();
+    AbortScope(const AbortScope&) = delete;
+    AbortScope& operator=(const AbortScope&) = delete;
+
+   private:
+    Session& session_;
+  };
   TensorRef tensor(std::vector<int64_t> dims);
   // The cache with its address space; on the worker.
   SequenceCache& reserved(const CacheRef& cache);

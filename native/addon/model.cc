@@ -1,0 +1,220 @@
+#include "model.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "abort_flag.h"
+#include "cache.h"
+#include "environment.h"
+#include "profile.h"
+#include "tensor.h"
+#include "values.h"
+
+namespace phi3lab {
+namespace {
+
+// Tells JavaScript of each token, in order, as they come. The callback's reference is freed on JavaScript's thread: the
+// promise's result is the last to hold it. A callback that throws stops the generation.
+std::function<void(int32_t, int64_t)> token_callback(const Napi::Value& value,
+                                                     const std::shared_ptr<Dispatcher>& dispatcher,
+                                                     const AbortRef& abort) {
+  if (!value.IsFunction()) return {};
+  auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
+  return [callback, dispatcher, abort](int32_t id, int64_t index) {
+    dispatcher->post([callback, abort, id, index](Napi::Env to) {
+      const Napi::HandleScope scope(to);
+      try {
+        callback->Call({Napi::Number::New(to, id), Napi::Number::New(to, static_cast<double>(index))});
+      } catch (const Napi::Error&) {
+        abort->aborted = true;
+      }
+    });
+  };
+}
+
+Napi::Value generated(Napi::Env env, const GreedyResult& result) {
+  auto object = Napi::Object::New(env);
+  auto tokens = Napi::Int32Array::New(env, result.tokens.size());
+  std::copy(result.tokens.begin(), result.tokens.end(), tokens.Data());
+  auto times = Napi::Float64Array::New(env, result.token_ms.size());
+  std::copy(result.token_ms.begin(), result.token_ms.end(), times.Data());
+  object.Set("tokens", tokens);
+  object.Set("prompt_ms", result.prompt_ms);
+  object.Set("token_ms", times);
+  object.Set("aborted", result.aborted);
+  return object;
+}
+
+}  // namespace
+
+Napi::Function NativeModel::define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeModel",
+      {InstanceAccessor("device", &NativeModel::device, nullptr),
+       InstanceAccessor("dtype", &NativeModel::dtype, nullptr),
+       InstanceMethod("createCache", &NativeModel::create_cache), InstanceMethod("forward", &NativeModel::forward),
+       InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("upload", &NativeModel::upload),
+       InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
+       InstanceMethod("startProfile", &NativeModel::start_profile),
+       InstanceMethod("stopProfile", &NativeModel::stop_profile), InstanceMethod("stream", &NativeModel::stream),
+       InstanceMethod("memory", &NativeModel::memory), InstanceMethod("dispose", &NativeModel::dispose)});
+}
+
+NativeModel::NativeModel(const Napi::CallbackInfo& info) : ObjectWrap(info), it_(payload<ModelPayload>(info)) {}
+
+void NativeModel::check_open(Napi::Env env) const {
+  if (disposed_) throw Napi::Error::New(env, Session::kDisposed);
+}
+
+Napi::Value NativeModel::ask(const Napi::CallbackInfo& info, const std::function<Work()>& read) {
+  try {
+    check_open(info.Env());
+    return promise(info.Env(), it_.session, it_.dispatcher, read());
+  } catch (const Napi::Error& error) {
+    auto deferred = Napi::Promise::Deferred::New(info.Env());
+    deferred.Reject(error.Value());
+    return deferred.Promise();
+  }
+}
+
+Napi::Value NativeModel::device(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), it_.session->device());
+}
+
+Napi::Value NativeModel::dtype(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), it_.session->dtype());
+}
+
+Napi::Value NativeModel::create_cache(const Napi::CallbackInfo& info) {
+  check_open(info.Env());
+  return construct<CachePayload>(environment_of(info.Env()).cache, {it_.session, it_.session->make_cache()});
+}
+
+Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
+  return ask(info, [&]() -> Work {
+    const Napi::Object options = js::object(info[0], "the options of forward");
+    const auto ids = js::ids(options.Get("ids"), "ids");
+    CacheRef cache;
+    if (const Napi::Value value = options.Get("cache"); !value.IsUndefined()) {
+      const CachePayload& given = NativeCache::of(value, "cache");
+      if (given.session != it_.session) throw Napi::Error::New(info.Env(), "Expected a cache of this model");
+      cache = given.cache;
+    }
+    std::unordered_set<std::string> taps;
+    if (const Napi::Value value = options.Get("taps"); !value.IsUndefined())
+      for (std::string& name : js::strings(value, "taps")) taps.insert(std::move(name));
+    const AbortRef abort = AbortFlag::of(options.Get("abort"));
+    return [=, owner = it_.session](Session& session) -> Finish {
+      const ForwardResult result = session.forward(ids, cache, taps, abort);
+      return [result, owner](Napi::Env env) -> Napi::Value {
+        auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
+        const auto& make = environment_of(env).tensor;
+        object.Set("last_hidden_state", construct<TensorPayload>(make, {owner, result.last_hidden_state}));
+        for (const auto& [name, tensor] : result.taps) kept.Set(name, construct<TensorPayload>(make, {owner, tensor}));
+        object.Set("taps", kept);
+        return object;
+      };
+    };
+  });
+}
+
+Napi::Value NativeModel::lm_head(const Napi::CallbackInfo& info) {
+  return ask(info, [&]() -> Work {
+    const TensorPayload& given = NativeTensor::of(info[0], "hidden");
+    if (given.session != it_.session) throw Napi::Error::New(info.Env(), "Expected hidden states of this model");
+    const TensorRef hidden = given.tensor;
+    const int64_t start = js::integer(info[1], "start"), rows = js::integer(info[2], "rows");
+    return [=, owner = it_.session](Session& session) -> Finish {
+      const TensorRef logits = session.lm_head(hidden, start, rows, std::make_shared<AbortState>());
+      return [logits, owner](Napi::Env env) -> Napi::Value {
+        return construct<TensorPayload>(environment_of(env).tensor, {owner, logits});
+      };
+    };
+  });
+}
+
+Napi::Value NativeModel::upload(const Napi::CallbackInfo& info) {
+  check_open(info.Env());
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
+    js::expected(info.Env(), "a Float32Array", "data");
+  const auto data = info[0].As<Napi::Float32Array>();
+  const auto dims = js::integers(info[1], "dims");
+  int64_t size = 1;
+  for (int64_t dim : dims) {
+    if (dim < 0 || (dim > 0 && size > INT64_MAX / 8 / dim)) js::expected(info.Env(), "sizes that fit", "dims");
+    size *= dim;
+  }
+  if (size != static_cast<int64_t>(data.ElementLength()))
+    throw Napi::Error::New(info.Env(), "Expected " + std::to_string(size) + " numbers for these dims but received " +
+                                           std::to_string(data.ElementLength()));
+  return construct<TensorPayload>(environment_of(info.Env()).tensor,
+                                  {it_.session, it_.session->upload(data.Data(), dims)});
+}
+
+Napi::Value NativeModel::generate_greedy(const Napi::CallbackInfo& info) {
+  return ask(info, [&]() -> Work {
+    const Napi::Object options = js::object(info[0], "the options of generateGreedy");
+    GreedyRequest request;
+    request.ids = js::ids(options.Get("ids"), "ids");
+    request.max_new_tokens = js::integer(options, "max_new_tokens");
+    request.min_new_tokens = js::integer(options, "min_new_tokens", 0);
+    request.chunk = js::integer(options, "chunk", 0);
+    request.use_cache = options.Get("use_cache").ToBoolean();
+    for (int64_t id : js::integers(options.Get("eos_token_id"), "eos_token_id"))
+      request.eos.push_back(static_cast<int32_t>(id));
+    const AbortRef abort = AbortFlag::of(options.Get("abort"));
+    request.on_token = token_callback(options.Get("onToken"), it_.dispatcher, abort);
+    return [request, abort](Session& session) -> Finish {
+      return [result = session.generate_greedy(request, abort)](Napi::Env env) { return generated(env, result); };
+    };
+  });
+}
+
+Napi::Value NativeModel::start_profile(const Napi::CallbackInfo& info) {
+  return ask(info, []() -> Work {
+    return [](Session& session) -> Finish {
+      session.start_profile();
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+}
+
+Napi::Value NativeModel::stop_profile(const Napi::CallbackInfo& info) {
+  return ask(info, []() -> Work {
+    return [](Session& session) -> Finish {
+      return [profile = session.stop_profile(), layers = session.config().num_hidden_layers](Napi::Env env) {
+        return profile_result(env, profile, layers);
+      };
+    };
+  });
+}
+
+Napi::Value NativeModel::stream(const Napi::CallbackInfo& info) {
+  return ask(info, []() -> Work {
+    return [](Session& session) -> Finish {
+      return [rate = session.stream()](Napi::Env env) { return Napi::Number::New(env, rate); };
+    };
+  });
+}
+
+Napi::Value NativeModel::memory(const Napi::CallbackInfo& info) {
+  const Memory memory = it_.session->memory();
+  auto object = Napi::Object::New(info.Env());
+  object.Set("weights", static_cast<double>(memory.weights));
+  object.Set("cache", static_cast<double>(memory.cache));
+  object.Set("workspace", static_cast<double>(memory.workspace));
+  return object;
+}
+
+Napi::Value NativeModel::dispose(const Napi::CallbackInfo& info) {
+  disposed_ = true;
+  return promise(info.Env(), it_.session, it_.dispatcher, [owner = it_.session](Session& session) -> Finish {
+    session.dispose();
+    return [owner](Napi::Env env) {
+      owner->shutdown();  // nothing can be asked of it any more
+      return env.Undefined();
+    };
+  });
+}
+
+}  // namespace phi3lab

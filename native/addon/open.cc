@@ -1,0 +1,101 @@
+#include "open.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "abort_flag.h"
+#include "environment.h"
+#include "model.h"
+#include "values.h"
+
+namespace phi3lab {
+namespace {
+
+WeightType weight_type(const Napi::Value& value, const std::string& name) {
+  const std::string text = js::string(value, name);
+  std::string known;
+  for (int i = 0; i < kWeightTypes; i++) {
+    const char* one = format_of(static_cast<WeightType>(i)).name;
+    if (text == one) return static_cast<WeightType>(i);
+    known += (i == 0 ? "" : i + 1 < kWeightTypes ? ", " : " or ") + std::string(one);
+  }
+  throw Napi::Error::New(value.Env(), "Expected " + known + " for " + name + " but received " + text);
+}
+
+Entry entry(const Napi::Value& value, const std::string& name) {
+  const Napi::Object object = js::object(value, name);
+  return {js::string(object.Get("name"), name + ".name"), weight_type(object.Get("type"), name + ".type"),
+          js::integers(object.Get("shape"), name + ".shape"), js::integer(object, "file"),
+          js::integer(object, "offset")};
+}
+
+Config config(const Napi::Object& object) {
+  Config config;
+  config.hidden_size = js::integer(object, "hidden_size");
+  config.intermediate_size = js::integer(object, "intermediate_size");
+  config.num_hidden_layers = js::integer(object, "num_hidden_layers");
+  config.num_attention_heads = js::integer(object, "num_attention_heads");
+  config.num_key_value_heads = js::integer(object, "num_key_value_heads");
+  config.head_dim = js::integer(object, "head_dim");
+  config.vocab_size = js::integer(object, "vocab_size");
+  config.max_position_embeddings = js::integer(object, "max_position_embeddings");
+  config.sliding_window = js::integer(object, "sliding_window", 0);
+  config.rms_norm_eps = static_cast<float>(js::number(object, "rms_norm_eps"));
+  config.rope_theta = js::number(object, "rope_theta");
+  config.tie_word_embeddings = object.Get("tie_word_embeddings").ToBoolean();
+  return config;
+}
+
+// Tells JavaScript of the bytes placed so far: of the first, the last, and in between some tens of times a second.
+Progress progress_callback(const Napi::Value& value, const std::shared_ptr<Dispatcher>& dispatcher) {
+  if (!value.IsFunction()) return {};
+  auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
+  auto last = std::make_shared<std::chrono::steady_clock::time_point>();
+  return [callback, dispatcher, last](int64_t placed, int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (placed != 0 && placed != total && now - *last < std::chrono::milliseconds(30)) return;
+    *last = now;
+    dispatcher->post([callback, placed, total](Napi::Env to) {
+      const Napi::HandleScope scope(to);
+      try {
+        callback->Call(
+            {Napi::Number::New(to, static_cast<double>(placed)), Napi::Number::New(to, static_cast<double>(total))});
+      } catch (const Napi::Error&) {
+        // A progress bar that fails stops nothing.
+      }
+    });
+  };
+}
+
+}  // namespace
+
+Napi::Value open_model(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Object options = js::object(info[0], "the options of open");
+  OpenRequest request;
+  request.device = js::string(options.Get("device"), "device");
+  request.dtype = js::string(options, "dtype", request.dtype);
+  request.kv_dtype = js::string(options, "kv_dtype", request.kv_dtype);
+  request.compute = js::string(options, "compute", request.compute);
+  request.config = config(js::object(options.Get("config"), "config"));
+  request.files = js::strings(options.Get("files"), "files");
+  request.entries = js::list(options.Get("weights"), "weights", entry);
+  request.threads = static_cast<int>(js::integer(options, "threads", 0));
+  const AbortRef abort = AbortFlag::of(options.Get("abort"));
+  auto session = std::make_shared<Session>();
+  auto dispatcher = std::make_shared<Dispatcher>(env);
+  const Progress progress = progress_callback(options.Get("onProgress"), dispatcher);
+  auto& sessions = environment_of(env).sessions;
+  sessions.erase(std::remove_if(sessions.begin(), sessions.end(), [](const auto& one) { return one.expired(); }),
+                 sessions.end());
+  sessions.push_back(session);
+  return promise(env, session, dispatcher,
+                 [request, progress, abort, owner = session, dispatcher](Session& it) -> Finish {
+                   it.open(request, abort, progress);
+                   return [owner, dispatcher](Napi::Env to) -> Napi::Value {
+                     return construct<ModelPayload>(environment_of(to).model, {owner, dispatcher});
+                   };
+                 });
+}
+
+}  // namespace phi3lab

@@ -1,0 +1,10 @@
+// `open`: a model from what JavaScript read of its files' headers; src/native.ts, `OpenOptions`.
+#pragma once
+
+#include <napi.h>
+
+namespace phi3lab {
+
+Napi::Value open_model(const Napi::CallbackInfo& info);
+
+}  // namespace phi3lab

@@ -1,0 +1,26 @@
+// The formats that weights have in their files, a row each; src/weights/formats.ts has the same table, held equal by a
+// test.
+#pragma once
+
+#include <cstdint>
+
+namespace phi3lab {
+
+/** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
+enum class WeightType : uint8_t { F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q6_K };
+constexpr int kWeightTypes = static_cast<int>(WeightType::Q6_K) + 1;
+
+/** Numbers a block, and bytes a block, of a weight type. */
+struct WeightFormat {
+  const char* name;
+  int64_t block_size;
+  int64_t block_bytes;
+};
+
+inline const WeightFormat& format_of(WeightType type) {
+  static const WeightFormat formats[] = {{"F32", 1, 4},    {"F16", 1, 2},    {"BF16", 1, 2},    {"Q4_0", 32, 18},
+                                         {"Q4_1", 32, 20}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
+  return formats[static_cast<int>(type)];
+}
+
+}  // namespace phi3lab
