@@ -37,21 +37,16 @@ CpuBackend::CpuBackend(const Isa& isa, int threads, KvType kv_type)
 
 std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CpuWeight>();
-  std::vector<cpu::RowGroup> groups;
-  for (const phi3lab::RowGroup& g : source.groups) {
-    // The seam's types and this backend's are in the same order.
-    groups.push_back({static_cast<WeightType>(g.type), g.data, g.rows, g.output_row, true});
-    weight->rows += g.rows;
-  }
+  for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->cols = source.cols;
   if (kind == WeightKind::norm) {
-    const Matrix filed(Isa{}, std::move(groups), source.cols, nullptr);
+    const Matrix filed(Isa{}, source.groups, source.cols, nullptr);
     weight->norm.resize(static_cast<size_t>(source.cols));
     filed.read_row(weight->norm.data(), 0);
     weight->bytes = weight->norm.size() * sizeof(float);
     return weight;
   }
-  weight->matrix = Matrix(isa_, std::move(groups), source.cols, &arena_);
+  weight->matrix = Matrix(isa_, source.groups, source.cols, &arena_);
   weight->bytes = weight->matrix.bytes();
   return weight;
 }

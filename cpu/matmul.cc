@@ -38,11 +38,11 @@ void free_lines(void* p) {
 }
 
 void check_group(const RowGroup& g, int64_t cols) {
-  const std::string type = weight_type_name(g.type);
+  const std::string type = format_of(g.type).name;
   if (g.rows < 0 || (g.rows > 0 && !g.data)) throw std::runtime_error("[matmul] Expected a row group with data");
-  if (cols % block_size(g.type) != 0) {
+  if (cols % format_of(g.type).block_size != 0) {
     throw std::runtime_error("[matmul] Expected the columns of a " + type + " weight to be a multiple of " +
-                             std::to_string(block_size(g.type)) + " but received " + std::to_string(cols));
+                             std::to_string(format_of(g.type).block_size) + " but received " + std::to_string(cols));
   }
   if (g.output_row.empty()) return;
   std::vector<bool> seen(static_cast<size_t>(g.rows));
@@ -58,22 +58,6 @@ void check_group(const RowGroup& g, int64_t cols) {
 }
 
 }  // namespace
-
-const char* weight_type_name(WeightType type) {
-  static const char* const names[] = {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q6_K"};
-  return names[static_cast<int>(type)];
-}
-
-int64_t block_size(WeightType type) {
-  static const int64_t sizes[] = {1, 1, 1, 32, 32, 32, 256};
-  return sizes[static_cast<int>(type)];
-}
-
-size_t row_bytes(WeightType type, int64_t cols) {
-  static const size_t block_bytes[] = {
-      4, 2, 2, sizeof(BlockQ4_0), sizeof(BlockQ4_1), sizeof(BlockQ8_0), sizeof(BlockQ6_K)};
-  return static_cast<size_t>(cols / block_size(type)) * block_bytes[static_cast<int>(type)];
-}
 
 void Matrix::place_blocks16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena) {
   const WeightType type = groups[first].type;

@@ -12,32 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "native/seam/tensor.h"
 #include "path.h"
 #include "team.h"
 
 namespace phi3lab::cpu {
-
-/** The weight formats, named as safetensors and GGUF name them. */
-enum class WeightType : uint8_t { F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q6_K };
-
-const char* weight_type_name(WeightType type);
-
-/** Weights a block: 1 for the float formats, 32 for Q4_0, Q4_1, Q8_0, 256 for Q6_K; `cols` is a multiple of it. */
-int64_t block_size(WeightType type);
-
-/** Bytes of one row of `cols` weights. */
-size_t row_bytes(WeightType type, int64_t cols);
-
-/** Rows of a weight as they lie in memory or in a mapped file. */
-struct RowGroup {
-  WeightType type = WeightType::F32;
-  const void* data = nullptr;  // rows * row_bytes(type, cols) bytes, aligned or not
-  int64_t rows = 0;
-  /** Row r of `data` is row output_row[r] of the group; empty: row r. A permutation of 0 … rows − 1. */
-  std::vector<int32_t> output_row;
-  /** `data` lies in a read-only mapping of a file, so its pages may be dropped once the rows are repacked. */
-  bool mapped = false;
-};
 
 /** Memory for repacked weights: large chunks, in huge pages where the system has them; freed as a whole. */
 class Arena {

@@ -118,13 +118,12 @@ void bfloat16_to_float16(void* numbers, int64_t count, cudaStream_t stream) {
 
 void convert_rows(void* target, const void* source, const int32_t* row_map, WeightType type, int64_t rows, int64_t cols,
                   Dtype dtype, cudaStream_t stream) {
-  const WeightFormat& format = format_of(type);
-  const int64_t row_bytes = cols / format.block_size * format.block_bytes;
+  const auto bytes_per_row = static_cast<int64_t>(row_bytes(type, cols));
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto launch = [&](auto kernel) {
       kernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(
-          static_cast<T*>(target), static_cast<const uint8_t*>(source), row_map, row_bytes, cols);
+          static_cast<T*>(target), static_cast<const uint8_t*>(source), row_map, bytes_per_row, cols);
     };
     switch (type) {
       case WeightType::F32:

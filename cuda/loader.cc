@@ -143,23 +143,22 @@ void Loader::run() {
 }
 
 void Loader::send(const RowGroup& group, int64_t cols, void* target, Dtype dtype) {
-  const WeightFormat& format = format_of(group.type);
-  const int64_t row_bytes = cols / format.block_size * format.block_bytes;
-  if (row_bytes > static_cast<int64_t>(kPiece)) throw std::runtime_error("[place] Expected rows of at most 1 MiB");
+  const auto stride = static_cast<int64_t>(row_bytes(group.type, cols));
+  if (stride > static_cast<int64_t>(kPiece)) throw std::runtime_error("[place] Expected rows of at most 1 MiB");
   std::shared_ptr<DeviceMemory> map;
   if (!group.output_row.empty()) {
     const size_t bytes = group.output_row.size() * sizeof(int32_t);
     map = std::make_shared<DeviceMemory>(memory_, bytes);
     PHI3LAB_CUDA_CHECK(cudaMemcpy(map->data(), group.output_row.data(), bytes, cudaMemcpyHostToDevice));
   }
-  const int64_t most = static_cast<int64_t>(kPiece) / row_bytes;
+  const int64_t most = static_cast<int64_t>(kPiece) / stride;
   for (int64_t first = 0; first < group.rows; first += most) {
     const int64_t rows = std::min(most, group.rows - first);
     Piece piece{group.type,
-                static_cast<const unsigned char*>(group.data) + first * row_bytes,
+                static_cast<const unsigned char*>(group.data) + first * stride,
                 rows,
                 cols,
-                static_cast<size_t>(rows * row_bytes),
+                static_cast<size_t>(rows * stride),
                 map ? target : static_cast<char*>(target) + first * cols * size_of(dtype),
                 map ? map->as<int32_t>() + first : nullptr,
                 map,

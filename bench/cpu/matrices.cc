@@ -10,6 +10,7 @@
 
 #include "matmul.h"
 
+using namespace phi3lab;
 using namespace phi3lab::cpu;
 
 namespace {
@@ -29,7 +30,7 @@ std::vector<uint8_t> random_rows(WeightType type, const Shape& shape, uint64_t* 
     *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
     std::memcpy(&bytes[i], seed, 8);
   }
-  const size_t step = block_size(type) == 1 ? 0 : row_bytes(type, block_size(type));
+  const size_t step = format_of(type).block_size == 1 ? 0 : row_bytes(type, format_of(type).block_size);
   const uint16_t scale = 0x1c00;  // 2⁻⁸
   for (size_t i = 0; step && i < bytes.size(); i += step) {
     std::memcpy(&bytes[i], &scale, 2);
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
   WeightType type = WeightType::Q4_1;
   for (WeightType t :
        {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
-    if (argc > 1 && std::string(argv[1]) == weight_type_name(t)) type = t;
+    if (argc > 1 && std::string(argv[1]) == format_of(t).name) type = t;
   }
   const WeightType head = type == WeightType::Q4_1 || type == WeightType::Q4_0 ? WeightType::Q8_0 : type;
   const int threads = thread_count(argc > 2 ? std::atoi(argv[2]) : 0), rounds = argc > 3 ? std::atoi(argv[3]) : 30;
@@ -75,7 +76,7 @@ int main(int argc, char** argv) {
   std::vector<int64_t> lengths;
   for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));
   if (lengths.empty()) lengths = {1};
-  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", isa_name(isa), weight_type_name(type), threads,
+  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", isa_name(isa), format_of(type).name, threads,
               bytes / 1e6, placing * 1e3);
   for (int64_t tokens : lengths) {
     std::vector<float> a(static_cast<size_t>(tokens * 3072), 0.5f), b(std::max<size_t>(a.size(), 49152), 0.5f);

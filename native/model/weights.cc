@@ -131,7 +131,7 @@ class Loader {
                                std::to_string(bytes) + " bytes from byte " + std::to_string(entry->offset) +
                                " on, the file has " + std::to_string(file.size()));
     (dry_ ? total_ : placed_) += bytes;
-    RowGroup group{entry->type, file.data() + entry->offset, height, {}};
+    RowGroup group{entry->type, file.data() + entry->offset, height, {}, true};
     if (!dry_ && part.rotary_heads > 0) group.output_row = rotary_rows(part.rows, part.rotary_heads);
     return group;
   }

@@ -2,6 +2,7 @@
 // test.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace phi3lab {
@@ -21,6 +22,12 @@ inline const WeightFormat& format_of(WeightType type) {
   static const WeightFormat formats[] = {{"F32", 1, 4},    {"F16", 1, 2},    {"BF16", 1, 2},    {"Q4_0", 32, 18},
                                          {"Q4_1", 32, 20}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
   return formats[static_cast<int>(type)];
+}
+
+/** Bytes of a row of `cols` numbers, a multiple of the block. */
+inline size_t row_bytes(WeightType type, int64_t cols) {
+  const WeightFormat& format = format_of(type);
+  return static_cast<size_t>(cols / format.block_size * format.block_bytes);
 }
 
 }  // namespace phi3lab

@@ -36,13 +36,15 @@ class Buffer {
   size_t bytes = 0;
 };
 
-/** Rows of a weight as they lie in a mapped file. */
+/** Rows of a weight as they lie in memory or in a mapped file. */
 struct RowGroup {
   WeightType type = WeightType::F32;
-  const void* data = nullptr;  // rows * cols numbers, not necessarily aligned
+  const void* data = nullptr;  // rows * row_bytes(type, cols) bytes, not necessarily aligned
   int64_t rows = 0;
-  /** Row r of `data` is row output_row[r] of the group; empty: row r. A permutation. */
+  /** Row r of `data` is row output_row[r] of the group; empty: row r. A permutation of 0 … rows − 1. */
   std::vector<int32_t> output_row;
+  /** `data` lies in a read-only mapping of a file, so its pages may be dropped once the rows are repacked. */
+  bool mapped = false;
 };
 
 /** A weight before it is placed: row groups stacked by pointer (q, k, v; gate, up), each with its own format. */

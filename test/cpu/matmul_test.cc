@@ -15,6 +15,7 @@
 #include "path.h"
 #include "team.h"
 
+using namespace phi3lab;
 using namespace phi3lab::cpu;
 
 namespace {
@@ -269,7 +270,7 @@ void run_case(const Isa& isa, const Case& c) {
   std::string name = "matmul " + name_of(isa);
   bool quants = false;
   for (const Part& p : c.parts) {
-    name += std::string(" ") + weight_type_name(p.type) + "[" + std::to_string(p.rows) + (p.permuted ? "p]" : "]");
+    name += std::string(" ") + format_of(p.type).name + "[" + std::to_string(p.rows) + (p.permuted ? "p]" : "]");
     quants = quants || (p.type != WeightType::F32 && p.type != WeightType::F16 && p.type != WeightType::BF16);
   }
   name += " cols=" + std::to_string(c.cols) + " tokens=" + std::to_string(c.tokens) +
@@ -302,7 +303,7 @@ void run_rows(const Isa& isa) {
                          std::fabs(row[static_cast<size_t>(k)] - e.weights[static_cast<size_t>(r * e.cols + k)]) / 0.1);
       }
     }
-    report("rows " + name_of(isa) + " " + weight_type_name(type), worst, 3e-7);
+    report("rows " + name_of(isa) + " " + format_of(type).name, worst, 3e-7);
   }
 }
 
@@ -347,7 +348,7 @@ void run_strange(const Isa& isa) {
           }
         }
         report(
-            "strange " + name_of(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens) + " " + what,
+            "strange " + name_of(isa) + " " + format_of(type).name + " tokens=" + std::to_string(tokens) + " " + what,
             wrong, 0);
       }
     }
@@ -369,8 +370,7 @@ void run_alike(const Isa& isa) {
         for (int64_t r = 0; r < e.rows; r++)
           different += std::memcmp(&one[static_cast<size_t>(r)], &out[static_cast<size_t>(t * e.rows + r)], 4) != 0;
       }
-      report("alike " + name_of(isa) + " " + weight_type_name(type) + " tokens=" + std::to_string(tokens), different,
-             0);
+      report("alike " + name_of(isa) + " " + format_of(type).name + " tokens=" + std::to_string(tokens), different, 0);
     }
   }
 }
@@ -405,7 +405,7 @@ std::vector<Case> cases() {
   using W = WeightType;
   std::vector<Case> list;
   for (W type : {W::F32, W::F16, W::BF16, W::Q4_0, W::Q4_1, W::Q8_0, W::Q6_K}) {
-    const int64_t unit = block_size(type) == 1 ? 1 : block_size(type);
+    const int64_t unit = format_of(type).block_size == 1 ? 1 : format_of(type).block_size;
     for (int64_t tokens : {1, 2, 3, 5, 6, 7, 8, 13, 24, 25, 31, 61, 124, 129, 145})
       list.push_back({{{type, 50, false}}, 2 * unit < 64 ? 70 : 2 * unit, tokens, 2});
     list.push_back({{{type, 1, false}}, unit, 1, 1});
