@@ -1,7 +1,7 @@
 // A model's generation from C++, without JavaScript: what the benchmarks hold a notebook cell's time against.
-// Standard input names the model, a line each: "place DEVICE DTYPE", "config NAME NUMBER", "file PATH", "weight NAME
-// TYPE FILE OFFSET SHAPE…", then "generate TOKENS NEW CACHED ROUNDS". Prints the milliseconds of each round, a line
-// each.
+// Standard input names the model, a line each: "place DEVICE DTYPE", "config NAME NUMBER", "frequencies NUMBER…",
+// "windows NUMBER…", "file PATH", "weight ROLE LAYER" and then its parts, "part TYPE FILE OFFSET INTERLEAVED SHAPE…",
+// then "generate TOKENS NEW CACHED ROUNDS". Prints the milliseconds of each round, a line each.
 #include "native/model/session.h"
 
 #include <chrono>
@@ -14,10 +14,10 @@ using namespace phi3lab;
 
 namespace {
 
-WeightType type_of(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(WeightType::Q6_K); i++)
-    if (name == format_of(static_cast<WeightType>(i)).name) return static_cast<WeightType>(i);
-  throw std::runtime_error("Expected a weight type but received " + name);
+template <class T>
+T known(std::optional<T> value, const std::string& name) {
+  if (!value) throw std::runtime_error("There is no " + name);
+  return *value;
 }
 
 Config config_of(std::map<std::string, double> numbers) {
@@ -31,16 +31,17 @@ Config config_of(std::map<std::string, double> numbers) {
   c.head_dim = take("head_dim");
   c.vocab_size = take("vocab_size");
   c.max_position_embeddings = take("max_position_embeddings");
-  c.sliding_window = take("sliding_window");
   c.rms_norm_eps = static_cast<float>(numbers["rms_norm_eps"]);
-  c.rope_theta = numbers["rope_theta"];
-  c.tie_word_embeddings = numbers["tie_word_embeddings"] != 0;
+  c.rotary.dims = take("rotary_dims");
+  c.rotary.factor = static_cast<float>(numbers["rotary_factor"]);
   return c;
 }
 
 void run() {
   OpenRequest request;
   std::map<std::string, double> numbers;
+  std::vector<float> frequencies;
+  std::vector<int64_t> windows;
   Session session;
   bool open = false;
   std::string line, word;
@@ -55,17 +56,29 @@ void run() {
     } else if (word == "file") {
       request.files.push_back(line.substr(5));
     } else if (word == "weight") {
-      Entry entry{};
-      std::string type;
-      in >> entry.name >> type >> entry.file >> entry.offset;
-      entry.type = type_of(type);
-      for (int64_t n = 0; in >> n;) entry.shape.push_back(n);
+      WeightEntry entry{};
+      std::string role;
+      in >> role >> entry.layer;
+      entry.role = known(role_named(role), role);
       request.entries.push_back(entry);
+    } else if (word == "part") {
+      WeightPart part{};
+      std::string type;
+      in >> type >> part.file >> part.offset >> part.interleaved_heads;
+      part.type = known(weight_type_named(type), type);
+      for (int64_t n = 0; in >> n;) part.shape.push_back(n);
+      request.entries.back().parts.push_back(part);
+    } else if (word == "frequencies") {
+      for (float n = 0; in >> n;) frequencies.push_back(n);
+    } else if (word == "windows") {
+      for (int64_t n = 0; in >> n;) windows.push_back(n);
     } else if (word == "generate") {
       int64_t tokens = 0, fresh = 0, cached = 0, rounds = 0;
       in >> tokens >> fresh >> cached >> rounds;
       if (!open) {
         request.config = config_of(numbers);
+        request.config.rotary.frequencies = frequencies;
+        request.config.windows = windows;
         session.open(request, std::make_shared<AbortState>(), {});
         open = true;
       }

@@ -10,15 +10,22 @@ const run = (program, args, options = {}) =>
   execFileSync(program, args, { encoding: "utf8", maxBuffer: 1 << 26, stdio: ["pipe", "pipe", "inherit"], ...options });
 
 /** Milliseconds of 24 + 100 tokens from C++, `rounds` times after one that warms up; `place` is {device, dtype}. */
-export function sessionTimes({ config, files, weights }, { device, dtype }, rounds) {
-  const numbers = Object.entries(config).filter(([, value]) => ["number", "boolean"].includes(typeof value));
+export function sessionTimes({ architecture, files, weights }, { device, dtype }, rounds) {
+  const { rotary, windows, ...sizes } = architecture;
+  const numbers = Object.entries({ ...sizes, rotary_dims: rotary.dims, rotary_factor: rotary.factor });
   const input = [
     `place ${device} ${dtype}`,
-    ...numbers.map(([name, value]) => `config ${name} ${Number(value)}`),
+    ...numbers.map(([name, value]) => `config ${name} ${value}`),
+    `frequencies ${rotary.frequencies.join(" ")}`,
+    `windows ${windows.join(" ")}`,
     ...files.map((file) => `file ${file}`),
-    ...weights.map(
-      ({ name, type, file, offset, shape }) => `weight ${name} ${type} ${file} ${offset} ${shape.join(" ")}`,
-    ),
+    ...weights.flatMap(({ role, layer, parts }) => [
+      `weight ${role} ${layer}`,
+      ...parts.map(
+        ({ type, file, offset, shape, interleaved_heads = 0 }) =>
+          `part ${type} ${file} ${offset} ${interleaved_heads} ${shape.join(" ")}`,
+      ),
+    ]),
     `generate 24 100 1 ${rounds + 1}`,
   ];
   const output = run(buildProgram(device, "session"), [], { input: `${input.join("\n")}\n` });

@@ -8,9 +8,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { WeightType } from "./weights/formats";
 
-/** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
-export type WeightType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0" | "Q6_K";
+export type { WeightType };
 
 /** What arithmetic is done in: weights, keys and values are of this type, sums are float32. */
 export type Dtype = "float32" | "bfloat16" | "float16";
@@ -21,7 +21,16 @@ export type Compute = "float32" | "bfloat16";
 /** What the CPU keeps keys and values in. */
 export type KvDtype = "float32" | "float16";
 
-/** What the forward pass must know of a model; the names and units are transformers' `Phi3Config`. */
+/** How positions are turned into angles. */
+export interface RopeParameters {
+  /** "default": plain; other types stretch it. */
+  rope_type: string;
+  rope_theta: number;
+  /** Of each head's numbers, the share that is rotated. */
+  partial_rotary_factor: number;
+}
+
+/** A model's sizes and special ids; the names and units are transformers' `Phi3Config`. */
 export interface ModelConfig {
   model_type: "phi3" | "llama";
   hidden_size: number;
@@ -33,7 +42,10 @@ export interface ModelConfig {
   vocab_size: number;
   max_position_embeddings: number;
   rms_norm_eps: number;
-  rope_theta: number;
+  hidden_act: string;
+  attention_bias: boolean;
+  mlp_bias: boolean;
+  rope_parameters: RopeParameters;
   /** Keys that a query sees, counting its own; null: all before it. */
   sliding_window: number | null;
   tie_word_embeddings: boolean;
@@ -42,18 +54,62 @@ export interface ModelConfig {
   pad_token_id: number | null;
 }
 
-/**
- * One tensor of a weight file. `name` is the file's own (`model.layers.0.self_attn.qkv_proj.weight`,
- * `blk.0.attn_q.weight`); the native half knows which of them stand for which weight. `shape` is outermost first.
- */
-export interface WeightEntry {
+/** What an architecture computes, as data: all that the forward pass knows of a model besides its weights. */
+export interface Architecture {
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  head_dim: number;
+  vocab_size: number;
+  max_position_embeddings: number;
+  rms_norm_eps: number;
+  rotary: {
+    /** Of each head's numbers, the first ones, that are rotated: so far all. */
+    dims: number;
+    /** (dims / 2): radians a position of pair (i, i + dims / 2), float32. */
+    frequencies: number[];
+    /** Multiplies cosines and sines. */
+    factor: number;
+  };
+  /** Of each layer: keys that a query sees, counting its own; 0: all before it. */
+  windows: number[];
+}
+
+/** What a weight is to the forward pass; phi3.cc says its shape. */
+export type WeightRole =
+  | "embed_tokens"
+  | "input_layernorm"
+  | "qkv_proj"
+  | "o_proj"
+  | "post_attention_layernorm"
+  | "gate_up_proj"
+  | "down_proj"
+  | "norm"
+  | "lm_head";
+
+/** One tensor of a weight file. */
+export interface WeightPart {
+  /** The file's own, for messages (`model.layers.0.self_attn.qkv_proj.weight`, `blk.0.attn_q.weight`). */
   name: string;
   type: WeightType;
+  /** Outermost first. */
   shape: number[];
   /** Index into {@link OpenOptions.files}. */
   file: number;
   /** Bytes from the file's start. */
   offset: number;
+  /** Its rows are those of so many heads, in each of which the numbers that rotate together are neighbours. */
+  interleaved_heads?: number;
+}
+
+/** A weight of the model: the rows of its parts, in their order. */
+export interface WeightEntry {
+  role: WeightRole;
+  /** -1 outside the layers. */
+  layer: number;
+  parts: WeightPart[];
 }
 
 /** Set once from JavaScript, read between layers by the native thread. */
@@ -63,8 +119,9 @@ export interface AbortFlag {
 }
 
 export interface OpenOptions {
-  config: ModelConfig;
+  architecture: Architecture;
   files: string[];
+  /** A model without `lm_head` uses `embed_tokens` in its place. */
   weights: WeightEntry[];
   device: "cpu" | "cuda";
   /** Of weights, keys and values on a GPU, never "auto" there; the CPU computes in float32 whatever this says. */

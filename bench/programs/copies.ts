@@ -173,15 +173,11 @@ function* safetensorsCopy(file: Buffer, { tensors }: Gguf, config: ModelConfig, 
 }
 
 function configJson(config: ModelConfig, type: Type): object {
-  const { rope_theta, sliding_window: _, ...rest } = config;
+  const { sliding_window: _, ...rest } = config;
   return {
     ...rest,
     architectures: ["LlamaForCausalLM"],
-    hidden_act: "silu",
-    attention_bias: false,
-    mlp_bias: false,
-    rope_theta,
-    rope_parameters: { rope_theta, rope_type: "default" },
+    rope_theta: config.rope_parameters.rope_theta,
     torch_dtype: type === "BF16" ? "bfloat16" : "float32",
   };
 }

@@ -13,20 +13,32 @@ namespace {
 
 WeightType weight_type(const Napi::Value& value, const std::string& name) {
   const std::string text = js::string(value, name);
+  if (const auto type = weight_type_named(text)) return *type;
   std::string known;
-  for (int i = 0; i < kWeightTypes; i++) {
-    const char* one = format_of(static_cast<WeightType>(i)).name;
-    if (text == one) return static_cast<WeightType>(i);
-    known += (i == 0 ? "" : i + 1 < kWeightTypes ? ", " : " or ") + std::string(one);
-  }
+  for (int i = 0; i < kWeightTypes; i++)
+    known += (i == 0                 ? ""
+              : i + 1 < kWeightTypes ? ", "
+                                     : " or ") +
+             std::string(format_of(static_cast<WeightType>(i)).name);
   throw Napi::Error::New(value.Env(), "Expected " + known + " for " + name + " but received " + text);
 }
 
-Entry entry(const Napi::Value& value, const std::string& name) {
+WeightPart part(const Napi::Value& value, const std::string& name) {
   const Napi::Object object = js::object(value, name);
-  return {js::string(object.Get("name"), name + ".name"), weight_type(object.Get("type"), name + ".type"),
-          js::integers(object.Get("shape"), name + ".shape"), js::integer(object, "file"),
-          js::integer(object, "offset")};
+  return {weight_type(object.Get("type"), name + ".type"), js::integers(object.Get("shape"), name + ".shape"),
+          js::integer(object, "file"), js::integer(object, "offset"), js::integer(object, "interleaved_heads", 0)};
+}
+
+Role role(const Napi::Value& value, const std::string& name) {
+  const std::string text = js::string(value, name);
+  if (const auto role = role_named(text)) return *role;
+  throw Napi::Error::New(value.Env(), "Expected a weight's role for " + name + " but received " + text);
+}
+
+WeightEntry entry(const Napi::Value& value, const std::string& name) {
+  const Napi::Object object = js::object(value, name);
+  return {role(object.Get("role"), name + ".role"), js::integer(object, "layer"),
+          js::list(object.Get("parts"), name + ".parts", part)};
 }
 
 Config config(const Napi::Object& object) {
@@ -39,10 +51,13 @@ Config config(const Napi::Object& object) {
   config.head_dim = js::integer(object, "head_dim");
   config.vocab_size = js::integer(object, "vocab_size");
   config.max_position_embeddings = js::integer(object, "max_position_embeddings");
-  config.sliding_window = js::integer(object, "sliding_window", 0);
   config.rms_norm_eps = static_cast<float>(js::number(object, "rms_norm_eps"));
-  config.rope_theta = js::number(object, "rope_theta");
-  config.tie_word_embeddings = object.Get("tie_word_embeddings").ToBoolean();
+  const Napi::Object rotary = js::object(object.Get("rotary"), "rotary");
+  config.rotary.dims = js::integer(rotary, "dims");
+  config.rotary.factor = static_cast<float>(js::number(rotary, "factor"));
+  for (double frequency : js::numbers(rotary.Get("frequencies"), "frequencies"))
+    config.rotary.frequencies.push_back(static_cast<float>(frequency));
+  config.windows = js::integers(object.Get("windows"), "windows");
   return config;
 }
 
@@ -77,7 +92,7 @@ Napi::Value open_model(const Napi::CallbackInfo& info) {
   request.dtype = js::string(options, "dtype", request.dtype);
   request.kv_dtype = js::string(options, "kv_dtype", request.kv_dtype);
   request.compute = js::string(options, "compute", request.compute);
-  request.config = config(js::object(options.Get("config"), "config"));
+  request.config = config(js::object(options.Get("architecture"), "architecture"));
   request.files = js::strings(options.Get("files"), "files");
   request.entries = js::list(options.Get("weights"), "weights", entry);
   request.threads = static_cast<int>(js::integer(options, "threads", 0));

@@ -54,6 +54,13 @@ std::vector<int64_t> integers(const Napi::Value& value, const std::string& name)
   return list(value, name, [](const Napi::Value& item, const std::string& its) { return integer(item, its); });
 }
 
+std::vector<double> numbers(const Napi::Value& value, const std::string& name) {
+  return list(value, name, [](const Napi::Value& item, const std::string& its) {
+    if (!item.IsNumber()) expected(item.Env(), "a number", its);
+    return item.As<Napi::Number>().DoubleValue();
+  });
+}
+
 std::vector<std::string> strings(const Napi::Value& value, const std::string& name) {
   return list(value, name, [](const Napi::Value& item, const std::string& its) { return string(item, its); });
 }

@@ -36,6 +36,7 @@ auto list(const Napi::Value& value, const std::string& name, const Read& read) {
   return items;
 }
 std::vector<int64_t> integers(const Napi::Value& value, const std::string& name);
+std::vector<double> numbers(const Napi::Value& value, const std::string& name);
 std::vector<std::string> strings(const Napi::Value& value, const std::string& name);
 
 }  // namespace phi3lab::js

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -20,7 +21,6 @@ void Config::validate() const {
       {"head_dim", head_dim, 2, 1024},
       {"vocab_size", vocab_size, 1, 1 << 24},
       {"max_position_embeddings", max_position_embeddings, 1, 1 << 24},
-      {"sliding_window", sliding_window, 0, INT32_MAX},
   };
   for (const Range& range : ranges)
     if (range.value < range.least || range.value > range.most)
@@ -34,7 +34,32 @@ void Config::validate() const {
     throw std::runtime_error("[config] Expected an even head_dim but received " + std::to_string(head_dim));
   if (!(rms_norm_eps > 0) || !std::isfinite(rms_norm_eps))
     throw std::runtime_error("[config] Expected rms_norm_eps > 0");
-  if (!(rope_theta > 0) || !std::isfinite(rope_theta)) throw std::runtime_error("[config] Expected rope_theta > 0");
+  if (rotary.dims != head_dim)  // so far no fewer
+    throw std::runtime_error("[config] Expected rotary.dims to be head_dim, " + std::to_string(head_dim) +
+                             ", but received " + std::to_string(rotary.dims));
+  if (rotary.frequencies.size() != static_cast<size_t>(rotary.dims / 2))
+    throw std::runtime_error("[config] Expected " + std::to_string(rotary.dims / 2) +
+                             " rotary.frequencies but received " + std::to_string(rotary.frequencies.size()));
+  if (windows.size() != static_cast<size_t>(num_hidden_layers))
+    throw std::runtime_error("[config] Expected a window for each of num_hidden_layers, " +
+                             std::to_string(num_hidden_layers) + ", but received " + std::to_string(windows.size()));
+  for (float frequency : rotary.frequencies)
+    if (!(frequency >= 0) || !std::isfinite(frequency))
+      throw std::runtime_error("[config] Expected rotary.frequencies >= 0");
+  if (!(rotary.factor > 0) || !std::isfinite(rotary.factor))
+    throw std::runtime_error("[config] Expected rotary.factor > 0");
+  for (int64_t window : windows)
+    if (window < 0 || window > INT32_MAX)
+      throw std::runtime_error("[config] Expected windows from 0 to 2147483647 but received " + std::to_string(window));
+}
+
+AttentionShape Config::farthest_attention() const {
+  int64_t most = 0;
+  for (int64_t window : windows) {
+    if (window == 0) return attention_with(0);
+    most = std::max(most, window);
+  }
+  return attention_with(most);
 }
 
 }  // namespace phi3lab

@@ -9,19 +9,24 @@ namespace {
 
 // Cosines and sines of every position's rotary angles, as transformers computes them: in float32 throughout.
 std::vector<float> rotary_table(const Config& config) {
-  const int64_t half = config.head_dim / 2;
-  std::vector<float> table(static_cast<size_t>(config.max_position_embeddings * config.head_dim));
-  for (int64_t i = 0; i < half; i++) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_dim);
-    const float frequency = 1.0f / std::pow(static_cast<float>(config.rope_theta), exponent);
-    for (int64_t position = 0; position < config.max_position_embeddings; position++) {
-      const float phase = static_cast<float>(position) * frequency;
-      float* row = table.data() + position * config.head_dim;
-      row[i] = std::cos(phase);
-      row[half + i] = std::sin(phase);
+  const Rotary& rotary = config.rotary;
+  const int64_t half = rotary.dims / 2;
+  std::vector<float> table(static_cast<size_t>(config.max_position_embeddings * rotary.dims));
+  for (int64_t position = 0; position < config.max_position_embeddings; position++) {
+    float* row = table.data() + position * rotary.dims;
+    for (int64_t i = 0; i < half; i++) {
+      const float phase = static_cast<float>(position) * rotary.frequencies[static_cast<size_t>(i)];
+      row[i] = std::cos(phase) * rotary.factor;
+      row[half + i] = std::sin(phase) * rotary.factor;
     }
   }
   return table;
+}
+
+// Positions whose keys and values a pass of `tokens` looks at: each is read once, however many queries see it.
+size_t seen(const AttentionShape& shape, int64_t tokens, int64_t positions) {
+  const int64_t reach = shape.window > 0 ? std::min(positions, shape.window + tokens - 1) : positions;
+  return static_cast<size_t>(reach);
 }
 
 // Floats of whole lines of 256 bytes: whatever the model's sizes, each intermediate begins where vectors may be read.
@@ -30,7 +35,7 @@ int64_t whole_lines(int64_t floats) { return (floats + 63) / 64 * 64; }
 }  // namespace
 
 Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::vector<std::string>& paths,
-           const std::vector<Entry>& entries, const Progress& progress)
+           const std::vector<WeightEntry>& entries, const Progress& progress)
     : backend_(std::move(backend)),
       config_(config),
       max_chunk_(std::min(backend_->preferred_chunk(), config.max_position_embeddings)) {
@@ -47,12 +52,13 @@ Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::ve
 }
 
 std::unique_ptr<Cache> Phi3::make_cache() {
-  return backend_->reserve_cache(config_.attention(), config_.num_hidden_layers, config_.max_position_embeddings);
+  return backend_->reserve_cache(config_.farthest_attention(), config_.num_hidden_layers,
+                                 config_.max_position_embeddings);
 }
 
 // The attention's and the feed-forward's intermediates never live at once: they lie in the same place.
 Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) const {
-  const AttentionShape shape = config_.attention();
+  const AttentionShape shape = config_.farthest_attention();
   const int64_t hidden = config_.hidden_size, ffn = config_.intermediate_size;
   const auto take = [&](int64_t* at, int64_t cols) {
     const Tensor tensor{memory ? memory + *at : nullptr, tokens, cols};
@@ -77,7 +83,6 @@ Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) cons
 size_t Phi3::chunk_bytes(int64_t tokens) const { return lay_out(nullptr, tokens, 0).bytes; }
 
 Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
-  const AttentionShape shape = config_.attention();
   if (tokens > 1 && tokens > scratch_tokens_) {
     scratch_tokens_ = 0;
     grow(scratch_, chunk_bytes(tokens));
@@ -85,7 +90,7 @@ Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
   }
   Chunk c = lay_out(static_cast<float*>((tokens == 1 ? token_ : scratch_)->data), tokens, positions);
   if (keep_attention_weights_) {
-    const size_t bytes = static_cast<size_t>(shape.heads * tokens * positions) * sizeof(float);
+    const size_t bytes = static_cast<size_t>(config_.num_attention_heads * tokens * positions) * sizeof(float);
     if (!attention_ || attention_->bytes < bytes) grow(attention_, bytes);
     c.weights = {static_cast<float*>(attention_->data), tokens * positions, positions};
   }
@@ -124,22 +129,19 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, i
 
 void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   Backend& b = *backend_;
-  const AttentionShape shape = config_.attention();
-  const Tensor table{static_cast<float*>(table_->data), config_.max_position_embeddings, config_.head_dim};
+  const Tensor table{static_cast<float*>(table_->data), config_.max_position_embeddings, config_.rotary.dims};
   const float eps = config_.rms_norm_eps;
-  // Keys and values that the pass looks at, a layer: each is read once, however many queries see it.
-  const int64_t reach = shape.window > 0 ? std::min(c.positions, shape.window + input.tokens - 1) : c.positions;
-  const size_t seen = static_cast<size_t>(reach) * cache.layer_position_bytes;
   const Weight& embeddings = *weights_.embed_tokens;
   b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
       .embed(c.hidden, input, embeddings);  // (T, hidden)
   b.tap("model.embed_tokens", -1, c.hidden);
   for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
+    const AttentionShape shape = config_.attention(i);
     b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
         .norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
                               eps);
-    b.at(Part::attention, i, seen)
+    b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes)
         .attend(c.context, c.weights, c.qkv, cache, input, i, shape);  // (T, heads * head_dim)
     if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
     b.tap("self_attn.context", i, c.context);

@@ -24,7 +24,7 @@ class Phi3 {
 
   // Loads the weights; see load_weights for what it throws.
   Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::vector<std::string>& paths,
-       const std::vector<Entry>& entries, const Progress& progress);
+       const std::vector<WeightEntry>& entries, const Progress& progress);
 
   const Config& config() const { return config_; }
   Backend& backend() { return *backend_; }

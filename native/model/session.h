@@ -43,7 +43,7 @@ struct OpenRequest {
   std::string dtype = "auto";  // of a GPU's weights, keys and values
   Config config;
   std::vector<std::string> files;
-  std::vector<Entry> entries;
+  std::vector<WeightEntry> entries;
   int threads = 0;
   std::string compute = "float32";   // of prompts' products on the CPU
   std::string kv_dtype = "float32";  // of the CPU's keys and values

@@ -1,10 +1,12 @@
-// From the directory of a weight file (names, types, shapes, offsets: read by JavaScript from the file's header) to the
-// model's weights where the backend keeps them.
+// From the weights as JavaScript found them in the files (what each is, its rows' formats and places) to the model's
+// weights where the backend keeps them.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config.h"
@@ -13,14 +15,39 @@
 
 namespace phi3lab {
 
-// One tensor of a file. Nothing of it is believed until `Weights` has checked it against the file and the
+// What a weight is to the forward pass. src/weights/roles.ts says how files name it and what is stacked into it.
+enum class Role : uint8_t {
+  embed_tokens,
+  input_layernorm,
+  qkv_proj,
+  o_proj,
+  post_attention_layernorm,
+  gate_up_proj,
+  down_proj,
+  norm,
+  lm_head
+};
+constexpr const char* kRoleNames[] = {
+    "embed_tokens", "input_layernorm", "qkv_proj", "o_proj", "post_attention_layernorm",
+    "gate_up_proj", "down_proj",       "norm",     "lm_head"};
+inline const char* name_of(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
+std::optional<Role> role_named(std::string_view name);
+
+// Rows of a weight in a file. Nothing of it is believed until `load_weights` has checked it against the file and the
 // configuration.
-struct Entry {
-  std::string name;
+struct WeightPart {
   WeightType type;
   std::vector<int64_t> shape;
   int64_t file;
-  int64_t offset;
+  int64_t offset;                 // bytes
+  int64_t interleaved_heads = 0;  // heads in whose rows the numbers that rotate together are neighbours; 0: none are
+};
+
+// A weight: its parts' rows, one part behind the other.
+struct WeightEntry {
+  Role role;
+  int64_t layer;  // -1 outside the layers
+  std::vector<WeightPart> parts;
 };
 
 struct LayerWeights {
@@ -37,7 +64,7 @@ struct Weights {
   std::unique_ptr<Weight> embed_tokens;            // (vocab, hidden)
   std::vector<LayerWeights> layers;
   std::unique_ptr<Weight> norm;  // (hidden)
-  const Weight* lm_head;         // (vocab, hidden): its own, or embed_tokens when the model ties them
+  const Weight* lm_head;         // (vocab, hidden): its own, or embed_tokens where the files hold no other
 
   std::unique_ptr<Weight> own_head;
   int64_t max_cols = 0;  // of any matrix
@@ -47,9 +74,9 @@ struct Weights {
 // Called with the bytes placed so far, of all; throws to stop.
 using Progress = std::function<void(int64_t placed, int64_t total)>;
 
-// Throws a sentence that names the tensor when one is missing, lies outside its file or has another shape than
+// Throws a sentence that names the weight when one is missing, lies outside its file or has another shape than
 // expected.
 Weights load_weights(Backend& backend, const Config& config, const std::vector<std::string>& paths,
-                     const std::vector<Entry>& entries, const Progress& progress);
+                     const std::vector<WeightEntry>& entries, const Progress& progress);
 
 }  // namespace phi3lab

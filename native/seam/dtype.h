@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace phi3lab {
 
@@ -22,6 +24,12 @@ inline const WeightFormat& format_of(WeightType type) {
   static const WeightFormat formats[] = {{"F32", 1, 4},    {"F16", 1, 2},    {"BF16", 1, 2},    {"Q4_0", 32, 18},
                                          {"Q4_1", 32, 20}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
   return formats[static_cast<int>(type)];
+}
+
+inline std::optional<WeightType> weight_type_named(std::string_view name) {
+  for (int i = 0; i < kWeightTypes; i++)
+    if (name == format_of(static_cast<WeightType>(i)).name) return static_cast<WeightType>(i);
+  return std::nullopt;
 }
 
 /** Bytes of a row of `cols` numbers, a multiple of the block. */

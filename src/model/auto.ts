@@ -6,7 +6,7 @@ import { addon, type Compute, type KvDtype } from "../native";
 import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { progressBar } from "../progress";
 import { sayOnce } from "../say";
-import { openWeights } from "../weights";
+import { openWeights, partsOf } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
 import { checkKvDtype, choosePlace, computeNote, type DtypeOption, readCompute, readDtype, readKvDtype } from "./place";
@@ -92,27 +92,26 @@ export class AutoModelForCausalLM {
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
-    const { config, files, weights } = await openWeights(path);
-    const { said, ...place } = choosePlace(wanted, arithmetic, weights);
+    const { config, ...opened } = await openWeights(path);
+    const { said, ...place } = choosePlace(wanted, arithmetic, partsOf(opened.weights));
     checkKvDtype(kept, place);
     sayOnce(said);
     sayOnce(computeNote(place, products));
-    const bar = progressBar({ label: "Loading checkpoint shards", total: files.length });
+    const shards = opened.files.length;
+    const bar = progressBar({ label: "Loading checkpoint shards", total: shards });
     try {
       const native = await abortable(options.signal, (abort) =>
         addon().open({
-          config,
-          files,
-          weights,
+          ...opened,
           ...place,
           kv_dtype: kept,
           threads,
           compute: products,
           abort,
-          onProgress: (placed, total) => bar.update(total > 0 ? Math.floor((placed / total) * files.length) : 0),
+          onProgress: (placed, total) => bar.update(total > 0 ? Math.floor((placed / total) * shards) : 0),
         }),
       );
-      bar.update(files.length);
+      bar.update(shards);
       return new Phi3ForCausalLM({ native, config }, model);
     } finally {
       bar.close();

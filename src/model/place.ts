@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
-import type { Compute, CudaInfo, Dtype, KvDtype, WeightEntry } from "../native";
+import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
 import { bytesPerElement } from "../weights";
 
 const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
@@ -36,7 +36,7 @@ export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: P
     );
 }
 
-type Weights = Pick<WeightEntry, "type" | "shape">[];
+type Weights = Pick<WeightPart, "type" | "shape">[];
 const elements = ({ shape }: { shape: number[] }): number => shape.reduce((product, size) => product * size, 1);
 
 /**

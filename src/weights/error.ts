@@ -28,3 +28,10 @@ export class WeightsError extends Error {
     this.file = file;
   }
 }
+
+/** Throws a sentence about a file, which it begins with: `refusal(file)("has no layers")`. */
+export const refusal =
+  (file: string) =>
+  (what: string): never => {
+    throw new WeightsError(file, `${file} ${what}.`);
+  };

@@ -5,6 +5,7 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { refuseLfsPointer, WeightsError } from "./error";
+import { weightFormats } from "./formats";
 import {
   ARRAY,
   foreign,
@@ -217,23 +218,23 @@ class HeaderReader {
       const offset = this.#uint64(`the tensor ${name} at an offset`);
       if (offset % alignment !== 0)
         this.#damaged(`the tensor ${name} begins at ${offset}, no multiple of ${alignment}`);
-      const format = readable.get(number);
-      if (!format) {
+      const type = readable.get(number);
+      if (!type) {
         const known = foreign.get(number);
         if (known === undefined) this.#damaged(`the tensor ${name} has the unknown format ${number}`);
         unsupported.add(known);
         continue;
       }
-      const [type, blockElements, blockBytes] = format;
+      const { block, bytes } = weightFormats[type];
       const row = shape.at(-1) as number;
-      if (row % blockElements !== 0) {
-        this.#damaged(`the rows of the tensor ${name} have ${row} numbers, no multiple of ${type}'s ${blockElements}`);
+      if (row % block !== 0) {
+        this.#damaged(`the rows of the tensor ${name} have ${row} numbers, no multiple of ${type}'s ${block}`);
       }
       const elements = shape.reduce((product, size) => product * size, 1);
-      tensors.push({ name, shape, type, offset, nbytes: (elements / blockElements) * blockBytes });
+      tensors.push({ name, shape, type, offset, nbytes: (elements / block) * bytes });
     }
     if (unsupported.size > 0) {
-      const formats = [...readable.values()].map(([name]) => name).join(", ");
+      const formats = [...readable.values()].join(", ");
       const found = [...unsupported].join(", ");
       this.#fail(
         `holds tensors in the format ${found}; expected only ${formats}: take another quantisation of the model`,

@@ -1,5 +1,5 @@
 /** What a GGUF header consists of, and the numbers by which it names types. */
-import type { WeightType } from "../native";
+import { type WeightType, weightFormats, weightTypes } from "./formats";
 
 /** A metadata array, decoded only when asked for: vocabularies are large and not everyone wants them. */
 export interface GgufArray {
@@ -29,22 +29,8 @@ export interface Gguf {
   tensors: GgufTensor[];
 }
 
-/** ggml's type numbers that the forward pass knows: name, elements a block, bytes a block. */
-export const readable = new Map<number, [WeightType, number, number]>([
-  [0, ["F32", 1, 4]],
-  [1, ["F16", 1, 2]],
-  [2, ["Q4_0", 32, 18]],
-  [3, ["Q4_1", 32, 20]],
-  [8, ["Q8_0", 32, 34]],
-  [14, ["Q6_K", 256, 210]],
-  [30, ["BF16", 1, 2]],
-]);
-
-/** Bytes of a weight of this type, an element; a fraction where elements are packed in blocks. */
-export function bytesPerElement(type: WeightType): number {
-  const [, count, bytes] = [...readable.values()].find(([name]) => name === type) as [WeightType, number, number];
-  return bytes / count;
-}
+/** ggml's type numbers that the forward pass knows. */
+export const readable = new Map<number, WeightType>(weightTypes.map((type) => [weightFormats[type].ggml, type]));
 
 /** The others by name, for the error message. */
 export const foreign = new Map(

@@ -4,20 +4,24 @@
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize, sep } from "node:path";
-import type { ModelConfig, OpenOptions, WeightEntry } from "../native";
-import { checkWeights } from "./check";
+import type { ModelConfig, OpenOptions, WeightEntry, WeightPart } from "../native";
+import { architectureOf, checkArchitecture } from "./architecture";
 import { readConfig, readJson } from "./config";
-import { quote, WeightsError } from "./error";
+import { quote, refusal, WeightsError } from "./error";
 import { readGguf } from "./gguf";
 import { ggufConfig } from "./gguf_config";
+import { assignRoles } from "./roles";
 import { duplicateKey, readSafetensors } from "./safetensors";
 
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
-export { bytesPerElement } from "./gguf_types";
+export { bytesPerElement } from "./formats";
 
-/** What {@link openWeights} finds; a part of the native half's options. */
-export type OpenWeights = Pick<OpenOptions, "config" | "files" | "weights">;
+/** What {@link openWeights} finds: the configuration, and a part of the native half's options. */
+export type OpenWeights = { config: ModelConfig } & Pick<OpenOptions, "architecture" | "files" | "weights">;
+
+/** Every tensor that a model's weights are made of. */
+export const partsOf = (weights: readonly WeightEntry[]): WeightPart[] => weights.flatMap(({ parts }) => parts);
 
 /** Called as each weight file's header has been read. */
 export interface OpenWeightsOptions {
@@ -45,26 +49,28 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
 async function openGguf(file: string, { onFile }: OpenWeightsOptions): Promise<OpenWeights> {
   const gguf = await readGguf(file);
   const config = ggufConfig(gguf);
-  const weights = gguf.tensors.map(({ name, type, shape, offset }) => ({ name, type, shape, file: 0, offset }));
-  checkWeights(file, config, weights, "gguf");
+  checkArchitecture(config, refusal(file));
+  const tensors = gguf.tensors.map(({ name, type, shape, offset }) => ({ name, type, shape, file: 0, offset }));
   onFile?.(1, 1);
-  return { config, files: [file], weights };
+  const weights = assignRoles(file, config, tensors, "gguf");
+  return { config, architecture: architectureOf(config), files: [file], weights };
 }
 
 async function openFolder(folder: string, options: OpenWeightsOptions): Promise<OpenWeights> {
   const config: ModelConfig = await readConfig(folder);
+  checkArchitecture(config, refusal(join(folder, "config.json")));
   const single = join(folder, "model.safetensors");
   const index = join(folder, "model.safetensors.index.json");
   let files: string[];
-  let weights: WeightEntry[];
+  let tensors: WeightPart[];
   let source = folder;
   if (await isFile(single)) {
     source = single;
     files = [single];
-    weights = (await readSafetensors(single)).map((tensor) => ({ ...tensor, file: 0 }));
+    tensors = (await readSafetensors(single)).map((tensor) => ({ ...tensor, file: 0 }));
     options.onFile?.(1, 1);
   } else if (await isFile(index)) {
-    ({ files, weights } = await readShards(folder, index, options));
+    ({ files, tensors } = await readShards(folder, index, options));
   } else {
     const [gguf] = (await readdir(folder)).filter((name) => name.endsWith(".gguf"));
     const instead =
@@ -72,8 +78,8 @@ async function openFolder(folder: string, options: OpenWeightsOptions): Promise<
     const message = `${folder} holds neither model.safetensors nor model.safetensors.index.json; expected ${instead}.`;
     throw new WeightsError(folder, message);
   }
-  checkWeights(source, config, weights, "transformers");
-  return { config, files, weights };
+  const weights = assignRoles(source, config, tensors, "transformers");
+  return { config, architecture: architectureOf(config), files, weights };
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -110,7 +116,7 @@ async function readShards(
   folder: string,
   index: string,
   { onFile }: OpenWeightsOptions,
-): Promise<{ files: string[]; weights: WeightEntry[] }> {
+): Promise<{ files: string[]; tensors: WeightPart[] }> {
   const { files, map } = await readIndex(index);
   const missing: string[] = [];
   for (const file of files) if (!(await isFile(join(folder, file)))) missing.push(file);
@@ -118,7 +124,7 @@ async function readShards(
     const message = `${folder} lacks ${missing.join(", ")}, which ${index} names: download the model again, or copy the missing file there.`;
     throw new WeightsError(join(folder, missing[0] as string), message);
   }
-  const weights: WeightEntry[] = [];
+  const tensors: WeightPart[] = [];
   for (const [number, file] of files.entries()) {
     const shard = join(folder, file);
     for (const tensor of await readSafetensors(shard)) {
@@ -127,7 +133,7 @@ async function readShards(
         throw new WeightsError(shard, message);
       }
       map.delete(tensor.name);
-      weights.push({ ...tensor, file: number });
+      tensors.push({ ...tensor, file: number });
     }
     onFile?.(number + 1, files.length);
   }
@@ -137,5 +143,5 @@ async function readShards(
     const message = `${join(folder, file)} lacks the tensor ${quote(tensor)}, which ${index} places there: the files belong to different models.`;
     throw new WeightsError(join(folder, file), message);
   }
-  return { files: files.map((file) => join(folder, file)), weights };
+  return { files: files.map((file) => join(folder, file)), tensors };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type OpenWeights, openWeights } from "../../src/weights";
+import { type OpenWeights, openWeights, partsOf } from "../../src/weights";
 import { readGolden } from "../golden/safetensors";
 import { needGpu, open } from "./places";
 
@@ -36,7 +36,7 @@ describe("a prompt in bfloat16 on the GPU", () => {
   it("is as near as 8 bits are where a weight is beyond float16's range", async function () {
     needGpu(this, { real: true });
     const opened = await openWeights(tiny);
-    const table = opened.weights.find(({ name }) => name === "model.embed_tokens.weight");
+    const table = partsOf(opened.weights).find(({ name }) => name === "model.embed_tokens.weight");
     assert.ok(table && !prompt.includes(0));
     const bytes = readFileSync(opened.files[0] as string);
     bytes.writeUInt16LE(0x7e00, table.offset); // 4e37, in the row of a token that the prompt has not

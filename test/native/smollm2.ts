@@ -5,7 +5,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { OpenWeights } from "../../src/weights";
+import type { WeightPart } from "../../src/native";
+import { type OpenWeights, partsOf } from "../../src/weights";
 
 const root = join(__dirname, "..", "..");
 
@@ -88,22 +89,23 @@ export function dequantise(bytes: Buffer, type: string, at: number, count: numbe
 /** A copy of a GGUF file's weights, each rounded to `type`: the same names and shapes in one file of bare numbers. */
 export function roundedCopy(opened: OpenWeights, type: "BF16" | "F16"): OpenWeights & { remove(): void } {
   const file = readFileSync(opened.files[0] as string);
-  const sizes = opened.weights.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
-  const numbers = new Uint16Array(sizes.reduce((sum, size) => sum + size, 0));
+  const sizeOf = ({ shape }: WeightPart) => shape.reduce((product, size) => product * size, 1);
+  const numbers = new Uint16Array(partsOf(opened.weights).reduce((sum, part) => sum + sizeOf(part), 0));
   const round = rounding[type];
   let n = 0;
-  const weights = opened.weights.map((weight, i) => {
+  const rounded = (part: WeightPart): WeightPart => {
     const offset = 2 * n;
-    dequantise(file, weight.type, weight.offset, sizes[i] as number, (x) => {
+    dequantise(file, part.type, part.offset, sizeOf(part), (x) => {
       numbers[n++] = round(x);
     });
-    return { ...weight, type, offset };
-  });
+    return { ...part, type, offset };
+  };
+  const weights = opened.weights.map((weight) => ({ ...weight, parts: weight.parts.map(rounded) }));
   const folder = mkdtempSync(join(tmpdir(), "phi3lab-rounded-"));
   const path = join(folder, `${type}.numbers`);
   writeFileSync(path, new Uint8Array(numbers.buffer));
   return {
-    config: opened.config,
+    ...opened,
     files: [path],
     weights,
     remove: () => rmSync(folder, { recursive: true, force: true }),

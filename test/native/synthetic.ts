@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ModelConfig, WeightEntry } from "../../src/native";
+import type { ModelConfig, WeightEntry, WeightRole } from "../../src/native";
 import type { OpenWeights } from "../../src/weights";
+import { architectureOf } from "../../src/weights/architecture";
 
 export interface Shape {
   hidden: number;
@@ -47,21 +48,21 @@ export function syntheticModel(shape: Shape): OpenWeights & { remove(): void } {
   const largest = Math.max(vocab * hidden, 2 * ffn * hidden, 3 * hidden * hidden);
   writeFileSync(file, new Uint8Array(randomNumbers(hidden, largest + spread).buffer));
   const weights: WeightEntry[] = [];
-  const add = (name: string, ...dims: number[]) => {
-    const offset = dims.length === 1 ? 0 : 2 * (hidden + ((37 * weights.length) % spread));
-    weights.push({ name: `${name}.weight`, type: "BF16", shape: dims, file: 0, offset });
+  const add = (role: WeightRole, layer: number, ...shape: number[]) => {
+    const offset = shape.length === 1 ? 0 : 2 * (hidden + ((37 * weights.length) % spread));
+    weights.push({ role, layer, parts: [{ name: role, type: "BF16", shape, file: 0, offset }] });
   };
-  add("model.embed_tokens", vocab, hidden);
+  add("embed_tokens", -1, vocab, hidden);
   for (let i = 0; i < layers; i++) {
-    add(`model.layers.${i}.input_layernorm`, hidden);
-    add(`model.layers.${i}.self_attn.qkv_proj`, 3 * hidden, hidden);
-    add(`model.layers.${i}.self_attn.o_proj`, hidden, hidden);
-    add(`model.layers.${i}.post_attention_layernorm`, hidden);
-    add(`model.layers.${i}.mlp.gate_up_proj`, 2 * ffn, hidden);
-    add(`model.layers.${i}.mlp.down_proj`, hidden, ffn);
+    add("input_layernorm", i, hidden);
+    add("qkv_proj", i, 3 * hidden, hidden);
+    add("o_proj", i, hidden, hidden);
+    add("post_attention_layernorm", i, hidden);
+    add("gate_up_proj", i, 2 * ffn, hidden);
+    add("down_proj", i, hidden, ffn);
   }
-  add("model.norm", hidden);
-  add("lm_head", vocab, hidden);
+  add("norm", -1, hidden);
+  add("lm_head", -1, vocab, hidden);
   const config: ModelConfig = {
     model_type: "phi3",
     hidden_size: hidden,
@@ -73,12 +74,21 @@ export function syntheticModel(shape: Shape): OpenWeights & { remove(): void } {
     vocab_size: vocab,
     max_position_embeddings: context,
     rms_norm_eps: 1e-5,
-    rope_theta: 10000,
+    hidden_act: "silu",
+    attention_bias: false,
+    mlp_bias: false,
+    rope_parameters: { rope_type: "default", rope_theta: 10000, partial_rotary_factor: 1 },
     sliding_window: 2047,
     tie_word_embeddings: false,
     bos_token_id: null,
     eos_token_id: [],
     pad_token_id: null,
   };
-  return { config, files: [file], weights, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return {
+    config,
+    architecture: architectureOf(config),
+    files: [file],
+    weights,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { AutoModelForCausalLM } from "../../src/model";
-import { addon, type NativeModel, type OpenOptions } from "../../src/native";
+import { addon, type NativeModel, type OpenOptions, type WeightPart } from "../../src/native";
 import { openWeights } from "../../src/weights";
 import { type Damaged, damagedModels } from "./damage";
 
@@ -62,73 +62,75 @@ describe("a damaged model", function () {
 
   it("is refused by the native half itself when the header's reader was deceived", async () => {
     const opened = await openWeights(join(tiny, "grouped"));
+    // A matrix of the first layer.
+    const part = (o: OpenOptions) => o.weights[2]?.parts[0] as WeightPart;
     const lies: [string, RegExp, (options: OpenOptions) => void][] = [
       [
         "an offset beyond the file",
         /is truncated: .* from byte 1125899906842624 on/,
         (o) => {
-          (o.weights[3] as { offset: number }).offset = 2 ** 50;
+          part(o).offset = 2 ** 50;
         },
       ],
       [
         "an offset at the end",
         /is truncated: .* from byte 1048576 on/,
         (o) => {
-          (o.weights[3] as { offset: number }).offset = 2 ** 20;
+          part(o).offset = 2 ** 20;
         },
       ],
       [
         "a negative offset",
         /from byte -8 on/,
         (o) => {
-          (o.weights[3] as { offset: number }).offset = -8;
+          part(o).offset = -8;
         },
       ],
       [
         "another file",
         /lies in file 5 of \d+/,
         (o) => {
-          (o.weights[3] as { file: number }).file = 5;
+          part(o).file = 5;
         },
       ],
       [
         "a negative file",
         /lies in file -1 of/,
         (o) => {
-          (o.weights[3] as { file: number }).file = -1;
+          part(o).file = -1;
         },
       ],
       [
         "a shape too large",
         /of shape \[.*\] but received \[1099511627776, 1099511627776\]/,
         (o) => {
-          (o.weights[3] as { shape: number[] }).shape = [2 ** 40, 2 ** 40];
+          part(o).shape = [2 ** 40, 2 ** 40];
         },
       ],
       [
         "no shape",
         /of shape \[.*\] but received \[\]/,
         (o) => {
-          (o.weights[3] as { shape: number[] }).shape = [];
+          part(o).shape = [];
         },
       ],
       [
         "blocks that do not fit",
         /to be a multiple of 256 long for Q6_K/,
         (o) => {
-          (o.weights[3] as { type: string }).type = "Q6_K";
+          part(o).type = "Q6_K";
         },
       ],
       [
         "an unknown type",
         /Expected F32, .* but received Q9/,
         (o) => {
-          (o.weights[3] as { type: string }).type = "Q9";
+          part(o).type = "Q9" as never;
         },
       ],
       [
         "no weights",
-        /Expected a tensor .* but the files hold none/,
+        /Expected the weight embed_tokens but the files hold none/,
         (o) => {
           o.weights.length = 0;
         },
@@ -158,35 +160,35 @@ describe("a damaged model", function () {
         "no heads",
         /num_attention_heads/,
         (o) => {
-          o.config.num_attention_heads = 0;
+          o.architecture.num_attention_heads = 0;
         },
       ],
       [
         "an odd head size",
         /head_dim/,
         (o) => {
-          o.config.head_dim = 7;
+          o.architecture.head_dim = 7;
         },
       ],
       [
         "a vocabulary of nothing",
         /vocab_size/,
         (o) => {
-          o.config.vocab_size = 0;
+          o.architecture.vocab_size = 0;
         },
       ],
       [
         "a context beyond all memory",
         /max_position_embeddings/,
         (o) => {
-          o.config.max_position_embeddings = 2 ** 52;
+          o.architecture.max_position_embeddings = 2 ** 52;
         },
       ],
       [
         "layers without end",
-        /num_hidden_layers|Expected a tensor/,
+        /num_hidden_layers/,
         (o) => {
-          o.config.num_hidden_layers = 2 ** 40;
+          o.architecture.num_hidden_layers = 2 ** 40;
         },
       ],
       [

@@ -36,18 +36,21 @@ class TinyModel {
     Config& c = request_.config;
     c.hidden_size = 48, c.intermediate_size = 88, c.num_hidden_layers = 2, c.num_attention_heads = 4;
     c.num_key_value_heads = 2, c.head_dim = 12, c.vocab_size = 211, c.max_position_embeddings = 256;
-    c.rms_norm_eps = 1e-5f, c.rope_theta = 10000, c.tie_word_embeddings = true;
-    add("model.embed_tokens", {c.vocab_size, c.hidden_size});
+    c.rms_norm_eps = 1e-5f, c.rotary.dims = c.head_dim, c.windows = {0, 0};
+    for (int i = 0; i < c.head_dim / 2; i++)
+      c.rotary.frequencies.push_back(
+          std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(c.head_dim)));
+    const AttentionShape shape = c.attention(0);
+    add(Role::embed_tokens, -1, {c.vocab_size, c.hidden_size});
     for (int i = 0; i < 2; i++) {
-      const std::string layer = "model.layers." + std::to_string(i) + ".";
-      add(layer + "input_layernorm", {c.hidden_size});
-      add(layer + "self_attn.qkv_proj", {c.attention().qkv_cols(), c.hidden_size});
-      add(layer + "self_attn.o_proj", {c.hidden_size, c.attention().context_cols()});
-      add(layer + "post_attention_layernorm", {c.hidden_size});
-      add(layer + "mlp.gate_up_proj", {2 * c.intermediate_size, c.hidden_size});
-      add(layer + "mlp.down_proj", {c.hidden_size, c.intermediate_size});
+      add(Role::input_layernorm, i, {c.hidden_size});
+      add(Role::qkv_proj, i, {shape.qkv_cols(), c.hidden_size});
+      add(Role::o_proj, i, {c.hidden_size, shape.context_cols()});
+      add(Role::post_attention_layernorm, i, {c.hidden_size});
+      add(Role::gate_up_proj, i, {2 * c.intermediate_size, c.hidden_size});
+      add(Role::down_proj, i, {c.hidden_size, c.intermediate_size});
     }
-    add("model.norm", {c.hidden_size});
+    add(Role::norm, -1, {c.hidden_size});
     std::ofstream(path_, std::ios::binary)
         .write(reinterpret_cast<const char*>(numbers_.data()),
                static_cast<std::streamsize>(numbers_.size() * sizeof(float)));
@@ -64,11 +67,11 @@ class TinyModel {
   const OpenRequest& request() const { return request_; }
 
  private:
-  void add(const std::string& name, std::vector<int64_t> shape) {
+  void add(Role role, int64_t layer, std::vector<int64_t> shape) {
     int64_t count = 1;
     for (int64_t size : shape) count *= size;
     const auto offset = static_cast<int64_t>(numbers_.size() * sizeof(float));
-    request_.entries.push_back({name + ".weight", WeightType::F32, shape, 0, offset});
+    request_.entries.push_back({role, layer, {{WeightType::F32, shape, 0, offset}}});
     std::normal_distribution<float> random(shape.size() == 1 ? 1.0f : 0.0f, 0.25f);
     for (int64_t i = 0; i < count; i++) numbers_.push_back(random(generator));
   }

@@ -1,0 +1,50 @@
+/** A configuration's values by their keys, each checked as it is taken: config.json's and a GGUF header's alike. */
+import { refusal } from "./error";
+
+export class Fields {
+  /**
+   * @param file For messages.
+   * @param value What stands under a key; undefined or null: nothing.
+   */
+  constructor(
+    readonly file: string,
+    readonly value: (key: string) => unknown,
+  ) {}
+
+  /** @throws {WeightsError} always: a sentence that begins with the file. */
+  fail(what: string): never {
+    return refusal(this.file)(what);
+  }
+
+  #number(key: string, fallback: number | undefined, kind: string, valid: (value: number) => boolean): number {
+    const value = this.value(key) ?? fallback;
+    if (typeof value === "number" && valid(value)) return value;
+    const shown = typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? "nothing");
+    return this.fail(`has ${key} = ${shown}; expected ${kind}`);
+  }
+
+  /** An integer from 1 on, small enough for the native half's 32 bits. */
+  count(key: string, fallback?: number): number {
+    return this.#number(key, fallback, "a whole number from 1 on", (n) => Number.isInteger(n) && n >= 1 && n < 2 ** 31);
+  }
+
+  positive(key: string, fallback?: number): number {
+    return this.#number(key, fallback, "a number above 0", (n) => Number.isFinite(n) && n > 0);
+  }
+
+  object(key: string): Record<string, unknown> {
+    const value = this.value(key) ?? {};
+    if (typeof value !== "object" || Array.isArray(value))
+      this.fail(`has ${key} = ${JSON.stringify(value)}; expected an object`);
+    return value as Record<string, unknown>;
+  }
+
+  /** One of the architectures that there are. */
+  modelType(key: string, holds: string): "phi3" | "llama" {
+    const type = this.value(key);
+    if (type === "phi3" || type === "llama") return type;
+    return this.fail(
+      `${holds} ${(typeof type === "string" && JSON.stringify(type)) || "unknown"}; phi3lab runs "phi3" and "llama"`,
+    );
+  }
+}

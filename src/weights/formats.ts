@@ -1,0 +1,26 @@
+/**
+ * The formats that weights have in their files, a row each: the one table of JavaScript's side. native/seam/dtype.h has
+ * the same rows; a test holds the two equal.
+ */
+
+/** By the name that safetensors and GGUF give a format: numbers a block, bytes a block, ggml's number of the type. */
+export const weightFormats = {
+  F32: { block: 1, bytes: 4, ggml: 0 },
+  F16: { block: 1, bytes: 2, ggml: 1 },
+  BF16: { block: 1, bytes: 2, ggml: 30 },
+  Q4_0: { block: 32, bytes: 18, ggml: 2 },
+  Q4_1: { block: 32, bytes: 20, ggml: 3 },
+  Q8_0: { block: 32, bytes: 34, ggml: 8 },
+  Q6_K: { block: 256, bytes: 210, ggml: 14 },
+} as const satisfies Record<string, { block: number; bytes: number; ggml: number }>;
+
+/** How a weight's numbers lie in its file. */
+export type WeightType = keyof typeof weightFormats;
+
+export const weightTypes = Object.keys(weightFormats) as WeightType[];
+
+/** Bytes of one number of this format: a fraction where numbers are packed in blocks. */
+export function bytesPerElement(type: WeightType): number {
+  const { block, bytes } = weightFormats[type];
+  return bytes / block;
+}

@@ -1,0 +1,133 @@
+/**
+ * The tensors of a model, a row each: what each is to the forward pass (its role), how it is named and shaped in
+ * transformers' checkpoints and in GGUF files, what is stacked into it, and whose rows change places. The native half is
+ * told roles and never sees a file's name.
+ */
+import type { ModelConfig, WeightEntry, WeightPart, WeightRole } from "../native";
+import { refusal } from "./error";
+
+/** Whose names a file's tensors have. */
+export type Naming = "transformers" | "gguf";
+
+/** A tensor of a file: its name in both namings, without the layer and ".weight", and its shape. */
+interface Stored extends Record<Naming, string> {
+  shape: (sizes: Sizes) => number[];
+  /** Heads that are rotated: in llama's GGUF files the two numbers that rotate together are neighbours. */
+  rotated?: (sizes: Sizes) => number;
+}
+
+interface Row {
+  role: WeightRole;
+  /** Absent where there is none in the file, and nothing takes its place. */
+  present?: (config: ModelConfig) => boolean;
+  whole: Stored;
+  /** What may be stacked in its place, in this order. */
+  parts?: Stored[];
+}
+
+interface Sizes {
+  hidden: number;
+  ffn: number;
+  vocab: number;
+  heads: number;
+  kv_heads: number;
+  head_dim: number;
+}
+
+const stored = (transformers: string, gguf: string, shape: Stored["shape"], more: Partial<Stored> = {}): Stored => ({
+  transformers,
+  gguf,
+  shape,
+  ...more,
+});
+const vector = (transformers: string, gguf: string): Stored => stored(transformers, gguf, ({ hidden }) => [hidden]);
+
+const before: Row[] = [
+  { role: "embed_tokens", whole: stored("model.embed_tokens", "token_embd", (s) => [s.vocab, s.hidden]) },
+];
+const inLayer: Row[] = [
+  { role: "input_layernorm", whole: vector("input_layernorm", "attn_norm") },
+  {
+    role: "qkv_proj",
+    whole: stored("self_attn.qkv_proj", "attn_qkv", (s) => [(s.heads + 2 * s.kv_heads) * s.head_dim, s.hidden]),
+    parts: [
+      stored("self_attn.q_proj", "attn_q", (s) => [s.heads * s.head_dim, s.hidden], { rotated: (s) => s.heads }),
+      stored("self_attn.k_proj", "attn_k", (s) => [s.kv_heads * s.head_dim, s.hidden], { rotated: (s) => s.kv_heads }),
+      stored("self_attn.v_proj", "attn_v", (s) => [s.kv_heads * s.head_dim, s.hidden]),
+    ],
+  },
+  { role: "o_proj", whole: stored("self_attn.o_proj", "attn_output", (s) => [s.hidden, s.heads * s.head_dim]) },
+  { role: "post_attention_layernorm", whole: vector("post_attention_layernorm", "ffn_norm") },
+  {
+    role: "gate_up_proj",
+    // GGUF calls the stacked tensor ffn_up, too: the gate's presence tells which one it is.
+    whole: stored("mlp.gate_up_proj", "ffn_up", (s) => [2 * s.ffn, s.hidden]),
+    parts: [
+      stored("mlp.gate_proj", "ffn_gate", (s) => [s.ffn, s.hidden]),
+      stored("mlp.up_proj", "ffn_up", (s) => [s.ffn, s.hidden]),
+    ],
+  },
+  { role: "down_proj", whole: stored("mlp.down_proj", "ffn_down", (s) => [s.hidden, s.ffn]) },
+];
+const after: Row[] = [
+  { role: "norm", whole: vector("model.norm", "output_norm") },
+  {
+    role: "lm_head",
+    present: (config) => !config.tie_word_embeddings,
+    whole: stored("lm_head", "output", (s) => [s.vocab, s.hidden]),
+  },
+];
+
+/** What differs between the architectures in how their files hold the same tensors. */
+const architectures: Record<ModelConfig["model_type"], { stacked: boolean; interleaved: boolean }> = {
+  phi3: { stacked: true, interleaved: false },
+  llama: { stacked: false, interleaved: true },
+};
+
+/**
+ * Finds every weight that the forward pass asks for among a model's tensors.
+ *
+ * @param source The file or folder, for messages.
+ * @throws {WeightsError} about the first tensor that is missing or has another shape, and about biases.
+ */
+export function assignRoles(source: string, config: ModelConfig, tensors: WeightPart[], naming: Naming): WeightEntry[] {
+  const found = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const fail: (what: string) => never = refusal(source);
+  const bias = tensors.find(({ name }) => name.endsWith(".bias"));
+  if (bias) fail(`holds the bias ${bias.name}; phi3lab's layers have none`);
+  const { stacked, interleaved } = architectures[config.model_type];
+  const sizes: Sizes = {
+    hidden: config.hidden_size,
+    ffn: config.intermediate_size,
+    vocab: config.vocab_size,
+    heads: config.num_attention_heads,
+    kv_heads: config.num_key_value_heads,
+    head_dim: config.head_dim,
+  };
+  const nameOf = (tensor: Stored, layer: number): string => {
+    const prefix = layer < 0 ? "" : naming === "gguf" ? `blk.${layer}.` : `model.layers.${layer}.`;
+    return `${prefix}${tensor[naming]}.weight`;
+  };
+  const part = (tensor: Stored, layer: number): WeightPart => {
+    const name = nameOf(tensor, layer);
+    const weight = found.get(name);
+    const wanted = `[${tensor.shape(sizes).join(", ")}]`;
+    if (!weight) return fail(`lacks the tensor ${name} ${wanted}: these weights do not belong to this configuration`);
+    const actual = `[${weight.shape.join(", ")}]`;
+    if (actual !== wanted) fail(`holds ${name} as ${actual}; its configuration asks for ${wanted}`);
+    if (naming !== "gguf" || !interleaved || tensor.rotated === undefined) return weight;
+    return { ...weight, interleaved_heads: tensor.rotated(sizes) };
+  };
+  const entries = (table: Row[], layer: number): WeightEntry[] =>
+    table
+      .filter(({ present }) => present?.(config) ?? true)
+      .map(({ role, whole, parts }) => {
+        const has = (tensor: Stored | undefined) => tensor !== undefined && found.has(nameOf(tensor, layer));
+        // Where neither is there, the architecture's own form is what is missed.
+        const apart = parts !== undefined && (has(parts[0]) || (!has(whole) && !stacked));
+        return { role, layer, parts: (apart ? parts : [whole]).map((tensor) => part(tensor, layer)) };
+      });
+  const all = entries(before, -1);
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) all.push(...entries(inLayer, layer));
+  return [...all, ...entries(after, -1)];
+}
