@@ -48,7 +48,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       }
       if (asked == n)
         throw std::runtime_error("[generate] Expected at most " + std::to_string(config_.max_position_embeddings) +
-                                 " positions, the model's context");
+                                 " tokens, the model's context");
       const int32_t id = backend.receive();
       if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
       (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);

@@ -99,7 +99,7 @@ void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, 
   const int64_t positions = past + static_cast<int64_t>(ids.size());
   if (positions > config_.max_position_embeddings)
     throw std::runtime_error(prefix + "Expected at most " + std::to_string(config_.max_position_embeddings) +
-                             " positions, the model's context, but received " + std::to_string(positions));
+                             " tokens, the model's context, but received " + std::to_string(positions));
 }
 
 ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& given,

@@ -59,7 +59,7 @@ export async function generate(
   const given = readArguments(first, second);
   const settings = readSettings(given, config);
   const ids = (given.input_ids ?? given.inputs) as IdsInput;
-  const batch = readBatch(ids, given.attention_mask, config);
+  const batch = readBatch(ids, given.attention_mask);
   checkCache(given.past_key_values);
   const several = batch.rows.length > 1;
   for (const name of ["streamer", "past_key_values", "output_hidden_states", "output_attentions"] as const)
@@ -162,7 +162,7 @@ async function loopRow(
   const row: Row = { tokens: [], timings: { prompt_ms: 0, token_ms: new Float64Array(0) }, steps: [] };
   const times: number[] = [];
   try {
-    while (row.tokens.length < limit) {
+    do {
       const start = performance.now();
       const todo = Int32Array.from(cache ? ids.slice(cache.length) : ids);
       const result = await native.forward({ ids: todo, cache, taps, abort });
@@ -179,7 +179,7 @@ async function loopRow(
       given.streamer?.put([id]);
       if (settings.eos.includes(id)) break;
       if (abort.aborted) throw abortError();
-    }
+    } while (row.tokens.length < limit);
   } finally {
     if (own) cache?.dispose();
   }

@@ -17,17 +17,12 @@ export interface Batch {
   padded: Int32Array[];
 }
 
-/** What ids are checked against. */
-export interface IdLimits {
-  vocab_size: number;
-  max_position_embeddings: number;
-}
-
 /**
- * @throws {TypeError | RangeError} a sentence: no ids, ids outside the vocabulary, more than the context, a mask of
- *   another shape or with holes.
+ * Ids outside the vocabulary and texts longer than the context are the native half's to refuse.
+ *
+ * @throws {TypeError | RangeError} a sentence: no ids, a mask of another shape or with holes.
  */
-export function readBatch(ids: IdsInput, mask: IdsInput | undefined, limits: IdLimits): Batch {
+export function readBatch(ids: IdsInput, mask: IdsInput | undefined): Batch {
   const padded = toRows(ids, "input_ids");
   const width = padded[0]?.length ?? 0;
   if (width === 0) throw new RangeError("Expected at least one token in input_ids but received none");
@@ -36,9 +31,6 @@ export function readBatch(ids: IdsInput, mask: IdsInput | undefined, limits: IdL
       throw new RangeError(
         `Expected rows of one length in input_ids but received ${width} and ${row.length}; pad them, with an attention_mask`,
       );
-    for (const id of row)
-      if (id < 0 || id >= limits.vocab_size)
-        throw new RangeError(`Expected token ids from 0 to ${limits.vocab_size - 1} but received ${id}`);
   }
   const masks = mask === undefined ? undefined : toRows(mask, "attention_mask");
   if (masks && (masks.length !== padded.length || masks.some((row) => row.length !== width)))
@@ -49,10 +41,6 @@ export function readBatch(ids: IdsInput, mask: IdsInput | undefined, limits: IdL
   const rows = padded.map((row, r) => {
     const [start, end] = masks ? realRange(masks[r] as Int32Array) : [0, width];
     starts.push(start);
-    if (end - start > limits.max_position_embeddings)
-      throw new RangeError(
-        `Expected at most ${limits.max_position_embeddings} tokens, the model's context, but received ${end - start}`,
-      );
     return row.slice(start, end);
   });
   return { rows, starts, width, padded };

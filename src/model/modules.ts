@@ -76,7 +76,7 @@ export class Phi3Model extends Callable {
 
   async #forward(options: ForwardOptions & { input_ids: IdsInput }): Promise<BaseModelOutput> {
     const { native, config } = this.#core;
-    const batch = readBatch(options.input_ids, options.attention_mask, config);
+    const batch = readBatch(options.input_ids, options.attention_mask);
     const past = options.past_key_values;
     checkCache(past);
     if (past && past.caches.length !== batch.rows.length)

@@ -61,7 +61,7 @@ atEach(exactPlaces, "models at the edges agree with transformers", (place) => {
         assert.deepEqual(Array.from((await model.generateGreedy(whole)).tokens), one.tokens);
         await assert.rejects(
           model.generateGreedy({ ...whole, max_new_tokens: one.tokens.length + 1 }),
-          /Expected at most 40 positions, the model's context/,
+          /Expected at most 40 tokens, the model's context/,
         );
       }
     });

@@ -1,0 +1,35 @@
+/** The tables that both languages have are equal: weight formats, weights' roles, parts of a pass. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openWeights } from "../../../src/weights";
+import { weightFormats } from "../../../src/weights/formats";
+
+const root = join(__dirname, "../../..");
+const source = (path: string): string => readFileSync(join(root, "native", path), "utf8");
+
+describe("the tables of weights in TypeScript and in C++", () => {
+  it("have the same formats, with the same numbers and bytes a block", () => {
+    const [, table = ""] = /formats\[\] = \{(.*?)\};/s.exec(source("seam/dtype.h")) ?? [];
+    const rows = [...table.matchAll(/\{"(\w+)", (\d+), (\d+)\}/g)].map(([, name, block, bytes]) => [
+      name,
+      { block: Number(block), bytes: Number(bytes) },
+    ]);
+    const ours = Object.entries(weightFormats).map(([name, { block, bytes }]) => [name, { block, bytes }]);
+    assert.deepEqual(rows, ours);
+    const [, names = ""] = /enum class WeightType : uint8_t \{(.*?)\}/s.exec(source("seam/dtype.h")) ?? [];
+    assert.deepEqual(
+      names.split(",").map((name) => name.trim()),
+      Object.keys(weightFormats),
+    );
+  });
+
+  it("have the same roles: a model has one weight of each, or one a layer", async () => {
+    const [, list = ""] = /kRoleNames\[\] = \{(.*?)\};/s.exec(source("model/weights.h")) ?? [];
+    const roles = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name);
+    const { weights, config } = await openWeights(join(root, "test/golden/tiny/multi_head"));
+    assert.deepEqual(new Set(weights.map(({ role }) => role)), new Set(roles));
+    const layered = weights.filter(({ layer }) => layer >= 0);
+    assert.equal(layered.length % config.num_hidden_layers, 0);
+  });
+});
