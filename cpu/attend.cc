@@ -23,7 +23,7 @@ Seen seen_from(int64_t position, const AttentionShape& shape) {
 }
 
 void begin(float* state, int64_t dim) {
-  std::fill_n(state, part_stride(dim), 0.0f);
+  std::fill_n(state, partial_stride(dim), 0.0f);
   state[padded_dim(dim)] = -FLT_MAX;
 }
 
@@ -56,11 +56,11 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
                               const AttentionShape& shape) {
   const CpuCache* cache = &source;
   const Attend* kernels = &attend_;
-  float* parts = static_cast<float*>(parts_->data);  // (kv_heads, blocks, group, part_stride)
+  float* parts = static_cast<float*>(partials_->data);  // (kv_heads, blocks, group, partial_stride)
   float* scratch = static_cast<float*>(scratch_->data);
   const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
+    const int64_t dim = shape.head_dim, stride = partial_stride(dim), group = shape.heads / shape.kv_heads;
     const TokenShare share(*input.position, shape, w);
     const Seen blocks = share.blocks;
     const int64_t count = share.count, first = share.first, last = share.last;
@@ -81,7 +81,7 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
         for (int64_t i = std::max(from, first - h * count); i < until; i++) attend_block(h, blocks.first + i);
       }
     }
-    w.team.barrier(w.thread);
+    w.pool.barrier(w.thread);
     int64_t own_first, own_last;
     split(shape.heads, 1, w.thread, w.threads, &own_first, &own_last);
     const auto parts_of = [&](int64_t head) {
@@ -108,7 +108,7 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
   float* scratch = static_cast<float*>(scratch_->data);
   const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim, stride = part_stride(dim), group = shape.heads / shape.kv_heads;
+    const int64_t dim = shape.head_dim, stride = partial_stride(dim), group = shape.heads / shape.kv_heads;
     const int64_t queries = context.rows * group, tiles = (queries + kAttendRows - 1) / kAttendRows;
     float* q = scratch + w.thread * own;    // (kAttendRows, dim)
     float* states = q + kAttendRows * dim;  // (kAttendRows, stride)

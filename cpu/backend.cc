@@ -32,7 +32,7 @@ CpuBackend::CpuBackend(const Isa& isa, int threads, KvType kv_type)
       rowwise_(rowwise_of(isa)),
       kv_type_(kv_type),
       attend_(attend_of(isa, kv_type)),
-      team_(threads),
+      pool_(threads),
       stages_(new Stage[kStages]) {}
 
 std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
@@ -40,9 +40,9 @@ std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->cols = source.cols;
   if (kind == WeightKind::norm) {
-    const Matrix filed(Isa{}, source.groups, source.cols, nullptr);
+    const Matrix as_stored(Isa{}, source.groups, source.cols, nullptr);
     weight->norm.resize(static_cast<size_t>(source.cols));
-    filed.read_row(weight->norm.data(), 0);
+    as_stored.read_row(weight->norm.data(), 0);
     weight->bytes = weight->norm.size() * sizeof(float);
     return weight;
   }
@@ -55,31 +55,31 @@ std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_sh
 
 std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
   auto cache = std::make_unique<CpuCache>(ranges_, kv_type_, shape, layers, capacity);
-  const int64_t stride = part_stride(shape.head_dim);
+  const int64_t stride = partial_stride(shape.head_dim);
   // A window may begin and end amid a block.
   const int64_t seen = shape.window > 0 ? std::min(capacity, shape.window + kAttendBlock) : capacity;
   const int64_t parts = shape.heads * ((seen + kAttendBlock - 1) / kAttendBlock) * stride;
   const int64_t own = kAttendRows * (shape.head_dim + 2 * stride);
-  if (parts <= part_floats_ && own <= scratch_floats_) return cache;
+  if (parts <= partial_floats_ && own <= scratch_floats_) return cache;
   synchronize();  // queued stages may hold the old addresses
-  if (parts > part_floats_) {
-    parts_ = allocate(static_cast<size_t>(parts) * sizeof(float));
-    workspace_bytes_ += static_cast<size_t>(parts - part_floats_) * sizeof(float);
-    part_floats_ = parts;
+  if (parts > partial_floats_) {
+    partials_ = allocate(static_cast<size_t>(parts) * sizeof(float));
+    workspace_bytes_ += static_cast<size_t>(parts - partial_floats_) * sizeof(float);
+    partial_floats_ = parts;
   }
   if (own > scratch_floats_) {
-    scratch_ = allocate(static_cast<size_t>(own * team_.size()) * sizeof(float));
-    workspace_bytes_ += static_cast<size_t>((own - scratch_floats_) * team_.size()) * sizeof(float);
+    scratch_ = allocate(static_cast<size_t>(own * pool_.size()) * sizeof(float));
+    workspace_bytes_ += static_cast<size_t>((own - scratch_floats_) * pool_.size()) * sizeof(float);
     scratch_floats_ = own;
   }
   return cache;
 }
 
 void CpuBackend::prepare(int64_t, int64_t max_cols) {
-  workspace_ = std::make_unique<Workspace>(team_.size(), max_cols);
+  workspace_ = std::make_unique<Workspace>(pool_.size(), max_cols);
   workspace_bytes_ +=
-      static_cast<size_t>((Workspace::kSharedTokens + team_.size()) * workspace_->max_cols()) * sizeof(float) +
-      workspace_->thread_bytes() * static_cast<size_t>(team_.size());
+      static_cast<size_t>((Workspace::kSharedTokens + pool_.size()) * workspace_->max_cols()) * sizeof(float) +
+      workspace_->thread_bytes() * static_cast<size_t>(pool_.size());
 }
 
 size_t CpuBackend::workspace_bytes() const { return workspace_bytes_ + ranges_->kept(); }
@@ -95,14 +95,14 @@ void CpuBackend::synchronize() {
   const size_t count = queued_;
   queued_ = 0;  // also when a stage throws: a failed pass leaves nothing behind
   if (count == 0) return;
-  team_.run([this, count](int thread, int threads) {
-    const Worker worker{team_, thread, threads};
+  pool_.run([this, count](int thread, int threads) {
+    const Worker worker{pool_, thread, threads};
     Profile* const profile = thread == 0 ? profile_ : nullptr;
     Clock::time_point start;
     if (profile) start = Clock::now();
     for (size_t i = 0; i < count; i++) {
       stages_[i].run(stages_[i].closure, worker);
-      team_.barrier(thread);
+      pool_.barrier(thread);
       if (!profile) continue;
       const Clock::time_point end = Clock::now();
       profile->add(stages_[i].mark, std::chrono::duration<double>(end - start).count());

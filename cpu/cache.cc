@@ -1,11 +1,10 @@
-// The memory of keys and values: address space for the whole context, pages as positions come.
+#include "cache.h"
+
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
-
-#include "backend.h"
 
 #ifdef _WIN32
 #include <windows.h>

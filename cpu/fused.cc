@@ -1,9 +1,9 @@
 // The fused verbs of a decoded token. A stage ends with a barrier, and 12 of them a layer take longer than what they
 // part: so each thread computes for itself what all need of the norm and the gate, and adds to the residual the rows
 // that it has multiplied. Half of the barriers remain. Several tokens, and whoever listens, take the definitions in
-// native/backend.h.
+// native/seam/backend.h.
 #include "backend.h"
-#include "rope.h"
+#include "cpu/simd/rope.h"
 
 namespace phi3lab::cpu {
 
@@ -15,7 +15,7 @@ void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, cons
   stage([=](const Worker& w) {
     float* row = workspace->row(w.thread);
     rms_norm_row(row, hidden.data, factors, hidden.cols, eps);
-    cpu::matmul(w.team, w.thread, *workspace, out.data, row, *matrix, 1, out.cols, hidden.cols);
+    cpu::matmul(w.pool, w.thread, *workspace, out.data, row, *matrix, 1, out.cols, hidden.cols);
   });
 }
 
@@ -48,7 +48,7 @@ void CpuBackend::project_residual(Tensor hidden, Tensor projected, Tensor contex
   const Matrix* matrix = &placed(weight).matrix;
   const Workspace* workspace = workspace_.get();
   stage([=](const Worker& w) {
-    cpu::matmul(w.team, w.thread, *workspace, projected.data, context.data, *matrix, 1, projected.cols, context.cols);
+    cpu::matmul(w.pool, w.thread, *workspace, projected.data, context.data, *matrix, 1, projected.cols, context.cols);
     add_own_rows(hidden.data, projected.data, *matrix, w.thread, w.threads);
   });
 }
@@ -74,7 +74,7 @@ void CpuBackend::down_residual(Tensor hidden, Tensor projected, Tensor activatio
   stage([=](const Worker& w) {
     float* row = workspace->row(w.thread);
     swiglu_row(row, gate_up.data, gate_up.data + activation.cols, activation.cols);
-    cpu::matmul(w.team, w.thread, *workspace, projected.data, row, *matrix, 1, projected.cols, activation.cols);
+    cpu::matmul(w.pool, w.thread, *workspace, projected.data, row, *matrix, 1, projected.cols, activation.cols);
     add_own_rows(hidden.data, projected.data, *matrix, w.thread, w.threads);
   });
 }

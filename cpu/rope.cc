@@ -1,5 +1,5 @@
 // Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
-#include "rope.h"
+#include "cpu/simd/rope.h"
 
 #include "backend.h"
 

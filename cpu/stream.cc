@@ -29,12 +29,12 @@ double CpuBackend::measure_stream() {
   auto* data = reinterpret_cast<uint64_t*>(arena.take(kBytes));
   const size_t words = kBytes / sizeof(uint64_t);
   for (size_t i = 0; i < words; i++) data[i] = i;
-  std::vector<uint64_t> sums(static_cast<size_t>(team_.size()));
+  std::vector<uint64_t> sums(static_cast<size_t>(pool_.size()));
   std::vector<double> rates;
   const Clock::time_point end = Clock::now() + kTime;
   while (rates.size() < kRounds || Clock::now() < end) {
     const Clock::time_point start = Clock::now();
-    team_.run([&](int thread, int threads) {
+    pool_.run([&](int thread, int threads) {
       int64_t first, last;
       split(static_cast<int64_t>(words), 64, thread, threads, &first, &last);
       sums[static_cast<size_t>(thread)] = read_all(data + first, static_cast<size_t>(last - first));

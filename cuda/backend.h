@@ -1,4 +1,4 @@
-// The GPU behind the seam of native/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one
+// The GPU behind the seam of native/seam/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one
 // stream; a decoded token is recorded once as a graph and replayed. Where nobody listens, a token of decoding takes the
 // fused kernels of matvec.cuh and decode_attend.cu, a prompt the tensor cores' products with 16-bit activations between
 // them.
@@ -15,7 +15,7 @@
 #include "matvec.h"
 #include "memory.h"
 #include "native/seam/backend.h"
-#include "native/devices.h"
+#include "native/seam/status.h"
 #include "product.h"
 #include "stage_timer.h"
 

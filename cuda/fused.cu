@@ -1,4 +1,4 @@
-// The fused verbs. Where somebody listens, or a shape does not fit, each runs its definition in native/backend.h. One
+// The fused verbs. Where somebody listens, or a shape does not fit, each runs its definition in native/seam/backend.h. One
 // token takes one kernel a verb (matvec.h; rotation and appending wait for the attention). A prompt takes the tensor
 // cores, with 16-bit activations in the memory that the definition has for them.
 #include "backend.h"

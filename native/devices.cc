@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "cpu/backend.h"
+#include "cpu/threads/thread_count.h"
 #ifdef PHI3LAB_HAS_CUDA
 #include "cuda/backend.h"
 #endif

@@ -13,8 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "cpu/matmul/matmul.h"
+#include "cpu/threads/thread_count.h"
 #include "limits_loops.h"
-#include "matmul.h"
 
 using namespace phi3lab::cpu;
 
@@ -27,12 +28,12 @@ struct Rates {
 };
 
 /** work done a second, over rounds of the same work on every thread. */
-Rates measure(Team& team, double seconds, double work, const std::function<void(int)>& round) {
+Rates measure(ThreadPool& pool, double seconds, double work, const std::function<void(int)>& round) {
   std::vector<double> rates;
   const double end = now() + seconds;
   while (now() < end || rates.size() < 5) {
     const double start = now();
-    team.run([&](int thread, int) { round(thread); });
+    pool.run([&](int thread, int) { round(thread); });
     rates.push_back(work / (now() - start));
   }
   std::sort(rates.begin(), rates.end());
@@ -45,7 +46,7 @@ int main(int argc, char** argv) {
   const int threads = thread_count(argc > 1 ? std::atoi(argv[1]) : 0);
   const double seconds = argc > 2 ? std::atof(argv[2]) : 0.5;
   const Isa isa = choose_isa();
-  Team team(threads);
+  ThreadPool pool(threads);
   Arena arena;  // large pages, as the weights have them
   const size_t bytes = static_cast<size_t>(argc > 3 ? std::max(1, std::atoi(argv[3])) : 96) << 20;
   uint8_t* data = arena.take(bytes);
@@ -54,13 +55,13 @@ int main(int argc, char** argv) {
   std::vector<uint64_t> sink(static_cast<size_t>(threads) * 16);
   const Loops loops = loops_of(isa.path);
   const auto measure_read = [&] {
-    return measure(team, seconds, static_cast<double>(share * static_cast<size_t>(threads)) / 1e9, [&](int t) {
+    return measure(pool, seconds, static_cast<double>(share * static_cast<size_t>(threads)) / 1e9, [&](int t) {
       sink[static_cast<size_t>(t) * 16] += loops.read(data + share * static_cast<size_t>(t), share);
     });
   };
   const auto measure_multiply_add = [&] {
     constexpr long kTurns = 100000;
-    return measure(team, seconds, loops.flops_a_turn * kTurns * threads / 1e9,
+    return measure(pool, seconds, loops.flops_a_turn * kTurns * threads / 1e9,
                    [&](int t) { sink[static_cast<size_t>(t) * 16] += loops.multiply_add(kTurns); });
   };
   const Rates read = measure_read(), flops = measure_multiply_add();

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "path.h"
+#include "cpu/simd/path.h"
 
 namespace phi3lab::cpu {
 

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "matmul.h"
+#include "cpu/matmul/matmul.h"
+#include "cpu/threads/thread_count.h"
 
 using namespace phi3lab;
 using namespace phi3lab::cpu;
@@ -54,7 +55,7 @@ int main(int argc, char** argv) {
   const Isa isa = choose_isa();
   Arena arena;
   std::vector<Matrix> matrices;
-  std::vector<std::vector<uint8_t>> filed;
+  std::vector<std::vector<uint8_t>> as_stored;
   uint64_t seed = 88172645463325252ull;
   size_t bytes = 0;
   double placing = 0;
@@ -62,16 +63,16 @@ int main(int argc, char** argv) {
     const Shape shape = i == 4 * kLayers ? kHead : kLayer[i % 4];
     RowGroup g;
     g.type = i == 4 * kLayers ? head : type;
-    filed.push_back(random_rows(g.type, shape, &seed));
-    g.data = filed.back().data();
+    as_stored.push_back(random_rows(g.type, shape, &seed));
+    g.data = as_stored.back().data();
     g.rows = shape.rows;
     const double start = now();
     matrices.emplace_back(isa, std::vector<RowGroup>{g}, shape.cols, &arena);
     placing += now() - start;
     bytes += matrices.back().bytes();
-    if (matrices.back().segments()[0].layout != Layout::filed) filed.back() = {};
+    if (matrices.back().segments()[0].layout != Layout::as_stored) as_stored.back() = {};
   }
-  Team team(threads);
+  ThreadPool pool(threads);
   const Workspace workspace(threads, 1536);
   std::vector<int64_t> lengths;
   for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));
@@ -84,12 +85,12 @@ int main(int argc, char** argv) {
     std::vector<double> seconds;
     for (int round = 0; round < rounds; round++) {
       const double start = now();
-      team.run([&](int thread, int) {
+      pool.run([&](int thread, int) {
         for (size_t i = 0; i < matrices.size(); i++) {
           const bool last = i + 1 == matrices.size();  // the head, for one token
-          matmul(team, thread, workspace, b.data(), a.data(), matrices[i], last ? 1 : tokens, matrices[i].rows(),
+          matmul(pool, thread, workspace, b.data(), a.data(), matrices[i], last ? 1 : tokens, matrices[i].rows(),
                  matrices[i].cols());
-          team.barrier(thread);
+          pool.barrier(thread);
         }
       });
       seconds.push_back(now() - start);

@@ -82,7 +82,7 @@ const node = arm64Node();
 const addon = arm64Addon(cross);
 arm64Program("test/cpu", "attend_test", cross);
 arm64Program("test/cpu", "matmul_test", cross);
-arm64Program("test/cpu", "team_test", cross);
+arm64Program("test/cpu", "thread_pool_test", cross);
 arm64Program("test/native/ops", "ops_test", cross);
 
 // tsx asks for the compiler of the processor it runs on; the emulated Node can start this machine's.

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "backend.h"
+#include "cpu/backend.h"
 
 using namespace phi3lab;
 using namespace phi3lab::cpu;

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "matmul.h"
-#include "path.h"
-#include "team.h"
+#include "cpu/matmul/matmul.h"
+#include "cpu/simd/path.h"
+#include "cpu/threads/thread_pool.h"
 
 using namespace phi3lab;
 using namespace phi3lab::cpu;
@@ -214,12 +214,12 @@ std::vector<float> random_activations(int64_t tokens, int64_t cols) {
 std::vector<float> product(const Isa& isa, const Example& e, const std::vector<float>& x, int64_t tokens, int threads,
                            Arena* arena) {
   const Matrix matrix(isa, e.groups, e.cols, arena);
-  Team team(threads);
+  ThreadPool pool(threads);
   const Workspace workspace(threads, e.cols);
   const int64_t stride = e.rows + 5;
   std::vector<float> out(static_cast<size_t>(tokens * stride), 77);
-  team.run(
-      [&](int thread, int) { matmul(team, thread, workspace, out.data(), x.data(), matrix, tokens, stride, e.cols); });
+  pool.run(
+      [&](int thread, int) { matmul(pool, thread, workspace, out.data(), x.data(), matrix, tokens, stride, e.cols); });
   for (int64_t t = 0; t < tokens; t++) {
     for (int64_t r = e.rows; r < stride; r++) {
       if (out[static_cast<size_t>(t * stride + r)] != 77) return {};  // wrote beside its rows

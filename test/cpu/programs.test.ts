@@ -1,4 +1,4 @@
-/** What the CPU backend is made of: products on every path in every format, attention, and the team of threads. */
+/** What the CPU backend is made of: products on every path in every format, attention, and the thread pool. */
 import { expectOk, program } from "../native/programs";
 
 describe("the CPU backend's parts", function () {
@@ -13,6 +13,6 @@ describe("the CPU backend's parts", function () {
   });
 
   it("share work between threads that order their writes, report failures and rest when idle", async () => {
-    await expectOk(await program("test/cpu", "team_test"), [], /^done$/);
+    await expectOk(await program("test/cpu", "thread_pool_test"), [], /^done$/);
   });
 });

@@ -53,7 +53,7 @@ for (const path of paths) {
 // Those of test/cpu run every path by themselves.
 for (const [target, source, sanitize, ...args] of [
   ["matmul_test", "test/cpu", "address,undefined"],
-  ["team_test", "test/cpu", "thread"],
+  ["thread_pool_test", "test/cpu", "thread"],
   ["ops_test", "test/native/ops", "thread", "--quick"],
   ["session_test", "test/native/session", "address,undefined", "100"],
   ["session_test", "test/native/session", "thread", "100"],

@@ -95,10 +95,6 @@ double number(WeightType type, const uint8_t* row, int64_t k) {
   return NAN;
 }
 
-int64_t row_bytes(WeightType type, int64_t cols) {
-  return cols / format_of(type).block_size * format_of(type).block_bytes;
-}
-
 /** Fills `count` blocks (numbers, of the float formats). A quantised number's root mean square is that of its parts. */
 void fill(Random& random, uint8_t* out, WeightType type, int64_t count, double size) {
   const auto most = static_cast<float>(size * 1.7320508);  // uniform in ± √3 · size: root mean square `size`

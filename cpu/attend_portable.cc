@@ -1,9 +1,0 @@
-// attend.h for the path "portable".
-#include "attend_tiles.h"
-#include "simd_portable.h"
-
-namespace phi3lab::cpu {
-
-const Attend kAttendPortable[2] = {attend_functions<Portable, float>(), attend_functions<Portable, uint16_t>()};
-
-}  // namespace phi3lab::cpu
