@@ -83,6 +83,14 @@ describe("npm run chapter", function () {
       await page.waitForSelector("svg.main-svg");
       assert.match((await page.locator(".yaxislayer-above").textContent()) ?? "", /a.*<\/script>/);
       assert.equal(await page.locator("img[alt=still]").count(), 0, "the still picture gives way");
+      const size = () => page.locator("svg.main-svg").first().boundingBox();
+      const [wide, narrow] = [await size(), { width: 700, height: 600 }];
+      await page.setViewportSize(narrow);
+      // Plotly waits 0.1 s before it takes a new size.
+      await pause(1_000);
+      const now = await size();
+      assert.ok(wide && now && now.width < Math.min(wide.width, narrow.width), "the plot follows the window's width");
+      assert.equal(now.height, wide.height);
       assert.deepEqual(asked, [address]);
       assert.deepEqual(errors, []);
     } finally {
