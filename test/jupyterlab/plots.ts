@@ -23,7 +23,7 @@ interface Box {
 }
 interface Seen {
   place: Box;
-  picture: Box | null;
+  picture: Box;
   texts: { name: string; box: Box }[];
   bar: Box;
   toolBarGround: string;
@@ -47,20 +47,21 @@ export async function plots(page: Page): Promise<PlotView[]> {
     const now = JSON.stringify(seen);
     same = now === last ? same + 1 : 0;
     // Plotly waits 0.1 s before it takes a new size.
-    if (same === 4) return seen.map(view);
+    if (same >= 4 && seen.every((one) => one !== null)) return seen.map(view);
     last = now;
     await page.waitForTimeout(100);
   }
   throw new Error(`The plots do not come to rest: ${last}`);
 }
 
-/** Runs in the page. */
-function look(): Seen[] {
+/** Runs in the page; null for a plot that is not drawn yet. */
+function look(): (Seen | null)[] {
   return Array.from(document.querySelectorAll(".jp-RenderedPlotly"), (place) => {
-    const bar = place.querySelector(".modebar-group") as Shape;
+    const [picture, bar] = [place.querySelector("svg.main-svg"), place.querySelector(".modebar-group")];
+    if (picture === null || bar === null) return null;
     return {
       place: place.getBoundingClientRect().toJSON(),
-      picture: place.querySelector("svg.main-svg")?.getBoundingClientRect().toJSON() ?? null,
+      picture: picture.getBoundingClientRect().toJSON(),
       texts: Array.from(place.querySelectorAll(".main-svg text"), (text) => ({
         name: text.textContent,
         box: text.getBoundingClientRect().toJSON(),
@@ -80,7 +81,6 @@ const inside = (a: Box, b: Box): boolean =>
   a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
 
 function view({ place, picture, texts, bar, toolBarGround }: Seen): PlotView {
-  assert(picture, "the plot is live");
   const shown = texts.filter(({ name, box }) => name.trim() !== "" && box.width > 0);
   const things = [...shown, { name: "the tool bar", box: bar }];
   const faults = things.flatMap(({ name, box }, i) => [
