@@ -155,14 +155,16 @@ def run(notebook, folder):
 
 
 def live_plot(data):
-    """The HTML of one plotly figure: its picture until the script has drawn it."""
+    """The HTML of one plotly figure: its picture until the script has drawn it. In a notebook the renderer has a plot
+    follow the width of its cell; here plotly does so itself."""
     name = f"plot-{uuid.uuid4().hex}"
     # Nothing in the JSON may end the script element.
     figure = json.dumps(data[PLOTLY]).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return (
         f'<div id="{name}">{"".join(data.get("text/html", ""))}</div>\n'
         f'<script>(() => {{ const figure = {figure}; const place = document.getElementById("{name}");\n'
-        f"place.replaceChildren(); Plotly.newPlot(place, figure.data, figure.layout, figure.config); }})();</script>"
+        f"place.replaceChildren();\n"
+        f"Plotly.newPlot(place, figure.data, figure.layout, {{ ...figure.config, responsive: true }}); }})();</script>"
     )
 
 

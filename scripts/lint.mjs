@@ -1,12 +1,13 @@
 /**
- * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; format and warnings of the C++. All
- * checks run, each reports; with `--fix` what can be mended without a doubt is.
+ * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the notebooks' sums; format and
+ * warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
  */
-import { spawn } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { setUp } from "./command.mjs";
 import { addonBuild, root, venvProgram } from "./setup/places.mjs";
+import { list, sums } from "./start/trust.mjs";
 
 const fix = process.argv.includes("--fix");
 const node = (...parts) => [process.execPath, join(root, "node_modules", ...parts)];
@@ -68,9 +69,21 @@ async function warnings() {
   return outputs.join("");
 }
 
+/** `npm start` has the committed notebooks open as trusted while they are what its list says. */
+async function notebookSums() {
+  const found = spawnSync("git", ["ls-files", "--", "notebooks/*.ipynb"], { cwd: root, encoding: "utf8" });
+  if (found.status !== 0) return "";
+  const wanted = sums(found.stdout.split("\n").filter(Boolean)).join("\n");
+  if (wanted === readFileSync(list, "utf8").trimEnd()) return "";
+  if (!fix) return `${relative(root, list)} is not that of the notebooks: npm run lint -- --fix writes it anew\n`;
+  writeFileSync(list, `${wanted}\n`);
+  return "";
+}
+
 const checks = {
   "types (tsc, strict: src, kernel, test, bench)": types,
   "lint and format (biome)": biome,
+  "the notebooks' sums (sha256)": notebookSums,
   "C++ format (clang-format)": clangFormat,
   "C++ warnings (-Wall -Wextra)": warnings,
 };

@@ -1,7 +1,9 @@
 /** Horizontal bars with a label each: the common form of plots that compare named things. */
 import { Figure } from "./figure";
-import { document, line, palette, rect, text, textWidth, ticks } from "./svg";
+import { axis as axisLines, frame } from "./layout";
+import { document, heading as svgHeading, line, rect, text, textWidth, ticks } from "./svg";
 import { plotlyText } from "./token_label";
+import { columns, shorten, wrap } from "./words";
 
 export interface Bar {
   label: string;
@@ -29,13 +31,16 @@ interface Bars {
   heading?: string;
 }
 
+/** Of a bar and the space below it, in pixels. */
+const row = 26;
+
 /** The bars from top to bottom as they are given. */
 export function barFigure(given: Bars): Figure {
   return new Figure({ data: traces(given), layout: layout(given), svg: picture(given), text: letters(given) });
 }
 
 /** A label no longer than a margin can hold. */
-const shortLabel = (label: string): string => ([...label].length > 24 ? `${[...label].slice(0, 23).join("")}…` : label);
+const shortLabel = (label: string): string => shorten(label, 24);
 
 function traces({ bars, axis }: Bars): object[] {
   return [
@@ -57,24 +62,15 @@ function traces({ bars, axis }: Bars): object[] {
 
 function layout({ bars, axis, title }: Bars): Record<string, unknown> {
   return {
-    title: { text: plotlyText(title), font: { size: 16 } },
-    height: 110 + 26 * bars.length,
-    margin: { t: 50, r: 70, b: 50 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: palette.ink },
-    xaxis: {
-      title: { text: axis.name },
-      rangemode: "tozero",
-      gridcolor: palette.grid,
-      tickformat: axis.tickformat,
-    },
+    ...frame({ title, height: row * bars.length }),
+    xaxis: { ...axisLines(axis.name), rangemode: "tozero", tickformat: axis.tickformat },
     yaxis: {
-      autorange: "reversed",
+      range: [bars.length - 0.5, -0.5],
       tickmode: "array",
       tickvals: bars.map((_, i) => i),
       ticktext: bars.map((bar) => plotlyText(shortLabel(bar.label))),
-      tickfont: { family: "monospace", size: 13 },
+      tickfont: { family: "monospace", size: 12 },
+      ticklabelstandoff: 4,
       automargin: true,
       fixedrange: true,
       zeroline: false,
@@ -84,11 +80,11 @@ function layout({ bars, axis, title }: Bars): Record<string, unknown> {
 
 function picture({ bars, axis, title }: Bars): string {
   const left = 24 + Math.max(...bars.map((bar) => textWidth(shortLabel(bar.label), 13)));
-  const [width, top, row] = [Math.round(left + 520), 44, 26];
+  const width = Math.round(left + 520);
+  const { shapes, height: top } = svgHeading(title, width);
   const bottom = top + row * bars.length;
   const marks = ticks(Math.max(...bars.map((bar) => bar.value)));
   const scale = 440 / (marks.at(-1) as number);
-  const shapes = [text(left, 26, title, { size: 16, weight: 600 })];
   for (const mark of marks) {
     shapes.push(line(left + mark * scale, top, left + mark * scale, bottom));
     shapes.push(text(left + mark * scale, bottom + 18, axis.tick(mark), { anchor: "middle", size: 12 }));
@@ -106,12 +102,12 @@ function picture({ bars, axis, title }: Bars): string {
 }
 
 function letters({ bars, title, heading = title }: Bars): string {
-  const width = Math.max(...bars.map((bar) => [...shortLabel(bar.label)].length));
+  const width = Math.max(...bars.map((bar) => columns(shortLabel(bar.label))));
   const most = Math.max(...bars.map((bar) => bar.value), Number.MIN_VALUE);
   const rows = bars.map((bar) => {
     const label = shortLabel(bar.label);
-    const pad = " ".repeat(width - [...label].length);
+    const pad = " ".repeat(width - columns(label));
     return `${label}${pad}  ${bar.text.padStart(8)}  ${"█".repeat(Math.round((bar.value / most) * 40))}`;
   });
-  return [heading, ...rows].join("\n");
+  return [...wrap(heading, 80), ...rows].join("\n");
 }

@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle } from "../host";
+import { config } from "./layout";
 import { page } from "./page";
 import { png } from "./png";
 import { escapeXml } from "./svg";
@@ -57,7 +58,7 @@ export class Figure {
       "application/vnd.plotly.v1+json": {
         data: this.data,
         layout: this.layout,
-        config: { displaylogo: false, responsive: true },
+        config,
       },
       // An image, not inline SVG or `image/svg+xml`: JupyterLab shows neither of those while a notebook is not trusted.
       "text/html": `<img alt="${escapeXml(this.#text)}" src="data:image/svg+xml;base64,${Buffer.from(this.#svg).toString("base64")}"/>`,

@@ -77,7 +77,7 @@ function distribution(row: ArrayLike<number>, tokenizer: LabelTokenizer, k: numb
   const others = row.length - bars.length;
   if (others > 0) {
     const mass = Math.max(0, 1 - bars.reduce((total, bar) => total + bar.probability, 0));
-    bars.push({ label: `${others.toLocaleString("en-US")} others`, probability: mass });
+    bars.push({ label: `${others.toLocaleString("en-US")} other${others === 1 ? "" : "s"}`, probability: mass });
   }
   return { bars, vocabulary: row.length };
 }

@@ -2,6 +2,7 @@
  * The few shapes that the static pictures of plots are made of: text, rectangles, lines and axes, as SVG source. Colours
  * stand on a transparent ground and read on a white page as on a dark one.
  */
+import { columns, wrap } from "./words";
 
 /** Colours that keep their contrast on light and dark pages alike. */
 export const palette = {
@@ -79,12 +80,18 @@ export function ticks(max: number, count = 5): number[] {
   return marks;
 }
 
-/**
- * The width of `value` at `size` in pixels, about: an average advance, and twice that for the wide scripts.
- * Safe for setting a margin, where a few pixels more or less do no harm.
- */
-export function textWidth(value: string, size: number): number {
-  let width = 0;
-  for (const char of value) width += (char.codePointAt(0) as number) >= 0x1100 ? 1.1 : 0.62;
-  return width * size;
+/** The width of `value` at `size` in pixels, about: safe for setting a margin, where a few more or less do no harm. */
+export const textWidth = (value: string, size: number): number => columns(value) * 0.62 * size;
+
+/** A picture's title in as many lines as its width asks for, a line in smaller letters below, and the height of it all. */
+export function heading(title: string, width: number, subtitle?: string): { shapes: string[]; height: number } {
+  const [left, size] = [12, 16];
+  const lines = wrap(title, Math.floor((width - 2 * left) / textWidth("m", size)), 4);
+  const shapes = lines.map((one, i) => text(left, 26 + 21 * i, one, { size, weight: 600 }));
+  let height = 26 + 21 * (lines.length - 1);
+  if (subtitle !== undefined) {
+    height += 20;
+    shapes.push(text(left, height, subtitle, { size: 12 }));
+  }
+  return { shapes, height: height + 18 };
 }

@@ -1,8 +1,9 @@
 /** What the cache of keys and values saves: the time of each token against the length, and the totals. */
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
-import { document, line, palette, polyline, rect, text, ticks } from "./svg";
-import { plotlyText } from "./token_label";
+import { axis, frame } from "./layout";
+import { document, heading, line, palette, polyline, rect, text, textWidth, ticks } from "./svg";
+import { wrap } from "./words";
 
 /** Times of one generation, as `generate({ return_timings: true })` measures them. */
 export interface Timings {
@@ -70,107 +71,135 @@ const ratio = ([a, b]: Series[]): number => (b as Series).total_s / (a as Series
 const curves = (all: Series[]): Series[] => all.filter((one) => one.token_ms.length > 0);
 const summary = (all: Series[]): string => `without the cache it takes ${ratio(all).toPrecision(2)} times as long`;
 
+/** Both of a series are of one group, so that the legend hides and shows them together. */
 function traces(all: Series[]): object[] {
   const lines = curves(all).map((one) => ({
     type: "scatter",
-    mode: "lines",
+    // A line of one point would not be seen.
+    mode: one.token_ms.length > 1 ? "lines" : "markers",
     name: one.name,
+    legendgroup: one.name,
     x: one.token_ms.map((_, i) => i + 2),
     y: one.token_ms,
     line: { color: one.colour, width: 2 },
     hovertemplate: `token %{x}: %{y:.2f} ms<extra>${one.name}</extra>`,
   }));
-  const bars = {
+  const split = lines.length > 0;
+  const bars = all.map((one) => ({
     type: "bar",
-    x: all.map((one) => one.name),
-    y: all.map((one) => one.total_s),
-    marker: { color: all.map((one) => one.colour) },
-    text: all.map((one) => seconds(one.total_s)),
+    orientation: "h",
+    name: one.name,
+    legendgroup: one.name,
+    showlegend: split && one.token_ms.length === 0,
+    x: [one.total_s],
+    y: [one.name],
+    marker: { color: one.colour },
+    text: [seconds(one.total_s)],
     textposition: "outside",
     cliponaxis: false,
-    showlegend: false,
-    xaxis: lines.length ? "x2" : "x",
-    yaxis: lines.length ? "y2" : "y",
-    hovertemplate: "%{y:.3f} s<extra>%{x}</extra>",
-  };
-  return [...lines, bars];
+    ...(split ? { xaxis: "x2", yaxis: "y2" } : {}),
+    hovertemplate: "%{x:.3f} s<extra>%{y}</extra>",
+  }));
+  return [...lines, ...bars];
 }
+
+/** Heights in pixels: the curves, what lies between them and the totals, and the total of one series. */
+const [curvesHeight, between, row] = [220, 60, 28];
 
 function layout(all: Series[], title: string): Record<string, unknown> {
   const split = curves(all).length > 0;
-  const axis = { gridcolor: palette.grid, zeroline: false };
-  const totals = { ...axis, title: { text: "total (s)" }, rangemode: "tozero" };
+  const bars = row * all.length;
+  const height = split ? curvesHeight + between + bars : bars;
+  const totals = { ...axis("total (s)"), rangemode: "tozero" };
+  const names = {
+    type: "category",
+    categoryorder: "array",
+    categoryarray: all.map((one) => one.name),
+    // Fixed, so that a hidden series leaves its place empty.
+    range: [all.length - 0.5, -0.5],
+    ticklabelstandoff: 4,
+    automargin: true,
+    fixedrange: true,
+  };
   return {
-    title: { text: `${plotlyText(title)}<br><sub>${summary(all)}</sub>`, font: { size: 16 } },
-    height: 380,
-    margin: { t: 80, b: 60 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: palette.ink },
-    legend: { x: 0.02, y: 0.98, bgcolor: "rgba(0,0,0,0)" },
+    ...frame({ title, subtitle: summary(all), legend: split, height }),
+    barmode: "overlay",
     ...(split
       ? {
-          xaxis: { ...axis, domain: [0, 0.62], title: { text: "new token" } },
-          yaxis: { ...axis, title: { text: "time a token (ms)" }, rangemode: "tozero" },
-          xaxis2: { ...axis, domain: [0.74, 1], anchor: "y2" },
-          yaxis2: { ...totals, anchor: "x2" },
+          xaxis: { ...axis("new token"), anchor: "y" },
+          yaxis: {
+            ...axis("time a token (ms)"),
+            domain: [(bars + between) / height, 1],
+            rangemode: "tozero",
+            automargin: true,
+          },
+          xaxis2: { ...totals, anchor: "y2" },
+          yaxis2: { ...names, domain: [0, bars / height], anchor: "x2" },
         }
-      : { yaxis: totals }),
+      : { xaxis: totals, yaxis: names }),
   };
 }
 
 function picture(all: Series[], title: string): string {
   const lines = curves(all);
-  const [top, bottom, left] = [76, 310, 70];
-  const shapes = [text(left, 26, title, { size: 16, weight: 600 }), text(left, 46, summary(all), { size: 12 })];
-  let x0 = left;
-  if (lines.length) {
-    const width = 380;
-    const last = Math.max(...lines.map((one) => one.token_ms.length + 1));
-    const marks = ticks(Math.max(...lines.flatMap((one) => one.token_ms)));
-    const [xs, ys] = [width / Math.max(last, 2), (bottom - top) / (marks.at(-1) as number)];
-    shapes.push(...grid(marks, x0, x0 + width, bottom, ys));
-    for (const mark of ticks(last))
-      if (mark <= last && Number.isInteger(mark))
-        shapes.push(text(x0 + mark * xs, bottom + 18, String(mark), { anchor: "middle", size: 12 }));
-    for (const one of lines)
-      shapes.push(
-        polyline(
-          one.token_ms.map((ms, i) => [x0 + (i + 2) * xs, bottom - ms * ys] as const),
-          one.colour,
-        ),
-      );
-    lines.forEach((one, i) => {
-      shapes.push(
-        rect(x0 + 14, top + 6 + 20 * i, 14, 4, one.colour),
-        text(x0 + 34, top + 12 + 20 * i, one.name, { size: 12 }),
-      );
-    });
-    shapes.push(text(x0 + width / 2, bottom + 40, "new token", { anchor: "middle" }));
-    shapes.push(text(x0 - 48, (top + bottom) / 2, "time a token (ms)", { anchor: "middle", vertical: true }));
-    x0 += width + 90;
+  const left = 24 + Math.max(56, ...all.map((one) => textWidth(one.name, 12)));
+  const [width, room] = [Math.round(left + 520), 440];
+  const { shapes, height } = heading(title, width, summary(all));
+  let top = height;
+  if (lines.length > 0) {
+    shapes.push(...legend(lines, left, top + 4), ...curvesPicture(lines, left, top + 24, room));
+    top += 24 + curvesHeight + between;
   }
-  const marks = ticks(Math.max(...all.map((one) => one.total_s)) * 1.08);
-  const ys = (bottom - top) / (marks.at(-1) as number);
-  const width = 230;
-  shapes.push(...grid(marks, x0, x0 + width, bottom, ys));
+  const bottom = top + row * all.length;
+  const marks = ticks(Math.max(...all.map((one) => one.total_s)));
+  const scale = room / (marks.at(-1) as number);
+  for (const mark of marks) {
+    shapes.push(line(left + mark * scale, top, left + mark * scale, bottom));
+    shapes.push(text(left + mark * scale, bottom + 18, String(mark), { anchor: "middle", size: 12 }));
+  }
   all.forEach((one, i) => {
-    const x = x0 + 25 + i * 110;
-    const y = bottom - one.total_s * ys;
-    shapes.push(rect(x, y, 70, bottom - y, one.colour));
-    shapes.push(text(x + 35, y - 6, seconds(one.total_s), { anchor: "middle", size: 12 }));
-    shapes.push(text(x + 35, bottom + 18, one.name, { anchor: "middle", size: 12 }));
+    const [y, length] = [top + row * i, one.total_s * scale];
+    shapes.push(text(left - 8, y + 18, one.name, { anchor: "end", size: 12 }));
+    shapes.push(rect(left, y + 4, length, row - 8, one.colour, `${one.name}: ${seconds(one.total_s)}`));
+    shapes.push(text(left + length + 6, y + 18, seconds(one.total_s), { size: 12 }));
   });
-  shapes.push(text(x0 - 48, (top + bottom) / 2, "total (s)", { anchor: "middle", vertical: true }));
+  shapes.push(text(left + room / 2, bottom + 38, "total (s)", { anchor: "middle" }));
   const alt = `${title}: ${all.map((one) => `${one.name} ${seconds(one.total_s)}`).join(", ")}; ${summary(all)}`;
-  return document(x0 + width + 20, bottom + 52, alt, shapes);
+  return document(width, bottom + 50, alt, shapes);
 }
 
-function grid(marks: number[], x1: number, x2: number, bottom: number, scale: number): string[] {
-  return marks.flatMap((mark) => [
-    line(x1, bottom - mark * scale, x2, bottom - mark * scale),
-    text(x1 - 8, bottom - mark * scale + 4, String(mark), { anchor: "end", size: 12 }),
-  ]);
+/** The names of the curves beside their colours, in one row. */
+function legend(lines: Series[], left: number, y: number): string[] {
+  let x = left;
+  return lines.flatMap((one) => {
+    const shapes = [rect(x, y, 14, 4, one.colour), text(x + 20, y + 6, one.name, { size: 12 })];
+    x += 44 + textWidth(one.name, 12);
+    return shapes;
+  });
+}
+
+/** The curves with their axes, `room` pixels wide. */
+function curvesPicture(lines: Series[], left: number, top: number, room: number): string[] {
+  const bottom = top + curvesHeight;
+  const shapes: string[] = [];
+  const last = Math.max(...lines.map((one) => one.token_ms.length + 1));
+  const marks = ticks(Math.max(...lines.flatMap((one) => one.token_ms)));
+  const [xs, ys] = [room / Math.max(last, 2), curvesHeight / (marks.at(-1) as number)];
+  for (const mark of marks) {
+    const y = bottom - mark * ys;
+    shapes.push(line(left, y, left + room, y), text(left - 8, y + 4, String(mark), { anchor: "end", size: 12 }));
+  }
+  for (const mark of ticks(last))
+    if (mark <= last && Number.isInteger(mark))
+      shapes.push(text(left + mark * xs, bottom + 18, String(mark), { anchor: "middle", size: 12 }));
+  for (const { token_ms, colour } of lines) {
+    const points = token_ms.map((ms, i) => [left + (i + 2) * xs, bottom - ms * ys] as const);
+    const [[x, y]] = points as [readonly [number, number]];
+    shapes.push(points.length > 1 ? polyline(points, colour) : rect(x - 3, y - 3, 6, 6, colour));
+  }
+  shapes.push(text(left + room / 2, bottom + 38, "new token", { anchor: "middle" }));
+  shapes.push(text(left - 56, (top + bottom) / 2, "time a token (ms)", { anchor: "middle", vertical: true }));
+  return shapes;
 }
 
 function letters(all: Series[], title: string): string {
@@ -183,5 +212,5 @@ function letters(all: Series[], title: string): string {
         : `; a token from ${first.toFixed(2)} ms at the start to ${last.toFixed(2)} ms at the end`;
     return `${one.name.padEnd(width)}  ${seconds(one.total_s)}${growth}`;
   });
-  return [title, ...rows, summary(all)].join("\n");
+  return [...wrap(title, 80), ...rows, summary(all)].join("\n");
 }

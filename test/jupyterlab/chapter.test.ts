@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findChromium, Lab, type NotebookPage, outputText, root } from "./lab";
+import { clickLegend, plots, resize, zoom } from "./plots";
 
 const chapter = "looking_inside_transformers.ipynb";
 
@@ -59,14 +60,19 @@ process.exit(spawnSync(process.execPath, [${JSON.stringify(join(root, "scripts",
       assert.equal(plot.kind, "live");
       assert.ok(plot.width > 300 && plot.height > 200, `${name} covers ${plot.width} × ${plot.height}`);
     }
-    if (process.env.PHI3LAB_SCREENSHOTS) {
-      mkdirSync(process.env.PHI3LAB_SCREENSHOTS, { recursive: true });
-      for (const [i, source] of sources.entries())
-        if (/plot(NextToken|Timings)\(\{?|^model$/m.test(source)) {
-          await page.scrollTo(i);
-          await page.page.screenshot({ path: join(process.env.PHI3LAB_SCREENSHOTS, `cell-${i}.png`) });
-        }
-    }
+    for (const [i, source] of sources.entries())
+      if (/plot(NextToken|Timings)?\(|^model$/m.test(source)) {
+        await page.scrollTo(i);
+        await page.screenshot(`cell-${i}`);
+      }
+  });
+
+  it("keeps its plots whole while the side bar and the window change, and while they are used", async () => {
+    const heights = (await plots(page.page)).map(({ drawn }) => drawn.height);
+    await resize(page, heights);
+    const timings = (await page.sources()).findIndex((source) => source.includes("\nplotTimings("));
+    await clickLegend(page, timings, heights);
+    await zoom(page, timings, heights);
   });
 
   it("keeps its outputs when it is saved, closed and opened again", async () => {
@@ -123,8 +129,7 @@ describe("a notebook in JupyterLab", function () {
     const page = await lab.open("picture.ipynb");
     assert.equal(await page.runAll(), true, outputText((await page.outputs()).flat()));
     const plot = await page.plot(1);
-    if (process.env.PHI3LAB_SCREENSHOTS)
-      await page.page.screenshot({ path: join(process.env.PHI3LAB_SCREENSHOTS, "picture.png") });
+    await page.screenshot("picture");
     assert.equal(plot.kind, "picture");
     assert.ok(plot.width > 300 && plot.height > 200);
     await page.save();

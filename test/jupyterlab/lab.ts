@@ -1,6 +1,6 @@
 /**
- * A real JupyterLab in a real Chromium for tests: starts both with folders of their own, opens notebooks, runs cells, and
- * reads what is on the screen.
+ * A real JupyterLab, which serves Notebook 7 too, in a real Chromium for tests: starts both with folders of their own,
+ * opens notebooks, runs cells, and reads what is on the screen.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 
 export const root = resolve(__dirname, "../..");
 const bin = join(root, ".venv", process.platform === "win32" ? "Scripts" : "bin");
@@ -58,6 +58,8 @@ async function freePort(): Promise<number> {
   });
 }
 
+export type FrontEnd = "JupyterLab" | "Notebook 7";
+
 export interface LabOptions {
   /** Served as the root; default: a new temporary folder. */
   folder?: string;
@@ -101,6 +103,7 @@ export class Lab {
         "--IdentityProvider.token=",
         `--ServerApp.root_dir=${folder}`,
         "--expose-app-in-browser",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
         "--ServerApp.terminals_enabled=False",
         "--ServerApp.iopub_data_rate_limit=1e9",
@@ -162,11 +165,12 @@ export class Lab {
     );
   }
 
-  /** Opens a notebook in a new page and waits until its kernel answers. */
-  async open(name: string): Promise<NotebookPage> {
+  /** Opens a notebook in a new page, of JupyterLab or of Notebook 7, and waits until its kernel answers. */
+  async open(name: string, frontEnd: FrontEnd = "JupyterLab"): Promise<NotebookPage> {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 1000 } });
     const page = await context.newPage();
-    await page.goto(`${this.url}/lab/tree/${name}?reset`);
+    const path = frontEnd === "JupyterLab" ? `lab/tree/${name}?reset` : `notebooks/${name}`;
+    await page.goto(`${this.url}/${path}`);
     const notebook = new NotebookPage(page);
     await notebook.ready();
     return notebook;
@@ -208,8 +212,8 @@ export class NotebookPage {
   }
 
   /** Runs a command of JupyterLab's own. */
-  async command(name: string): Promise<unknown> {
-    return this.page.evaluate((id) => jupyterapp.commands.execute(id), name);
+  async command(name: string, args: Record<string, string> = {}): Promise<unknown> {
+    return this.page.evaluate(([id, given]) => jupyterapp.commands.execute(id, given), [name, args] as const);
   }
 
   /** Runs every cell; true when none failed. */
@@ -250,8 +254,7 @@ export class NotebookPage {
 
   /** The live or still plot of one cell, scrolled to and seen: its kind of renderer and its size on the screen. */
   async plot(index: number): Promise<{ kind: "live" | "picture"; width: number; height: number }> {
-    const cell = this.page.locator(".jp-Notebook .jp-Cell").nth(index);
-    await this.scrollTo(index);
+    const cell = await this.cell(index);
     const shown = cell.locator(
       "svg.main-svg, img.plot-img, .jp-RenderedSVG img, .jp-RenderedImage img, .jp-RenderedHTML img",
     );
@@ -260,6 +263,18 @@ export class NotebookPage {
     assert(box, "the plot has a place on the screen");
     const live = await cell.locator("svg.main-svg, img.plot-img").count();
     return { kind: live > 0 ? "live" : "picture", width: box.width, height: box.height };
+  }
+
+  /** One cell, scrolled to. */
+  async cell(index: number): Promise<Locator> {
+    await this.scrollTo(index);
+    return this.page.locator(".jp-Notebook .jp-Cell").nth(index);
+  }
+
+  /** A picture of the window in the folder `PHI3LAB_SCREENSHOTS`, where that is set. */
+  async screenshot(name: string): Promise<void> {
+    const folder = process.env.PHI3LAB_SCREENSHOTS;
+    if (folder) await this.page.screenshot({ path: join(folder, `${name}.png`) });
   }
 
   async scrollTo(index: number): Promise<void> {

@@ -1,8 +1,7 @@
-/** The commands that readers type: the notebook without a browser, JupyterLab's start, the tests' closing line. */
+/** The commands that readers type: the notebook without a browser, the tests' closing line. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -83,6 +82,14 @@ describe("npm run chapter", function () {
       await page.waitForSelector("svg.main-svg");
       assert.match((await page.locator(".yaxislayer-above").textContent()) ?? "", /a.*<\/script>/);
       assert.equal(await page.locator("img[alt=still]").count(), 0, "the still picture gives way");
+      const size = () => page.locator("svg.main-svg").first().boundingBox();
+      const [wide, narrow] = [await size(), { width: 700, height: 600 }];
+      await page.setViewportSize(narrow);
+      // Plotly waits 0.1 s before it takes a new size.
+      await pause(1_000);
+      const now = await size();
+      assert.ok(wide && now && now.width < Math.min(wide.width, narrow.width), "the plot follows the window's width");
+      assert.equal(now.height, wide.height);
       assert.deepEqual(asked, [address]);
       assert.deepEqual(errors, []);
     } finally {
@@ -129,51 +136,6 @@ describe("npm run chapter", function () {
     const text = await ended(start(join(folder, "text.ipynb")));
     assert.equal(text.code, 1);
     assert.match(text.output, /text\.ipynb cannot be read as a notebook/);
-  });
-});
-
-describe("npm start", function () {
-  this.timeout(90_000);
-
-  it("serves JupyterLab with the kernel phi3lab and wide output limits, and ends when it is told to", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "phi3lab-start-"));
-    const port = await new Promise<number>((done) => {
-      const server = createServer().listen(0, "127.0.0.1", () => {
-        const { port } = server.address() as { port: number };
-        server.close(() => done(port));
-      });
-    });
-    const args = ["--ip=127.0.0.1", `--port=${port}`, "--ServerApp.port_retries=0", "--IdentityProvider.token=t"];
-    const child = spawn(process.execPath, [join(root, "scripts/start.mjs"), ...args], {
-      env: cleanEnvironment({
-        PHI3LAB_NO_BROWSER: "1",
-        JUPYTER_RUNTIME_DIR: folder,
-        JUPYTER_CONFIG_DIR: join(folder, "config"),
-        JUPYTERLAB_SETTINGS_DIR: join(folder, "settings"),
-        JUPYTERLAB_WORKSPACES_DIR: join(folder, "workspaces"),
-      }),
-    });
-    const result = ended(child);
-    try {
-      const ask = async (path: string) => {
-        const answer = await fetch(`http://127.0.0.1:${port}/${path}`, { headers: { authorization: "token t" } });
-        return (await answer.json()) as Record<string, never>;
-      };
-      let specs: { kernelspecs?: Record<string, { spec: { argv: string[] } }> } = {};
-      while (specs.kernelspecs === undefined && child.exitCode === null) {
-        specs = await ask("api/kernelspecs").catch(() => ({}));
-        await pause(100);
-      }
-      assert.ok(specs.kernelspecs?.phi3lab?.spec.argv.includes(join(root, "dist/kernel/main.js")));
-      const notebooks = await ask("api/contents/notebooks");
-      assert.equal((notebooks as { type?: string }).type, "directory");
-    } finally {
-      child.kill("SIGTERM");
-    }
-    const { output } = await result;
-    assert.doesNotMatch(output, /unrecognized|Running as root is not recommended|Config option .* not recognized/i);
-    assert.match(output, /\/lab\/tree\/notebooks\/looking_inside_transformers\.ipynb/);
-    rmSync(folder, { recursive: true, force: true });
   });
 });
 

@@ -54,6 +54,7 @@ describe("the packed package", function () {
       "cuda/CMakeLists.txt",
       "requirements-cuda.txt",
       "kernel/kernelspec.json",
+      "kernel/kernelspec/logo-svg.svg",
       "scripts/cli.mjs",
       "README.md",
       "LICENSE",

@@ -163,7 +163,7 @@ describe("plotTimings", () => {
 
   it("draws each token's time against its number, and the totals", () => {
     const figure = plotTimings({ cached, uncached });
-    const [first, second, totals] = figure.data as { x: unknown[]; y: number[] }[];
+    const [first, second, ...totals] = figure.data as { x: unknown[]; y: unknown[] }[];
     assert.deepEqual(
       [first?.x, first?.y],
       [
@@ -178,7 +178,13 @@ describe("plotTimings", () => {
         [110, 120, 130],
       ],
     );
-    assert.deepEqual(totals?.y, [0.13, 0.46]);
+    assert.deepEqual(
+      totals.map(({ x, y }) => [y, x]),
+      [
+        [["with cache"], [0.13]],
+        [["without cache"], [0.46]],
+      ],
+    );
     assert.match(String(figure), /with cache +130 ms; a token from 10\.00 ms.*\nwithout cache +460 ms/);
     assert.match(String(figure), /3\.5 times as long/);
   });
@@ -193,8 +199,11 @@ describe("plotTimings", () => {
   it("of two %%timeit results draws the totals alone, in seconds", () => {
     const figure = plotTimings({ cached: { average: 0.5 }, uncached: { average: 4 } });
     assert.deepEqual(
-      (figure.data as { type: string; y: number[] }[]).map(({ type, y }) => [type, y]),
-      [["bar", [0.5, 4]]],
+      (figure.data as { type: string; x: number[] }[]).map(({ type, x }) => [type, x]),
+      [
+        ["bar", [0.5]],
+        ["bar", [4]],
+      ],
     );
     assert.match(String(figure), /8\.0 times as long/);
   });
@@ -202,6 +211,31 @@ describe("plotTimings", () => {
   it("draws one token, where there is no second to time", () => {
     const one = { prompt_ms: 5, token_ms: new Float64Array(0) };
     parseXml(plotTimings({ cached: one, uncached: one }).toSVG());
+  });
+
+  it("draws two tokens, the one time between them as a point", () => {
+    const two = { prompt_ms: 5, token_ms: [3] };
+    const figure = plotTimings({ cached: two, uncached: { average: 1 } });
+    assert.equal((figure.data[0] as { mode: string }).mode, "markers");
+    assert.equal(figure.toSVG().match(/<rect [^>]*width="6"/g)?.length, 1);
+  });
+
+  it("names each series once in the legend, and its line and bar are one group", () => {
+    const groups = (figure: Figure) =>
+      (figure.data as { type: string; legendgroup: string; showlegend?: boolean }[]).map((trace) =>
+        [trace.type, trace.legendgroup, trace.showlegend ?? true].join(" "),
+      );
+    assert.deepEqual(groups(plotTimings({ cached, uncached })), [
+      "scatter with cache true",
+      "scatter without cache true",
+      "bar with cache false",
+      "bar without cache false",
+    ]);
+    assert.deepEqual(groups(plotTimings({ cached: { average: 1 }, uncached })), [
+      "scatter without cache true",
+      "bar with cache true",
+      "bar without cache false",
+    ]);
   });
 
   it("a title that reads like markup is text", () => {
@@ -233,6 +267,18 @@ describe("a figure", () => {
     const picture = /base64,([^"]+)"/.exec(shown["text/html"] as string)?.[1] as string;
     assert.equal(Buffer.from(picture, "base64").toString(), figure.toSVG());
     assert.equal(shown["text/plain"], String(figure));
+  });
+
+  it("leaves its height and width to the notebook, and offers no upload of what it shows", () => {
+    const { layout, config } = figure[jupyterDisplay]()[plotly] as {
+      layout: Record<string, unknown>;
+      config: { responsive?: boolean; modeBarButtons: string[][] };
+    };
+    // `responsive` takes the height of the cell's number for the plot's.
+    assert.equal(config.responsive, undefined);
+    assert.ok((layout.height as number) > 100);
+    assert.equal(layout.width, undefined);
+    assert.deepEqual(config.modeBarButtons, [["toImage", "zoom2d", "pan2d", "resetScale2d"]]);
   });
 
   it("saves as a page that needs no network", async () => {
