@@ -1,4 +1,5 @@
 /** Tensors: numbers with a shape, on the device until they are read. */
 export type { DataArray, DataType } from "./storage";
 export { tensor } from "./factory";
-export { type NestedArray, type SliceArgument, Tensor } from "./tensor";
+export type { SliceArgument } from "./shape";
+export { type NestedArray, Tensor } from "./tensor";

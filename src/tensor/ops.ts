@@ -3,6 +3,7 @@
  * tensors of them. NaN is treated as PyTorch treats it: the greatest for argmax, topk and max, and it spreads.
  */
 import { sizeOf } from "./shape";
+import { type DataArray, type DataType, makeArray } from "./storage";
 
 type Numbers = ArrayLike<number | bigint>;
 
@@ -39,7 +40,7 @@ export function argBest(data: Numbers, { length, step, starts }: Lanes, sign: 1 
 }
 
 /** Indices of the `k` greatest elements of each lane, in falling order; of equals the first. */
-export function topIndices(data: Numbers, { length, step, starts }: Lanes, k: number): number[][] {
+function topIndices(data: Numbers, { length, step, starts }: Lanes, k: number): number[][] {
   return starts.map((start) => {
     const order = Array.from({ length }, (_, i) => i);
     const at = (i: number): number | bigint => data[start + i * step] as number | bigint;
@@ -50,6 +51,27 @@ export function topIndices(data: Numbers, { length, step, starts }: Lanes, k: nu
     });
     return order.slice(0, k);
   });
+}
+
+/** The `k` greatest elements of each lane and their indices, laid out as the tensor is, with `k` in the lanes' dimension. */
+export function topk(
+  dtype: DataType,
+  data: DataArray,
+  lanes: Lanes,
+  k: number,
+): { values: DataArray; indices: BigInt64Array } {
+  const { starts, step } = lanes;
+  const values = makeArray(dtype, starts.length * k);
+  const indices = new BigInt64Array(values.length);
+  // Lanes are filled one by one, in the order of the other dimensions; `step` apart when theirs is not the last.
+  topIndices(data, lanes, k).forEach((lane, l) => {
+    lane.forEach((i, j) => {
+      const at = Math.floor(l / step) * k * step + (l % step) + j * step;
+      values[at] = data[(starts[l] as number) + i * step] as never;
+      indices[at] = BigInt(i);
+    });
+  });
+  return { values, indices };
 }
 
 /** softmax of each lane, or its logarithm; computed in float64. */

@@ -33,6 +33,42 @@ export function position(index: number, size: number, dim: number): number {
   return index < 0 ? index + size : index;
 }
 
+/** What `Tensor.slice` takes for a dimension: an index (which removes it), `[start, end]`, `[start]`, or null for all of it. */
+export type SliceArgument = number | bigint | readonly [number, number] | readonly [number] | null;
+
+/** The shape of a part of an array, its strides, and how far its first element is from the array's. */
+export function sliceShape(
+  sizes: readonly number[],
+  steps: readonly number[],
+  ranges: readonly SliceArgument[],
+): { start: number; dims: number[]; strides: number[] } {
+  let start = 0;
+  const dims: number[] = [];
+  const strides: number[] = [];
+  sizes.forEach((size, i) => {
+    const step = steps[i] as number;
+    const range = ranges[i] ?? null;
+    if (range === null) {
+      dims.push(size);
+      strides.push(step);
+    } else if (Array.isArray(range)) {
+      const [from, to] = [bound(range[0], size), bound(range[1] ?? size, size)];
+      start += from * step;
+      dims.push(Math.max(0, to - from));
+      strides.push(step);
+    } else {
+      start += position(typeof range === "bigint" ? Number(range) : (range as number), size, i) * step;
+    }
+  });
+  return { start, dims, strides };
+}
+
+function bound(index: number, size: number): number {
+  if (!Number.isInteger(index))
+    throw new RangeError(`Expected whole numbers for a range but received ${inspect(index)}`);
+  return Math.min(size, Math.max(0, index < 0 ? index + size : index));
+}
+
 /** The sizes that `dims` stands for, -1 being whatever is left. */
 export function resolveShape(dims: readonly number[], size: number): number[] {
   const known = dims.filter((dim) => dim !== -1);

@@ -1,5 +1,7 @@
 /** Where a tensor's numbers lie: in an array of JavaScript's, or on a device until someone reads them. */
+import { inspect } from "node:util";
 import type { NativeTensor } from "../native";
+import { sizeOf } from "./shape";
 
 /** The number types a tensor may have; `bool` is kept as 0 and 1. */
 export type DataType = "float32" | "float64" | "int64" | "int32" | "bool";
@@ -24,6 +26,50 @@ export function makeArray(dtype: DataType, length: number): DataArray {
 
 export function isArrayOf(dtype: DataType, data: unknown): data is DataArray {
   return data instanceof arrays[dtype];
+}
+
+/** The array of these numbers. @throws {TypeError} when they are none. */
+export function fromNumbers(dtype: DataType, data: unknown): DataArray {
+  const list = data as ArrayLike<number | bigint | boolean>;
+  if (typeof data !== "object" || data === null || typeof list.length !== "number")
+    throw new TypeError(`Expected an array of numbers for the data of a tensor but received ${inspect(data)}`);
+  const result = makeArray(dtype, list.length);
+  for (let i = 0; i < list.length; i++)
+    result[i] = (dtype === "int64" ? BigInt(list[i] as number) : Number(list[i])) as never;
+  return result;
+}
+
+/** The same numbers in another type; int64 cuts fractions off, and makes 0 of what is not finite. */
+export function convert(data: DataArray, dtype: DataType): DataArray {
+  const result = makeArray(dtype, data.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = Number(data[i]);
+    if (dtype === "int64") result[i] = BigInt(Number.isFinite(value) ? Math.trunc(value) : 0) as never;
+    else result[i] = (dtype === "bool" ? Number(value !== 0) : value) as never;
+  }
+  return result;
+}
+
+/** A row-major copy of the elements that lie `strides` apart in `source`. */
+export function gather(
+  dtype: DataType,
+  source: DataArray,
+  dims: readonly number[],
+  strides: readonly number[],
+): DataArray {
+  const result = makeArray(dtype, sizeOf(dims));
+  const index = new Array<number>(dims.length).fill(0);
+  for (let i = 0, at = 0; i < result.length; i++) {
+    result[i] = source[at] as never;
+    for (let d = dims.length - 1; d >= 0; d--) {
+      at += strides[d] as number;
+      index[d] = (index[d] as number) + 1;
+      if ((index[d] as number) < (dims[d] as number)) break;
+      at -= (strides[d] as number) * (dims[d] as number);
+      index[d] = 0;
+    }
+  }
+  return result;
 }
 
 /** The elements under one or more tensors. */

@@ -7,15 +7,22 @@ import { readDevice } from "../devices";
 import { jupyterDisplay, type MimeBundle } from "../host";
 import type { NativeTensor } from "../native";
 import { formatTensor } from "./format";
-import { argBest, type Lanes, lanes, softmax, sum, topIndices } from "./ops";
-import { dimension, position, resolveShape, sizeOf, stridesOf } from "./shape";
-import { type DataArray, type DataType, dataTypes, isArrayOf, makeArray, Storage } from "./storage";
+import { argBest, type Lanes, lanes, softmax, sum, topk } from "./ops";
+import { dimension, resolveShape, type SliceArgument, sizeOf, sliceShape, stridesOf } from "./shape";
+import {
+  convert,
+  type DataArray,
+  type DataType,
+  dataTypes,
+  fromNumbers,
+  gather,
+  isArrayOf,
+  makeArray,
+  Storage,
+} from "./storage";
 
 /** Nested arrays of numbers, as `tolist` gives them: bigint for int64, boolean for bool. */
 export type NestedArray = number | bigint | boolean | NestedArray[];
-
-/** What {@link Tensor.slice} takes for a dimension: an index (which removes it), a range, or null for all of it. */
-export type SliceArgument = number | bigint | readonly [number, number] | readonly [number] | null;
 
 type View = { storage: Storage; offset: number; dims: number[]; strides: number[]; dtype: DataType };
 
@@ -113,20 +120,7 @@ export class Tensor {
     if (size === 0) return makeArray(this.dtype, 0);
     if (this.#contiguous) return this.#storage.read(this.#offset, size);
     const span = this.dims.reduce((last, dim, i) => last + (dim - 1) * (this.#strides[i] as number), 1);
-    const source = this.#storage.read(this.#offset, span);
-    const result = makeArray(this.dtype, size);
-    const index = new Array<number>(this.dims.length).fill(0);
-    for (let i = 0, at = 0; i < size; i++) {
-      result[i] = source[at] as never;
-      for (let d = this.dims.length - 1; d >= 0; d--) {
-        at += this.#strides[d] as number;
-        index[d] = (index[d] as number) + 1;
-        if ((index[d] as number) < (this.dims[d] as number)) break;
-        at -= (this.#strides[d] as number) * (this.dims[d] as number);
-        index[d] = 0;
-      }
-    }
-    return result;
+    return gather(this.dtype, this.#storage.read(this.#offset, span), this.dims, this.#strides);
   }
 
   #view(change: Partial<View>): Tensor {
@@ -144,25 +138,8 @@ export class Tensor {
   slice(...ranges: SliceArgument[]): Tensor {
     if (ranges.length > this.dims.length)
       throw new RangeError(`Expected at most ${this.dims.length} arguments for slice but received ${ranges.length}`);
-    let offset = this.#offset;
-    const dims: number[] = [];
-    const strides: number[] = [];
-    this.dims.forEach((dim, i) => {
-      const stride = this.#strides[i] as number;
-      const range = ranges[i] ?? null;
-      if (range === null) {
-        dims.push(dim);
-        strides.push(stride);
-      } else if (Array.isArray(range)) {
-        const [start, end] = [bound(range[0], dim), bound(range[1] ?? dim, dim)];
-        offset += start * stride;
-        dims.push(Math.max(0, end - start));
-        strides.push(stride);
-      } else {
-        offset += position(typeof range === "bigint" ? Number(range) : (range as number), dim, i) * stride;
-      }
-    });
-    return this.#view({ offset, dims, strides });
+    const { start, dims, strides } = sliceShape(this.dims, this.#strides, ranges);
+    return this.#view({ offset: this.#offset + start, dims, strides });
   }
 
   /** Tensors along the first dimension, one after the other. */
@@ -281,22 +258,11 @@ export class Tensor {
    */
   topk(k: number, dim = -1): { values: Tensor; indices: Tensor } {
     const along = this.#lanes(dim);
-    const { length, starts, step } = along.lanes;
+    const { length } = along.lanes;
     if (!Number.isInteger(k) || k < 0 || k > length)
       throw new RangeError(`Expected k from 0 to ${length} for topk but received ${inspect(k)}`);
-    const { data } = this;
-    const best = topIndices(data, along.lanes, k);
     const dims = this.dims.map((size, i) => (i === along.at ? k : size));
-    // Lanes are filled one by one, in the order of the other dimensions; `step` apart when `dim` is not the last.
-    const values = makeArray(this.dtype, sizeOf(dims));
-    const indices = new BigInt64Array(values.length);
-    best.forEach((lane, l) => {
-      lane.forEach((i, j) => {
-        const at = Math.floor(l / step) * k * step + (l % step) + j * step;
-        values[at] = data[(starts[l] as number) + i * step] as never;
-        indices[at] = BigInt(i);
-      });
-    });
+    const { values, indices } = topk(this.dtype, this.data, along.lanes, k);
     return { values: new Tensor(this.dtype, values, dims), indices: new Tensor("int64", indices, dims) };
   }
 
@@ -342,14 +308,7 @@ export class Tensor {
 
   #toType(dtype: DataType): Tensor {
     if (dtype === this.dtype) return this;
-    const { data } = this;
-    const result = makeArray(dtype, data.length);
-    for (let i = 0; i < data.length; i++) {
-      const value = Number(data[i]);
-      if (dtype === "int64") result[i] = BigInt(Number.isFinite(value) ? Math.trunc(value) : 0) as never;
-      else result[i] = (dtype === "bool" ? Number(value !== 0) : value) as never;
-    }
-    return new Tensor(dtype, result, this.dims);
+    return new Tensor(dtype, convert(this.data, dtype), this.dims);
   }
 
   /** Frees the memory under this tensor and its views now, not when the collector comes by. */
@@ -403,19 +362,3 @@ Object.setPrototypeOf(
 
 if (Symbol.dispose)
   Object.defineProperty(Tensor.prototype, Symbol.dispose, { value: Tensor.prototype.dispose, configurable: true });
-
-function bound(index: number, size: number): number {
-  if (!Number.isInteger(index))
-    throw new RangeError(`Expected whole numbers for a range but received ${inspect(index)}`);
-  return Math.min(size, Math.max(0, index < 0 ? index + size : index));
-}
-
-function fromNumbers(dtype: DataType, data: unknown): DataArray {
-  const list = data as ArrayLike<number | bigint | boolean>;
-  if (typeof data !== "object" || data === null || typeof list.length !== "number")
-    throw new TypeError(`Expected an array of numbers for the data of a tensor but received ${inspect(data)}`);
-  const result = makeArray(dtype, list.length);
-  for (let i = 0; i < list.length; i++)
-    result[i] = (dtype === "int64" ? BigInt(list[i] as number) : Number(list[i])) as never;
-  return result;
-}
