@@ -34,7 +34,7 @@ const tasks = ["text-generation"];
 export interface TextGenerationPipeline {
   (prompt: string, options?: PipelineOptions): Promise<TextOutput[]>;
   (prompts: string[], options?: PipelineOptions): Promise<TextOutput[][]>;
-  (chat: Message[], options?: PipelineOptions & { return_full_text: false }): Promise<TextOutput[]>;
+  (chat: Message[], options: PipelineOptions & { return_full_text: false }): Promise<TextOutput[]>;
   (chat: Message[], options?: PipelineOptions): Promise<ChatOutput[]>;
   (chats: Message[][], options?: PipelineOptions): Promise<ChatOutput[][]>;
 }

@@ -35,6 +35,15 @@ export interface GenerateOutput {
   past_key_values?: DynamicCache;
 }
 
+/** The options that make `generate` give a {@link GenerateOutput}: any one of these. */
+export type MoreThanIds =
+  | Record<"return_dict_in_generate", true>
+  | Record<"return_timings", true>
+  | Record<"output_scores", true>
+  | Record<"output_logits", true>
+  | Record<"output_hidden_states", true>
+  | Record<"output_attentions", true>;
+
 /** One row's way through the loop. */
 interface Step {
   logits: Float32Array;

@@ -1,7 +1,7 @@
 /** A whole model: the stack, the head, and generation. */
 import { inspect } from "node:util";
 import { Callable } from "../callable";
-import { type GenerateArguments, type GenerateOutput, generate } from "../generation/generate";
+import { type GenerateArguments, type GenerateOutput, generate, type MoreThanIds } from "../generation/generate";
 import { jupyterDisplay, type MimeBundle } from "../host";
 import type { Dtype, ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
@@ -95,9 +95,8 @@ export class Phi3ForCausalLM extends Callable {
    * @returns The ids (int64, [rows, prompt + new]); with `return_dict_in_generate` (or an option that asks for more
    *   than ids) an object with `sequences` and what was asked for.
    */
-  generate(
-    options: GenerateArguments & ({ return_dict_in_generate: true } | { return_timings: true }),
-  ): Promise<GenerateOutput>;
+  generate(options: GenerateArguments & MoreThanIds): Promise<GenerateOutput>;
+  generate(input_ids: IdsInput, options: Omit<GenerateArguments, "input_ids"> & MoreThanIds): Promise<GenerateOutput>;
   generate(options: GenerateArguments): Promise<Tensor>;
   generate(input_ids: IdsInput, options?: Omit<GenerateArguments, "input_ids">): Promise<Tensor>;
   async generate(

@@ -53,6 +53,8 @@ export interface BaseModelOutput {
 
 /** Of `model(…)`. */
 export interface CausalLMOutput extends Omit<BaseModelOutput, "last_hidden_state"> {
+  /** The same as `logits`. */
+  0: Tensor;
   /** (rows, T, vocab): the scores of the token after each position. */
   logits: Tensor;
 }

@@ -206,10 +206,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * tokenizer.apply_chat_template([{ role: "user", content: "Hello" }], { add_generation_prompt: true, tokenize: false });
    * @throws {Error} when the tokenizer has no template, or the template rejects the conversation.
    */
-  apply_chat_template(
-    conversation: Message[] | Message[][],
-    options: ChatTemplateOptions & { tokenize: false },
-  ): string;
+  apply_chat_template(conversation: Message[], options: ChatTemplateOptions & { tokenize: false }): string;
+  apply_chat_template(conversations: Message[][], options: ChatTemplateOptions & { tokenize: false }): string[];
   apply_chat_template(
     conversation: Message[] | Message[][],
     options: ChatTemplateOptions & { return_dict: false },

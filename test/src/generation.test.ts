@@ -124,7 +124,9 @@ describe("generate", function () {
     const made = await model.generate({ input_ids, attention_mask, ...options });
     assert.deepEqual(rowsOf(made), sequences);
     const penalised = await model.generate({ input_ids, attention_mask, ...options, output_scores: true });
-    assert.deepEqual(rowsOf((penalised as unknown as { sequences: Tensor }).sequences), sequences);
+    assert.deepEqual(rowsOf(penalised.sequences), sequences);
+    const apart = await model.generate(input_ids, { attention_mask, ...options, output_scores: true });
+    assert.deepEqual(rowsOf(apart.sequences), sequences);
   });
 
   it("tells scores, logits, hidden states and attentions as transformers does, step by step", async () => {

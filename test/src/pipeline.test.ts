@@ -79,6 +79,9 @@ describe("pipeline", function () {
     const [full] = await generator(chat as Message[], { max_new_tokens: 20, return_full_text: true });
     assert.deepEqual(full?.generated_text, [...chat, { role: "assistant", content: answer?.generated_text }]);
     assert.equal(chat.length, 2);
+    const whole = pipeline("text-generation", { model, tokenizer, max_new_tokens: 2 });
+    const [conversation] = await whole(chat);
+    assert.equal(conversation?.generated_text.at(-1)?.role, "assistant");
   });
 
   it("streams the text as it comes: the pieces together are the answer", async () => {

@@ -250,6 +250,9 @@ describe("tokenizers", function () {
     assert.deepEqual(numbers(alone), phi3.encode(text));
     const two = phi3.apply_chat_template([messages, messages.slice(1)], { padding: true });
     assert.equal(two.input_ids.dims[0], 2);
+    const options = { tokenize: false, add_generation_prompt: true } as const;
+    const texts: string[] = phi3.apply_chat_template([messages, messages], options);
+    assert.deepEqual(texts, [text, text]);
     const own = phi3.apply_chat_template(messages, { tokenize: false, chat_template: "{{ messages[1].content }}!" });
     assert.equal(own, "Hello!");
   });
