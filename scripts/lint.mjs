@@ -1,6 +1,6 @@
 /**
- * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the notebooks' sums; format and
- * warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
+ * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the docstrings; the notebooks' sums;
+ * format and warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -29,6 +29,9 @@ function biome() {
   const options = ["check", "--error-on-warnings", "--colors=off", ...(fix ? ["--write"] : [])];
   return run([...node("@biomejs", "biome", "bin", "biome"), ...options]);
 }
+
+/** The reference without writing it: a public name without a docstring, or a link to nothing, is an error. */
+const docstrings = () => run([...node("typedoc", "bin", "typedoc"), "--emit", "none", "--logLevel", "Warn"]);
 
 /** C++ and CUDA of ours; bench/ itself may hold installed peers. */
 function nativeSources() {
@@ -83,6 +86,7 @@ async function notebookSums() {
 const checks = {
   "types (tsc, strict: src, kernel, test, bench)": types,
   "lint and format (biome)": biome,
+  "docstrings of what src exports (typedoc)": docstrings,
   "the notebooks' sums (sha256)": notebookSums,
   "C++ format (clang-format)": clangFormat,
   "C++ warnings (-Wall -Wextra)": warnings,

@@ -5,12 +5,15 @@ import { jupyterDisplay, type MimeBundle } from "./host";
 import { addon, type CpuInfo, type CpuPath, type CudaInfo } from "./native";
 import { escapeHtml, tableHtml, tableText } from "./table";
 
+/** The machine's processor, as {@link devices} lists it. */
 export interface CpuDevice {
+  /** Tells it from a GPU of the same list. */
   type: "cpu";
   /** The processor's own name. */
   name: string;
-  /** Bytes that the machine (or this container) has, and that are free. */
+  /** Bytes that the machine, or this container, has. */
   memory_total: number;
+  /** Bytes of them that programs can still have. */
   memory_free: number;
   /** Threads that a model takes by default. */
   threads: number;
@@ -18,13 +21,17 @@ export interface CpuDevice {
   path: CpuPath;
 }
 
+/** A GPU that `device: "cuda"` can use, as {@link devices} lists it. */
 export interface CudaDevice {
+  /** Tells it from the CPU of the same list. */
   type: "cuda";
-  /** As in "cuda:0". */
+  /** CUDA's number for it: 0 in "cuda:0", the one that models run on. */
   index: number;
+  /** As its driver calls it: "NVIDIA H200". */
   name: string;
-  /** Bytes. */
+  /** Bytes of the GPU's own memory. */
   memory_total: number;
+  /** Bytes of them that no program holds. */
   memory_free: number;
   /** The compute capability: "9.0". */
   capability: string;
@@ -32,7 +39,11 @@ export interface CudaDevice {
   driver: string;
 }
 
-/** The list that {@link devices} gives. Prints as a table, with a sentence for what is missing. */
+/**
+ * The list that {@link devices} gives: an array that shows itself as a table, with a sentence for what is missing.
+ *
+ * @example devices().map(({ type }) => type); // => ["cpu"]
+ */
 export class Devices extends Array<CpuDevice | CudaDevice> {
   /** Why there is no GPU to use, in a sentence; undefined where there is one. */
   readonly cuda_problem: string | undefined;
@@ -43,7 +54,7 @@ export class Devices extends Array<CpuDevice | CudaDevice> {
     this.push(...list);
     this.cuda_problem = cuda_problem;
   }
-  /** What `map` and `filter` give is an ordinary array. */
+  /** @internal What `map` and `filter` give is an ordinary array. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
@@ -54,12 +65,15 @@ export class Devices extends Array<CpuDevice | CudaDevice> {
   #note(): string[] {
     return this.cuda_problem === undefined ? [] : [`No GPU: ${this.cuda_problem}`];
   }
+  /** The table as text, a line a device. */
   override toString(): string {
     return [...tableText({ rows: this.#rows() }), ...this.#note()].join("\n");
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     const table = tableHtml({ rows: this.#rows() });
     const note = this.#note().map((text) => `<p>${escapeHtml(text)}</p>`);
@@ -72,9 +86,10 @@ export class Devices extends Array<CpuDevice | CudaDevice> {
  *
  * @throws {Error} when the native half is not built, with the command that builds it.
  * @example
- * devices();                                           // in a cell: a table
+ * devices(); // a table: a line a device, its memory and what else it has
+ * @example
  * const gpu = devices().find(({ type }) => type === "cuda");
- * if (!gpu) console.log(devices().cuda_problem);       // what is missing, in a sentence
+ * if (!gpu) console.log(devices().cuda_problem); // what is missing, in a sentence
  */
 export function devices(): Devices {
   const cuda = cudaInfo();
@@ -88,7 +103,9 @@ export function cudaInfo(): CudaInfo {
   return info.devices.length > 0 ? info : { ...info, problem: "There is no GPU that CUDA can use." };
 }
 
-/** The CPU, or the first GPU, which "cuda" and "cuda:0" name; "auto": the GPU where it has room. */
+/**
+ * What `device` may be: the CPU, or the first GPU, which "cuda" and "cuda:0" name; "auto": the GPU where it has room.
+ */
 export type DeviceOption = "auto" | "cpu" | "cuda" | `cuda:${number}`;
 
 /**

@@ -3,7 +3,7 @@
  * `Host` on `globalThis` under `Symbol.for("phi3lab.host")`; elsewhere (a terminal, a script) there is none.
  */
 
-/** Data by MIME type, as Jupyter's `display_data` carries it. */
+/** What an object shows in a notebook: data by MIME type, as Jupyter's `display_data` carries it. */
 export type MimeBundle = Record<string, unknown>;
 
 export interface DisplayOptions {

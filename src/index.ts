@@ -1,15 +1,45 @@
 /**
- * phi3lab: Phi-3 in TypeScript. Loads models and tokenizers, runs the forward pass and its halves, generates, and draws
- * what happens inside.
+ * phi3lab: Phi-3 in TypeScript, for cells of a notebook and for programs. Loads models and tokenizers, runs the forward
+ * pass and its halves, generates, and draws what happens inside. Names follow transformers and transformers.js.
+ *
+ * Every example of this reference is a cell of a notebook that begins with this one. Behind `// =>` stands what a cell
+ * shows, behind `// prints` what it prints: here with SmolLM2-135M-Instruct, on the CPU.
  *
  * @example
- * import { AutoModelForCausalLM, AutoTokenizer, pipeline, plotNextToken } from "phi3lab";
+ * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
+ * import { plotNextToken, plotTimings, Tensor, tensor, tokenLabel } from "phi3lab";
+ *
+ * const id = await defaultModel();
+ * const tokenizer = await AutoTokenizer.from_pretrained(id);
+ * const model = await AutoModelForCausalLM.from_pretrained(id);
+ * const prompt = "The capital of France is";
+ * const { input_ids } = tokenizer(prompt);
+ * const { logits } = await model(input_ids);
+ *
+ * @module
  */
-export { type CpuDevice, type CudaDevice, Devices, devices } from "./devices";
+export { type CpuDevice, type CudaDevice, type DeviceOption, Devices, devices } from "./devices";
 export * from "./generation";
-export { defaultModel, HubError, type ProgressInfo } from "./hub";
+export type { MimeBundle } from "./host";
+export { type DefaultModelOptions, defaultModel, HubError, type ProgressInfo } from "./hub";
 export * from "./model";
-export { type PipelineOptions, type PipelineParts, pipeline, type TextGenerationPipeline } from "./pipeline";
+export type { Compute, CpuPath, Dtype, KvDtype, ModelConfig, RopeParameters } from "./native";
+export {
+  type ChatOutput,
+  type PipelineOptions,
+  type PipelineParts,
+  pipeline,
+  type TextGenerationPipeline,
+  type TextOutput,
+} from "./pipeline";
 export * from "./plots";
-export { type DataType, type NestedArray, type SliceArgument, Tensor, tensor } from "./tensor";
+export {
+  type DataArray,
+  type DataType,
+  type NestedArray,
+  type SliceArgument,
+  Tensor,
+  tensor,
+  type TopK,
+} from "./tensor";
 export * from "./tokenizer";

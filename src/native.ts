@@ -12,45 +12,64 @@ import type { WeightType } from "./weights/formats";
 
 export type { WeightType };
 
-/** What arithmetic is done in: weights, keys and values are of this type, sums are float32. */
+/** What arithmetic is done in on a GPU: weights, keys and values are of this type, sums are float32. */
 export type Dtype = "float32" | "bfloat16" | "float16";
 
-/** What a prompt's products are computed in on the CPU. */
+/** What a prompt's matrix products are computed in on the CPU. */
 export type Compute = "float32" | "bfloat16";
 
 /** What the CPU keeps keys and values in. */
 export type KvDtype = "float32" | "float16";
 
-/** How positions are turned into angles. */
+/** How positions are turned into angles (rotary embeddings); the names are transformers'. */
 export interface RopeParameters {
-  /** "default": plain; other types stretch it. */
+  /** "default": plain; other types stretch it for longer texts. */
   rope_type: string;
+  /** The base: pair i of a head of d numbers turns by rope_theta^(-2i / d) radians a position. */
   rope_theta: number;
-  /** Of each head's numbers, the share that is rotated. */
+  /** Of each head's numbers, the share that is rotated: 1 is all. */
   partial_rotary_factor: number;
 }
 
-/** A model's sizes and special ids; the names and units are transformers' `Phi3Config`. */
+/** A model's sizes and special ids, `model.config`; the names and units are those of transformers' `Phi3Config`. */
 export interface ModelConfig {
+  /** The architecture that the files name. */
   model_type: "phi3" | "llama";
+  /** Numbers in the vector of a position. */
   hidden_size: number;
+  /** Numbers in the vector inside an MLP. */
   intermediate_size: number;
+  /** Blocks of the stack. */
   num_hidden_layers: number;
+  /** Query heads of a block. */
   num_attention_heads: number;
+  /** Key and value heads of a block; each serves num_attention_heads / num_key_value_heads query heads. */
   num_key_value_heads: number;
+  /** Numbers in a head's query, key or value. */
   head_dim: number;
+  /** Rows of the embeddings and of the head: ids run from 0 to one less. */
   vocab_size: number;
+  /** Positions of the context: prompt and continuation together. */
   max_position_embeddings: number;
+  /** Is added to the mean square under the root of a norm. */
   rms_norm_eps: number;
+  /** The activation of the MLP: "silu". */
   hidden_act: string;
+  /** Whether attention's projections have biases: false of every model that loads here. */
   attention_bias: boolean;
+  /** Whether the MLP's projections have biases: false of every model that loads here. */
   mlp_bias: boolean;
+  /** How positions are turned into angles. */
   rope_parameters: RopeParameters;
   /** Keys that a query sees, counting its own; null: all before it. */
   sliding_window: number | null;
+  /** Whether the head is the embeddings' matrix. */
   tie_word_embeddings: boolean;
+  /** The id that begins a text; null where the model has none. */
   bos_token_id: number | null;
+  /** The ids that end a text. */
   eos_token_id: number[];
+  /** The id that fills up rows; null where the model has none. */
   pad_token_id: number | null;
 }
 
@@ -251,7 +270,7 @@ export interface NativeModel {
   dispose(): Promise<void>;
 }
 
-/** The CPU's code paths, by the instructions that they use. */
+/** The CPU's code paths, by the instructions that they use; `PHI3LAB_CPU` chooses one. */
 export type CpuPath = "portable" | "avx2" | "avx512" | "avx512vnni" | "neon" | "neondotprod";
 
 export interface CpuInfo {

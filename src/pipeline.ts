@@ -7,6 +7,10 @@ import { checkOptions, nearest, type OptionNames, pickOptions } from "./options"
 import { AutoTokenizer, type Message, type PreTrainedTokenizer } from "./tokenizer";
 import { type TokenizerLoadOptions, tokenizerLoadOptions } from "./tokenizer/auto";
 
+/**
+ * What decides how a {@link TextGenerationPipeline} continues a text: what `generate` takes, and what is given back of
+ * it.
+ */
 export interface PipelineOptions extends TokenOptions {
   /** true (default): the prompt (or conversation) and its continuation; false: the continuation alone. */
   return_full_text?: boolean;
@@ -14,17 +18,22 @@ export interface PipelineOptions extends TokenOptions {
   add_special_tokens?: boolean;
 }
 
-/** The object form of {@link pipeline}. */
+/** What {@link pipeline} takes: a model, its tokenizer, and the defaults of every call. */
 export interface PipelineParts extends PipelineOptions {
+  /** The model that continues the texts. */
   model: Phi3ForCausalLM;
+  /** Its tokenizer. */
   tokenizer: PreTrainedTokenizer;
 }
 
-/** One continuation; of a conversation the messages with the answer at the end. */
+/** One continued text. */
 export interface TextOutput {
+  /** The prompt and its continuation; the continuation alone with `return_full_text: false`. */
   generated_text: string;
 }
+/** One continued conversation. */
 export interface ChatOutput {
+  /** The messages, with the answer at the end. */
   generated_text: Message[];
 }
 
@@ -32,18 +41,37 @@ const names: OptionNames<PipelineOptions> = { ...tokenOptions, return_full_text:
 const tasks = ["text-generation"];
 
 export interface TextGenerationPipeline {
+  /** Continues a text; `options` go before the pipeline's own. */
   (prompt: string, options?: PipelineOptions): Promise<TextOutput[]>;
+  /** Continues several texts, one after the other. */
   (prompts: string[], options?: PipelineOptions): Promise<TextOutput[][]>;
+  /** Answers a conversation, by the tokenizer's chat template, and gives the answer's text alone. */
   (chat: Message[], options: PipelineOptions & { return_full_text: false }): Promise<TextOutput[]>;
+  /**
+   * Answers a conversation, and gives it back with the answer (where the pipeline's own options do not say otherwise).
+   */
   (chat: Message[], options?: PipelineOptions): Promise<ChatOutput[]>;
+  /** Answers several conversations, one after the other. */
   (chats: Message[][], options?: PipelineOptions): Promise<ChatOutput[][]>;
 }
 
-/** Continues texts and conversations; made by {@link pipeline}. */
+/**
+ * Continues texts and conversations; made by {@link pipeline}, and called as a function. What it throws is what
+ * `model.generate` throws, and a `TypeError` for what is neither a text nor a conversation.
+ *
+ * @example
+ * const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 3 });
+ * const chat = [{ role: "user", content: "Say hello." }];
+ * const [{ generated_text }] = await generator(chat);
+ * generated_text.map(({ role }) => role); // => ["user", "assistant"]
+ */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class TextGenerationPipeline extends Callable {
+  /** What it does. */
   readonly task = "text-generation";
+  /** The model that continues the texts. */
   readonly model: Phi3ForCausalLM;
+  /** The model's tokenizer. */
   readonly tokenizer: PreTrainedTokenizer;
   readonly #defaults: PipelineOptions;
 
@@ -109,15 +137,28 @@ function isChat(input: unknown): input is Message[] {
 }
 
 /**
- * Makes a generator of text, of a model and a tokenizer at hand, or of a model's name.
+ * Makes a generator of text, of a model and a tokenizer at hand; the name is transformers'.
  *
- * @param task "text-generation".
+ * @param task "text-generation", the one there is.
+ * @param parts The model, its tokenizer, and the defaults of every call.
+ * @throws {Error} for another task.
+ * @throws {TypeError} when a part is missing, or for an option that does not exist.
  * @example
- * const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 50 });
+ * const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 2 });
  * const [{ generated_text }] = await generator("The capital of France is");
- * const other = await pipeline("text-generation", "HuggingFaceTB/SmolLM2-135M-Instruct");
+ * generated_text; // => "The capital of France is Paris."
  */
 export function pipeline(task: string, parts: PipelineParts): TextGenerationPipeline;
+/**
+ * Loads a model and its tokenizer, and makes a generator of text of them.
+ *
+ * @param task "text-generation", the one there is.
+ * @param model An id of the hub, a folder or a .gguf file.
+ * @throws As {@link AutoModelForCausalLM.from_pretrained} does.
+ * @example
+ * const generator = await pipeline("text-generation", id);
+ * await generator(prompt, { max_new_tokens: 2, return_full_text: false }); // => [{ generated_text: " Paris." }]
+ */
 export function pipeline(task: string, model: string, options?: ModelLoadOptions): Promise<TextGenerationPipeline>;
 export function pipeline(
   task: string,

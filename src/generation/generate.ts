@@ -14,24 +14,42 @@ import { randomNumbers } from "./random";
 
 export type { GenerateArguments, GenerateOptions } from "./options";
 
-/** Times of one generation, measured where the work is done. */
+/**
+ * Times of one generation, measured where the work is done; {@link plotTimings} draws two of them beside each other.
+ */
 export interface GenerationTimings {
   /** From the start to the first token, in milliseconds. */
   prompt_ms: number;
-  /** Of each later token, in milliseconds. */
+  /** Of each later token, in milliseconds: one fewer than there are new tokens. */
   token_ms: Float64Array;
 }
 
-/** What `generate` gives when more than ids is asked for; lists have one entry a step. */
+/**
+ * What `generate` gives where more than ids is asked for. Lists have one entry a step, that is a new token; the names
+ * are those of transformers' `GenerateDecoderOnlyOutput`.
+ *
+ * @example
+ * const { sequences, timings } = await model.generate({ input_ids, max_new_tokens: 5, return_timings: true });
+ * sequences.shape; // => [1, 10]
+ * timings!.token_ms.length; // => 4
+ */
 export interface GenerateOutput {
-  /** (rows, prompt + new), int64. */
+  /** (rows, prompt + new), int64: each prompt and what follows it, filled up with `pad_token_id`. */
   sequences: Tensor;
+  /** With `output_scores`: what each token was chosen by, (rows, vocab); -Infinity for tokens that could not be. */
   scores?: Tensor[];
+  /** With `output_logits`: what the head gave at each step, (rows, vocab). */
   logits?: Tensor[];
+  /**
+   * With `output_hidden_states`: of each step the embeddings, each block's output, the last one after the final norm,
+   * (1, T, hidden) each. T is the prompt's length at first, then 1, or all so far with `use_cache: false`.
+   */
   hidden_states?: Tensor[][];
+  /** With `output_attentions`: of each step each block's attention weights, (1, heads, T, positions). */
   attentions?: Tensor[][];
-  /** Of the first row. */
+  /** With `return_timings`: the times of the first row. */
   timings?: GenerationTimings;
+  /** The cache that was given, now with the new tokens, but the last, behind what it held. */
   past_key_values?: DynamicCache;
 }
 

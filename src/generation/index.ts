@@ -1,3 +1,3 @@
 /** Generation: options, streaming, what it gives. */
 export type { GenerateArguments, GenerateOptions, GenerateOutput, GenerationTimings, MoreThanIds } from "./generate";
-export { type BaseStreamer, TextStreamer, type TextStreamerOptions } from "./streamer";
+export { type BaseStreamer, type StreamTokenizer, TextStreamer, type TextStreamerOptions } from "./streamer";

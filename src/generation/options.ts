@@ -7,57 +7,78 @@ import type { BaseStreamer } from "./streamer";
 
 /** What decides which tokens come. */
 export interface TokenOptions {
-  /** New tokens at most. Default: 20, as in transformers. Generation also ends where the model's context does. */
+  /** New tokens at most, > 0. Default: 20, as in transformers. Generation also ends where the model's context does. */
   max_new_tokens?: number;
-  /** Tokens at most, prompt included; `max_new_tokens` goes before it. */
+  /** Tokens at most, prompt included: more than the prompt has. `max_new_tokens` goes before it. Default: none. */
   max_length?: number;
-  /** No end before so many new tokens. Default: 0. */
+  /** No token that ends the text before so many new ones. Default: 0. */
   min_new_tokens?: number;
-  /** true: draw from the distribution; false (default): always the most probable token. */
+  /** true: tokens are drawn, each by its probability; false (default): always the top-1 token, which is greedy. */
   do_sample?: boolean;
-  /** Default: 1. Below it the distribution sharpens, above it flattens. */
+  /** Divides the scores before a token is drawn, > 0: below 1 probable tokens gain, above 1 the others. Default: 1. */
   temperature?: number;
-  /** Draws among the k most probable tokens; 0: all. Default: 50, as in transformers. */
+  /** Draws among the k most probable tokens alone; 0: among all. Default: 50, as in transformers. */
   top_k?: number;
-  /** Draws among the fewest tokens with this mass together. Default: 1, all. */
+  /** Draws among the fewest tokens whose probabilities sum to this, from 0 to 1. Default: 1, all. */
   top_p?: number;
-  /** Above 1, tokens that the text already holds become less likely. Default: 1. */
+  /** Above 1 (> 0), tokens that the text already holds become less probable, drawn or greedy. Default: 1. */
   repetition_penalty?: number;
-  /** Makes sampling repeatable: the same seed, the same tokens. Default: a random one. */
+  /** A whole number >= 0 that makes drawing repeatable: the same seed, the same tokens. Default: a random one. */
   seed?: number;
   /** The id, or ids, that end the text. Default: the model's own; [] ends nowhere. */
   eos_token_id?: number | number[];
-  /** Fills rows that ended early. Default: the model's pad token, else its first eos token. */
+  /** Fills up rows that ended before others. Default: the model's pad token, else its first eos token. */
   pad_token_id?: number;
-  /** false: every position is computed again for every token. Default: true. */
+  /** false: keys and values are not kept, so that every position is computed again for every token. Default: true. */
   use_cache?: boolean;
-  /** Gets the tokens as they come; with one prompt only. */
+  /** Gets the prompt and then the tokens as they come, as a {@link TextStreamer} does; with one prompt only. */
   streamer?: BaseStreamer;
-  /** Stops the generation, beside the notebook's interrupt. */
+  /** Stops the generation, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal;
 }
 
+/**
+ * What `model.generate` takes beside the ids. Names and defaults are those of transformers' `GenerationConfig`, but for
+ * `seed`, `signal` and `return_timings`, which are our own. A name that does not exist, or a value out of its range, is
+ * an error that says what was expected.
+ *
+ * @example
+ * // Greedy: the most probable token at each step.
+ * const ids = await model.generate({ input_ids, max_new_tokens: 2 });
+ * tokenizer.decode(ids); // => "The capital of France is Paris."
+ * @example
+ * // Drawn by probability, the same each time for the same seed.
+ * await model.generate({ input_ids, max_new_tokens: 20, do_sample: true, temperature: 0.7, top_p: 0.9, seed: 1 });
+ */
 export interface GenerateOptions extends TokenOptions {
-  /** Gives `scores`: of each step, after the processors, (rows, vocab). */
+  /** Gives `scores`, what each token is chosen by: after temperature, top_k and the like. Default: false. */
   output_scores?: boolean;
-  /** Gives `logits`: of each step, before the processors, (rows, vocab). */
+  /** Gives `logits`, the head's own scores of each step. Default: false. */
   output_logits?: boolean;
-  /** Gives `hidden_states`: of each step, of each layer, (rows, T, hidden). */
+  /** Gives `hidden_states`, each step's vectors after every layer; with one prompt only. Default: false. */
   output_hidden_states?: boolean;
-  /** Gives `attentions`: of each step, of each layer, (rows, heads, T, positions). */
+  /** Gives `attentions`, each step's attention weights of every layer; with one prompt only. Default: false. */
   output_attentions?: boolean;
-  /** Gives an object with `sequences` instead of the ids alone. */
+  /**
+   * Gives a {@link GenerateOutput} instead of the ids alone, as every `output_…` and `return_timings` does. Default:
+   * false.
+   */
   return_dict_in_generate?: boolean;
-  /** Gives `timings`, measured natively in greedy generation; an object, as `return_dict_in_generate`. */
+  /** Gives `timings`: what the first token and each later one took. Default: false. */
   return_timings?: boolean;
 }
 
+/**
+ * What `model.generate` takes: the ids, and {@link GenerateOptions}. What a tokenizer gives may be handed over whole.
+ */
 export interface GenerateArguments extends GenerateOptions {
+  /** The prompt's ids, or several prompts' as rows of one length. */
   input_ids?: IdsInput;
-  /** Another name of `input_ids`. */
+  /** transformers.js' name for `input_ids`. */
   inputs?: IdsInput;
+  /** Of the shape of `input_ids`: 0 over padding, which may stand at the ends of a row. Default: no padding. */
   attention_mask?: IdsInput;
-  /** A cache that holds a beginning of `input_ids`; one prompt only. */
+  /** A cache that holds a beginning of `input_ids`, which is not computed again; with one prompt only. */
   past_key_values?: DynamicCache;
 }
 

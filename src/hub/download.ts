@@ -12,16 +12,21 @@ import type { HubClient, HubFile } from "./client";
 import { HubError } from "./error";
 import { withLock } from "./lock";
 
-/** What transformers.js tells its `progress_callback`. */
+/** What a `progress_callback` is told of each file; the fields are transformers.js'. */
 export interface ProgressInfo {
+  /**
+   * "initiate" and "download" once before a file's first byte, "progress" as bytes come, "done" when the file is whole.
+   */
   status: "initiate" | "download" | "progress" | "done";
   /** The model's id. */
   name: string;
+  /** The file's path in the model's repository. */
   file: string;
-  /** Per cent. */
+  /** Of the file, in per cent. */
   progress: number;
-  /** Bytes. */
+  /** Bytes of the file that are here, those of an earlier try included. */
   loaded: number;
+  /** Bytes of the whole file. */
   total: number;
 }
 

@@ -5,22 +5,29 @@ import type { ProgressInfo } from "./download";
 import type { OptionNames } from "../options";
 import { HubError } from "./error";
 
+/** Where a model's files are looked for, and how they are fetched; transformers' names. */
 export interface ResolveOptions {
   /** A branch, a tag or a commit. Default: "main". */
   revision?: string;
-  /** The folder inside the repository (or the local folder) where the model lies. */
+  /** The folder inside the repository (or the local folder) where the model lies. Default: its top. */
   subfolder?: string;
-  /** The .gguf file to take from a repository or folder. */
+  /**
+   * The .gguf file to take from a repository or folder. Default: none, or the only file of a folder that holds no other
+   * model.
+   */
   gguf_file?: string;
-  /** Default: the cache that all Hugging Face tools share (HF_HUB_CACHE, HF_HOME). */
+  /**
+   * The folder that fetched files are kept in. Default: the cache that all Hugging Face tools share (HF_HUB_CACHE,
+   * HF_HOME).
+   */
   cache_dir?: string;
   /** true: nothing is fetched. Default: false, or what HF_HUB_OFFLINE says. */
   local_files_only?: boolean;
   /** The user's token; false: none. Default: HF_TOKEN, or the one that `hf auth login` saved. */
   token?: string | boolean;
-  /** Called instead of drawing bars. */
+  /** Is told how the download goes. Default: bars are drawn. */
   progress_callback?: (info: ProgressInfo) => void;
-  /** Stops a download, beside the notebook's interrupt; the next call goes on where it stopped. */
+  /** Stops a download, as the notebook's interrupt does; the next call resumes it. */
   signal?: AbortSignal;
 }
 

@@ -11,10 +11,11 @@ import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
 import { checkKvDtype, choosePlace, computeNote, type DtypeOption, readCompute, readDtype, readKvDtype } from "./place";
 
+/** What {@link AutoModelForCausalLM.from_pretrained} takes: where the files lie, and how the model is computed. */
 export interface ModelLoadOptions extends ResolveOptions {
   /**
-   * Default: "auto", the GPU where there is one that this build can use and that has room for the weights, else the CPU; a
-   * line says which where that was a choice. `devices()` lists what there is.
+   * What the model runs on. Default: "auto", the GPU where there is one that this build can use and that has room for
+   * the weights, else the CPU; a line says which where that was a choice. `devices()` lists what there is.
    */
   device?: DeviceOption;
   /** Python's name for `device`. */
@@ -32,21 +33,20 @@ export interface ModelLoadOptions extends ResolveOptions {
   /**
    * What the CPU keeps keys and values in. Default: "float32". "float16" halves their memory, and long contexts decode
    * faster; numbers beyond ±65504 are clamped.
-   * Measured on SmolLM2 over 2,000 tokens of prose, beside float32: the same likeliest token at 99.95% of the positions,
+   * Measured on SmolLM2 over 2,000 tokens of prose, beside float32: the same top-1 token at 99.95% of the positions,
    * a perplexity within 0.002%, logits that differ by 0.025% in root mean square. A GPU keeps keys and values in `dtype`:
    * any other type here is an error there.
    */
   kv_dtype?: KvDtype;
-  /** CPU threads. Default: the physical cores that the process may use. */
+  /** CPU threads, 1 to 256. Default: the physical cores that the process may use. */
   threads?: number;
   /**
    * What a prompt's matrix products are computed in on the CPU. "bfloat16" reads prompts of 24 tokens and more faster (of
    * 512 tokens 1.3 times, on two Zen 4 cores): activations and weights are rounded to bfloat16 (8 bits), sums stay
    * float32; a decoded token is computed as ever. Beside float32, over a prompt of 2,000 tokens of prose on SmolLM2, 99.1%
-   * of the likeliest next tokens are the same, every other one a near tie, and the perplexity is 0.13% higher; a greedy
+   * of the top-1 tokens are the same, every other one a near tie, and the perplexity is 0.13% higher; a greedy
    * text may turn at such a tie, and differ with and without the cache. It needs a processor with AVX-512 BF16 (Zen 4,
-   * Sapphire Rapids and later): others refuse it
-   * with a sentence. Default: "float32", exact on every processor.
+   * Sapphire Rapids and later): others refuse it with a sentence. Default: "float32", exact on every processor.
    */
   compute?: Compute;
   /** Accepted and ignored: no code is ever run from a model. */
@@ -69,16 +69,25 @@ const modelLoadOptions: OptionNames<ModelLoadOptions> = {
   attn_implementation: true,
 };
 
-/** Makes models. */
+/**
+ * Loads models, under transformers' name.
+ *
+ * @example const model = await AutoModelForCausalLM.from_pretrained(await defaultModel());
+ */
 export class AutoModelForCausalLM {
   /**
-   * Loads a model.
+   * Loads a model, fetching what is not on this disk. Bars show how it goes, the notebook's interrupt stops it.
    *
    * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
-   * @throws {Error} one sentence: nothing there, damaged, another architecture, no such device, what a GPU lacks.
+   * @throws {HubError} one sentence: nowhere, gated, no network, no space.
+   * @throws {Error} one sentence: damaged, another architecture, no such device, what a GPU lacks.
+   * @throws {TypeError | RangeError} for an option that does not exist, or cannot be what it was given as.
+   * @example
+   * const model = await AutoModelForCausalLM.from_pretrained(id, { device: "cpu", kv_dtype: "float16" });
    * @example
    * const model = await AutoModelForCausalLM.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
-   * const other = await AutoModelForCausalLM.from_pretrained(id, { device: "cuda", dtype: "bfloat16" });
+   * @example
+   * const model = await AutoModelForCausalLM.from_pretrained(id, { device: "cuda", dtype: "bfloat16" });
    */
   static async from_pretrained(model: string, options: ModelLoadOptions = {}): Promise<Phi3ForCausalLM> {
     checkOptions(options, modelLoadOptions, "AutoModelForCausalLM.from_pretrained");

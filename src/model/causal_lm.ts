@@ -13,23 +13,28 @@ import { type Profile, type ProfileOptions, profile } from "./profile";
 import { modelTree } from "./tree";
 
 export interface Phi3ForCausalLM {
-  /** Token ids to the scores of the token after each position. */
+  /**
+   * Calling the model: token ids, (T) or (rows, T), to the scores of the token after each position, (rows, T, vocab).
+   */
   (input_ids: IdsInput, options?: ForwardOptions): Promise<CausalLMOutput>;
+  /** The same with the ids among the options, as a tokenizer gives them. */
   (options: ForwardOptions): Promise<CausalLMOutput>;
 }
 
 /**
- * Phi-3, and Llama, which is a Phi-3 with its projections unstacked. Made by `AutoModelForCausalLM.from_pretrained`.
+ * A model: Phi-3, and Llama, which is a Phi-3 with its projections unstacked. Made by
+ * {@link AutoModelForCausalLM.from_pretrained}. Its calls run on a thread of the model's own, in the order in which
+ * they were made. As a cell's last value it shows its layers, as PyTorch prints them.
  *
  * @example
  * const { logits } = await model(input_ids);
- * const ids = await model.generate({ input_ids, max_new_tokens: 50 });
+ * logits.shape; // => [1, 5, 49152]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class Phi3ForCausalLM extends Callable {
-  /** The stack of blocks. */
+  /** The stack of blocks: ids to vectors. */
   readonly model: Phi3Model;
-  /** From vectors to scores. */
+  /** The head: vectors to scores. */
   readonly lm_head: LmHead;
   /** The id, folder or file it came from. */
   readonly name_or_path: string;
@@ -72,11 +77,15 @@ export class Phi3ForCausalLM extends Callable {
     if (this.#disposed) throw new Error("The model was disposed; load it again with from_pretrained");
   }
 
-  /** Sizes and special ids, as transformers names them. */
+  /**
+   * Sizes and special ids, as transformers names them.
+   *
+   * @example model.config.num_hidden_layers; // => 30
+   */
   get config(): ModelConfig {
     return this.#core.config;
   }
-  /** "cpu" or "cuda". */
+  /** Where the model's weights lie, and its work is done. */
   get device(): "cpu" | "cuda" {
     return this.#core.native.device;
   }
@@ -90,14 +99,45 @@ export class Phi3ForCausalLM extends Callable {
   }
 
   /**
-   * Continues each sequence of `input_ids`; every option is described at {@link GenerateOptions}.
+   * Continues each sequence of `input_ids`, and gives all that is known of it.
    *
-   * @returns The ids (int64, [rows, prompt + new]); with `return_dict_in_generate` (or an option that asks for more
-   *   than ids) an object with `sequences` and what was asked for.
+   * @param options One of {@link MoreThanIds} among them.
+   * @throws As the form that gives ids alone.
+   * @example
+   * const { logits } = await model.generate({ input_ids, max_new_tokens: 3, output_logits: true });
+   * logits!.map(({ shape }) => shape); // => [[1, 49152], [1, 49152], [1, 49152]]
    */
   generate(options: GenerateArguments & MoreThanIds): Promise<GenerateOutput>;
+  /**
+   * The same with the ids apart from the options.
+   *
+   * @throws As the form that gives ids alone.
+   */
   generate(input_ids: IdsInput, options: Omit<GenerateArguments, "input_ids"> & MoreThanIds): Promise<GenerateOutput>;
+  /**
+   * Continues each sequence of `input_ids`, each by itself, until a token ends it, `max_new_tokens` have come, or the
+   * model's context is full.
+   *
+   * @param options What a tokenizer gives, and {@link GenerateOptions}.
+   * @returns The ids, prompt included: int64, (rows, prompt + new).
+   * @throws {TypeError | RangeError} for an option that does not exist or is out of its range, ids that cannot be, and
+   *   a prompt longer than the context.
+   * @throws {DOMException} named `AbortError`, when `signal` or the notebook's interrupt stopped it.
+   * @example
+   * const ids = await model.generate({ input_ids, max_new_tokens: 2 });
+   * tokenizer.decode(ids); // => "The capital of France is Paris."
+   * @example
+   * const inputs = tokenizer([prompt, "The sky is"], { padding: true });
+   * const ids = await model.generate({ ...inputs, max_new_tokens: 1 });
+   * tokenizer.batch_decode(ids.slice(null, -1).unsqueeze(-1)); // => [" Paris", " a"]
+   */
   generate(options: GenerateArguments): Promise<Tensor>;
+  /**
+   * The same with the ids apart from the options.
+   *
+   * @throws As the form above.
+   * @example (await model.generate(input_ids, { max_new_tokens: 5 })).shape; // => [1, 10]
+   */
   generate(input_ids: IdsInput, options?: Omit<GenerateArguments, "input_ids">): Promise<Tensor>;
   async generate(
     first: GenerateArguments | IdsInput,
@@ -106,7 +146,11 @@ export class Phi3ForCausalLM extends Callable {
     return this.#during(() => generate(this, first, second));
   }
 
-  /** Count of weights; a head tied to the embeddings counts once. */
+  /**
+   * How many numbers the weights are; a head tied to the embeddings counts once.
+   *
+   * @example model.num_parameters(); // => 134515008
+   */
   num_parameters(): number {
     const c = this.config;
     const attention = c.num_attention_heads * c.head_dim;
@@ -119,8 +163,9 @@ export class Phi3ForCausalLM extends Callable {
   /**
    * Bytes that the model holds on its device now: weights, the caches of its sequences, workspace.
    *
+   * @throws {Error} when the model was disposed.
    * @example
-   * model.memory(); // weights: 92.1 MiB (…), cache: …
+   * model.memory(); // a line each for weights, cache and workspace
    * const { total } = model.memory(); // bytes
    */
   memory(): MemoryUse {
@@ -137,9 +182,10 @@ export class Phi3ForCausalLM extends Callable {
    *   calls of the same model that run meanwhile are counted, too.
    * @returns The times by stage and by layer, which show themselves as a table; `plot()` draws them.
    * @throws {Error} while another profile of the model runs; and what `fn` throws.
+   * @throws {TypeError | RangeError} when `fn` is no function, or an option cannot be.
    * @example
-   * const profile = await model.profile(() => model.generate({ input_ids, max_new_tokens: 100 }));
-   * profile;        // in a cell: a table
+   * const profile = await model.profile(() => model.generate({ input_ids, max_new_tokens: 20 }));
+   * profile; // a table: a line a stage
    * profile.plot(); // bars
    */
   async profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
@@ -147,30 +193,48 @@ export class Phi3ForCausalLM extends Callable {
     return profile(this.#core.native, fn, options);
   }
 
-  /** The model itself where it is already there; moving is loading anew. */
+  /**
+   * The model itself, where it lies on that device already: code written for PyTorch runs as it is.
+   *
+   * @throws {Error} for any other device: a model is loaded onto its device, not moved there.
+   * @example model.to(model.device) === model; // => true
+   */
   to(device: string): this {
     if (device === this.device || (device.startsWith("cuda") && this.device === "cuda")) return this;
     throw new Error(
       `The model lies on "${this.device}"; load it with { device: ${inspect(device)} } to have it on another device, where there is one`,
     );
   }
-  /** Models here only infer; for porters' sake. */
+  /**
+   * The model itself: models here only infer, so that there is no other mode. Code written for PyTorch runs as it is.
+   *
+   * @example model.eval() === model; // => true
+   */
   eval(): this {
     return this;
   }
 
-  /** Waits for the work under way, then frees weights, caches and tensors. Later calls are errors that say so. */
+  /**
+   * Waits for the work under way, then frees weights, caches and tensors. Later calls are errors that say so.
+   *
+   * @example
+   * const other = await AutoModelForCausalLM.from_pretrained(id);
+   * await other.dispose();
+   */
   async dispose(): Promise<void> {
     this.#disposed ??= Promise.allSettled(this.#calls).then(() => this.#core.native.dispose());
     await this.#disposed;
   }
 
+  /** The layers, line for line as PyTorch prints them. */
   override toString(): string {
     return modelTree(this.config);
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     return { "text/plain": this.toString() };
   }

@@ -5,4 +5,12 @@ export type { IdsInput } from "./inputs";
 export { MemoryUse } from "./memory";
 export { type ForwardOptions, LmHead, Phi3Model } from "./modules";
 export { type BaseModelOutput, type CausalLMOutput, DynamicCache } from "./outputs";
-export { type PlotProfileOptions, Profile, type ProfileLayer, type ProfileOptions, type ProfileStage } from "./profile";
+export {
+  type PlotProfileOptions,
+  Profile,
+  type ProfileLayer,
+  type ProfileOptions,
+  type ProfileReplay,
+  type ProfileStage,
+} from "./profile";
+export type { DtypeOption } from "./place";

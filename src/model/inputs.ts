@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { Tensor } from "../tensor";
 
-/** Token ids: of one sequence, or of several as rows. */
+/** Token ids: of one sequence, (T), or of several as rows of one length, (rows, T). */
 export type IdsInput = Tensor | number | bigint | ArrayLike<number | bigint> | readonly ArrayLike<number | bigint>[];
 
 /** The sequences of a batch without their padding. */

@@ -2,13 +2,19 @@
 import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle } from "../host";
 
-/** Bytes that a model holds on its device. Prints as a line each. */
+/**
+ * Bytes that a model holds on its device, as `model.memory()` gives them. As a cell's last value it is a line for each.
+ *
+ * @example
+ * const { weights, cache, workspace, total } = model.memory();
+ * weights + cache + workspace === total; // => true
+ */
 export class MemoryUse {
-  /** The weights, as the device keeps them. */
+  /** The weights, in the type that the device keeps them in. */
   readonly weights: number;
-  /** Keys and values of every sequence that is alive: what is committed, which grows with the text. */
+  /** Keys and values of every sequence that is alive; grows with the text. */
   readonly cache: number;
-  /** Activations and what else the passes work in, tensors included. */
+  /** Activations and what else the passes work in, and the tensors that they gave. */
   readonly workspace: number;
 
   /** @internal */
@@ -23,6 +29,7 @@ export class MemoryUse {
     return this.weights + this.cache + this.workspace;
   }
 
+  /** A line each, in bytes and in MiB. */
   toString(): string {
     const rows = Object.entries({ ...this, total: this.total }).map(([name, bytes]) => [
       name,
@@ -34,9 +41,11 @@ export class MemoryUse {
       `${name.padEnd(wide(0))}  ${bytes.padStart(wide(1))} bytes  ${mib.padStart(wide(2))} MiB`;
     return rows.map(line).join("\n");
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     return { "text/plain": this.toString() };
   }

@@ -10,16 +10,21 @@ import { type Batch, type IdsInput, readBatch } from "./inputs";
 import { type BaseModelOutput, checkCache, DynamicCache } from "./outputs";
 import { headTree, stackTree } from "./tree";
 
+/** What a call of the model, or of its stack, takes; names of transformers' `Phi3Model.forward`. */
 export interface ForwardOptions {
+  /** Token ids, (T) or (rows, T), where they are not the call's first argument. */
   input_ids?: IdsInput;
-  /** (rows, T): 0 over padding, which may stand at the ends of a row. */
+  /** (rows, T): 0 over padding, which may stand at the ends of a row. Default: no padding. */
   attention_mask?: IdsInput;
-  /** The cache of an earlier call: `input_ids` go behind what it holds. */
+  /** The cache of an earlier call: `input_ids` go behind what it holds, and it grows by them. */
   past_key_values?: DynamicCache;
-  /** Gives the cache as `past_key_values`. Default: false. */
+  /** Gives keys and values as `past_key_values`, for a later call. Default: false. */
   use_cache?: boolean;
+  /** Gives `hidden_states`, the vectors after every layer. Default: false. */
   output_hidden_states?: boolean;
+  /** Gives `attentions`, the attention weights of every layer. Default: false. */
   output_attentions?: boolean;
+  /** Stops the pass, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal;
 }
 
@@ -50,15 +55,22 @@ export function tapNames(config: ModelConfig, options: ForwardOptions): string[]
 }
 
 export interface Phi3Model {
-  /** Token ids to one vector a position: the stack of blocks and the final norm. */
+  /** Token ids, (T) or (rows, T), to one vector a position, (rows, T, hidden): all blocks and the final norm. */
   (input_ids: IdsInput, options?: ForwardOptions): Promise<BaseModelOutput>;
+  /** The same with the ids among the options, as a tokenizer gives them. */
   (options: ForwardOptions): Promise<BaseModelOutput>;
 }
 
 /**
- * The stack of transformer blocks: `model.model`.
+ * The stack of transformer blocks: `model.model`. As a cell's last value it shows its layers.
  *
- * @example const [hidden] = [(await model.model(input_ids))[0]]; // Tensor [1, T, hidden]
+ * @example
+ * const { last_hidden_state } = await model.model(input_ids);
+ * last_hidden_state.shape; // => [1, 5, 576]
+ * @example
+ * // The attention weights of each layer: (rows, heads, T, positions).
+ * const { attentions } = await model.model(input_ids, { output_attentions: true });
+ * attentions![0].shape; // => [1, 9, 5, 5]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class Phi3Model extends Callable {
@@ -153,12 +165,15 @@ export class Phi3Model extends Callable {
     return new Tensor("float32", data, [tensors.length, heads, width, total]);
   }
 
+  /** The layers, line for line as PyTorch prints them. */
   override toString(): string {
     return stackTree(this.#core.config);
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     return { "text/plain": this.toString() };
   }
@@ -176,14 +191,21 @@ export function forwardArguments(where: string, args: unknown[]): ForwardOptions
 }
 
 export interface LmHead {
-  /** Vectors (…, hidden) to scores (…, vocab). */
+  /**
+   * Calling the head: vectors, (…, hidden), to the scores of every token, (…, vocab).
+   *
+   * @throws {TypeError | RangeError} for what is no tensor, or has no vectors of this width.
+   */
   (hidden_states: Tensor): Promise<Tensor>;
 }
 
 /**
  * The head: `model.lm_head`, a matrix from a position's vector to one score for every token.
  *
- * @example const logits = await model.lm_head(model_output[0]); // Tensor [1, T, vocab]
+ * @example
+ * const model_output = await model.model(input_ids);
+ * const logits = await model.lm_head(model_output[0]);
+ * logits.shape; // => [1, 5, 49152]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class LmHead extends Callable {
@@ -218,12 +240,15 @@ export class LmHead extends Callable {
     }
   }
 
+  /** Its sizes, as PyTorch prints them. */
   override toString(): string {
     return headTree(this.#core.config);
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     return { "text/plain": this.toString() };
   }

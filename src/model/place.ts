@@ -6,10 +6,10 @@ import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
 import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
 import { bytesPerElement } from "../weights";
 
-const dtypes = ["auto", "float32", "bfloat16", "float16"] as const;
+/** What `dtype` may be: "auto", or a type of arithmetic. */
+export type DtypeOption = "auto" | Dtype;
+const dtypes: readonly DtypeOption[] = ["auto", "float32", "bfloat16", "float16"];
 
-/** "auto", or a type of arithmetic. */
-export type DtypeOption = (typeof dtypes)[number];
 function readOne<T extends string>(known: readonly T[], name: string, given: unknown): T {
   if (!known.includes(given as T))
     throw new TypeError(

@@ -22,47 +22,61 @@ const stageNames: Record<ProfileEntry["part"], string> = {
 };
 const between = "between the stages";
 
-/** What one stage took, all layers together, or one layer, all of its stages together. */
 interface Cost {
+  /** How often it ran. */
   calls: number;
+  /** Milliseconds, of all calls together. */
   ms: number;
-  /** Read from memory at least: weights, or keys and values (stage `attention`). */
+  /** Bytes read from memory at least, of all calls together: weights, or keys and values (stage `attention`). */
   bytes: number;
 }
+/** What one stage of the forward pass took, in all layers together. */
 export interface ProfileStage extends Cost {
+  /** Which one, in one word. */
   stage: ProfileEntry["part"];
-  /** In words, as the table has it. */
+  /** Which one, in words: what is fused into it, as the table has it. */
   name: string;
 }
+/** What one layer took, all of its stages together. */
 export interface ProfileLayer extends Cost {
+  /** Its number, from 0 on. */
   layer: number;
 }
 
+/** What `model.profile` takes beside the function. */
 export interface ProfileOptions {
   /** Bytes a second that the memory gives, which shares are of. Default: measured once a model, in about 0.2 s. */
   stream?: number;
-  /** Ends the profile, and what obeys the signal. The notebook's interrupt does, too. */
+  /** Ends the profile and what is given the same signal, as the notebook's interrupt does. */
   signal?: AbortSignal;
 }
 
 /** Tokens' passes on a GPU, which are recorded as a graph of all stages and replayed when nothing is timed. */
 export interface ProfileReplay {
+  /** How many there were. */
   passes: number;
-  /** What a pass took in the profile, stage by stage, and what it takes replayed, measured right after it. */
+  /** Milliseconds that one took in the profile, stage by stage. */
   staged_ms: number;
+  /** Milliseconds that one takes when it is replayed, measured right after the profile. */
   replayed_ms: number;
 }
 
+/** What {@link Profile.plot} takes. */
 export interface PlotProfileOptions {
   /** A bar a stage (default), or a bar a layer. */
   by?: "stage" | "layer";
-  /** Default: `Where the time goes`. */
+  /** Stands above the bars. Default: `Where the time goes`. */
   title?: string;
 }
 
 /**
- * What `model.profile` gives. As a cell's last value it is a table; `String(profile)` is that table in letters,
- * `profile.plot()` a plot.
+ * Where the time of some work went, stage by stage: what `model.profile` gives. As a cell's last value it is a table;
+ * `String(profile)` is that table as text, `profile.plot()` a plot.
+ *
+ * @example
+ * const profile = await model.profile(() => model.generate({ input_ids, max_new_tokens: 5 }));
+ * const [slowest] = [...profile.stages].sort((a, b) => b.ms - a.ms);
+ * console.log(`${slowest.name}: ${slowest.ms} ms in ${profile.passes} passes`);
  */
 export class Profile {
   /** Runs through all layers: one a generated token, one (or a few) a prompt. */
@@ -71,10 +85,11 @@ export class Profile {
   readonly total_ms: number;
   /** Bytes a second that the memory gives when it is read from end to end. */
   readonly stream: number;
-  /** In the order of a pass; what was not called is not there. */
+  /** In the order of a pass; a stage that did not run is not there. */
   readonly stages: ProfileStage[];
+  /** In their order; none where only the head ran. */
   readonly layers: ProfileLayer[];
-  /** On a GPU, where tokens were decoded: what replaying their passes saves. */
+  /** What replaying tokens' passes saves: on a GPU, where tokens were decoded, else undefined. */
   readonly replay: ProfileReplay | undefined;
   readonly #device: "cpu" | "cuda";
 
@@ -109,7 +124,7 @@ export class Profile {
     this.passes = this.stages.find(({ stage }) => stage === "embed")?.calls ?? 0;
   }
 
-  /** Milliseconds in which no stage ran: JavaScript, hand-over between threads, queueing. */
+  /** Milliseconds in which no stage ran: JavaScript, hand-over between threads, waiting in the queue. */
   get between_ms(): number {
     return this.total_ms - this.stages.reduce((sum, { ms }) => sum + ms, 0);
   }
@@ -182,30 +197,37 @@ export class Profile {
     return `${passes.toLocaleString("en-US")} pass${passes === 1 ? "" : "es"} in ${total_ms.toFixed(1)} ms${rate}`;
   }
 
+  /** The table as text, with what it means below. */
   toString(): string {
     return [this.#title(), ...tableText(this.#table()), ...this.#notes()].join("\n");
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     const paragraph = (text: string): string => `<p>${escapeHtml(text)}</p>`;
     const html = [paragraph(this.#title()), tableHtml(this.#table()), ...this.#notes().map(paragraph)];
     return { "text/plain": this.toString(), "text/html": html.join("") };
   }
 
-  /** The figures as plain data, for `JSON.stringify`. */
+  /**
+   * The figures as plain data, for `JSON.stringify`.
+   *
+   * @example JSON.stringify(await model.profile(() => model(input_ids)));
+   */
   toJSON(): Record<string, unknown> {
     const { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers, replay } = this;
     return { passes, total_ms, between_ms, weight_bytes, cache_bytes, stream, stages, layers, replay };
   }
 
   /**
-   * A bar a stage, or a bar a layer.
+   * Draws the profile: a bar a stage, or a bar a layer.
    *
-   * @throws {TypeError} for another `by`.
+   * @throws {TypeError} for another `by`, or an option that does not exist.
    * @throws {Error} for the layers of a profile in which none ran.
-   * @example (await model.profile(() => model.generate({ input_ids }))).plot({ by: "layer" });
+   * @example (await model.profile(() => model(input_ids))).plot({ by: "layer" });
    */
   plot(options: PlotProfileOptions = {}): Figure {
     checkOptions(options, { by: true, title: true }, "plot");

@@ -8,7 +8,9 @@ import { type NestedArray, Tensor } from "./tensor";
  * int64, other numbers float32, booleans bool.
  *
  * @throws {RangeError} when rows of one dimension differ in length.
- * @example tensor([[1, 2], [3, 4]]).shape; // [2, 2]
+ * @throws {TypeError} for anything but numbers in equally deep arrays.
+ * @example tensor([[1, 2], [3, 4]]); // => tensor([[1, 2], [3, 4]])
+ * @example tensor([1, 2], "float32").dtype; // => "float32"
  */
 export function tensor(data: NestedArray, dtype?: DataType): Tensor {
   const dims: number[] = [];

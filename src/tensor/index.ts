@@ -2,4 +2,4 @@
 export type { DataArray, DataType } from "./storage";
 export { tensor } from "./factory";
 export type { SliceArgument } from "./shape";
-export { type NestedArray, Tensor } from "./tensor";
+export { type NestedArray, Tensor, type TopK } from "./tensor";

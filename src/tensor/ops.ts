@@ -53,7 +53,10 @@ function topIndices(data: Numbers, { length, step, starts }: Lanes, k: number): 
   });
 }
 
-/** The `k` greatest elements of each lane and their indices, laid out as the tensor is, with `k` in the lanes' dimension. */
+/**
+ * The `k` greatest elements of each lane and their indices, laid out as the tensor is, with `k` in the lanes'
+ * dimension.
+ */
 export function topk(
   dtype: DataType,
   data: DataArray,

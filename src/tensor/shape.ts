@@ -33,7 +33,10 @@ export function position(index: number, size: number, dim: number): number {
   return index < 0 ? index + size : index;
 }
 
-/** What `Tensor.slice` takes for a dimension: an index (which removes it), `[start, end]`, `[start]`, or null for all of it. */
+/**
+ * What `Tensor.slice` takes for a dimension: an index (which removes it), `[start, end]`, `[start]`, or null for all of
+ * it.
+ */
 export type SliceArgument = number | bigint | readonly [number, number] | readonly [number] | null;
 
 /** The shape of a part of an array, its strides, and how far its first element is from the array's. */

@@ -3,10 +3,10 @@ import { inspect } from "node:util";
 import type { NativeTensor } from "../native";
 import { sizeOf } from "./shape";
 
-/** The number types a tensor may have; `bool` is kept as 0 and 1. */
+/** The number types that a tensor may have, under PyTorch's names; `bool` is kept as 0 and 1. */
 export type DataType = "float32" | "float64" | "int64" | "int32" | "bool";
 
-/** The array that holds each type. */
+/** The array that holds the numbers of each type, in the types' order; a bool takes a byte. */
 export type DataArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
 
 const arrays = {

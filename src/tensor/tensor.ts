@@ -21,30 +21,45 @@ import {
   Storage,
 } from "./storage";
 
-/** Nested arrays of numbers, as `tolist` gives them: bigint for int64, boolean for bool. */
+/** Nested arrays of numbers, a level a dimension, as `tolist` gives them: bigint for int64, boolean for bool. */
 export type NestedArray = number | bigint | boolean | NestedArray[];
+
+/** What {@link Tensor.topk} gives: two tensors of one shape, `dim` having size k. */
+export interface TopK {
+  /** The elements, the greatest first, in the tensor's own type. */
+  values: Tensor;
+  /** Where they stand along the dimension, int64. */
+  indices: Tensor;
+}
 
 type View = { storage: Storage; offset: number; dims: number[]; strides: number[]; dtype: DataType };
 
 /**
- * An n-dimensional array.
+ * Numbers with a shape. One that a model made stays on the model's device until its numbers are read; slices and other
+ * shapes are views of it. As a cell's last value it is shown as PyTorch prints it. The names are transformers.js' and
+ * PyTorch's; dimensions and indices below 0 count from the end.
  *
  * @example
- * const t = new Tensor("float32", Float32Array.of(1, 2, 3, 4), [2, 2]);
- * t.slice(null, -1).tolist(); // [2, 4]
+ * const t = new Tensor("float32", [1, 2, 3, 4], [2, 2]);
+ * t[0]; // => tensor([1., 2.])
  */
 export class Tensor {
+  /** The numbers' type: of what a model gives float32, of token ids int64. */
   readonly dtype: DataType;
-  /** Sizes of the dimensions. */
+  /** Sizes of the dimensions, the outermost first; empty for a single number. */
   readonly dims: number[];
-  /** Its elements along the first dimension: `t[0]`, `t[-1]`. */
+  /** The parts along the first dimension: `t[0]`, or `t[-1]` for the last. */
   readonly [index: number]: Tensor;
   readonly #storage: Storage;
   readonly #offset: number;
   readonly #strides: number[];
 
   /**
-   * @param data An array of the type's own kind (int64: BigInt64Array, bool: Uint8Array), or plain numbers.
+   * Makes a tensor of numbers that lie in a row; {@link tensor} makes one of nested arrays.
+   *
+   * @param data Row-major: an array of the type's own kind (int64: BigInt64Array, bool: Uint8Array), which is kept and
+   *   not copied, or plain numbers.
+   * @param dims The sizes of the dimensions.
    * @throws {TypeError | RangeError} for an unknown type, and when the count of elements is not the product of `dims`.
    */
   constructor(dtype: DataType, data: DataArray | readonly (number | bigint | boolean)[], dims: readonly number[]);
@@ -90,17 +105,19 @@ export class Tensor {
     return native && this.#contiguous ? { native, start: this.#offset } : undefined;
   }
 
+  /** The same as `dims`, under PyTorch's name. */
   get shape(): number[] {
     return this.dims;
   }
-  /** Count of elements. */
+  /** Count of elements: the product of `dims`. */
   get size(): number {
     return sizeOf(this.dims);
   }
+  /** Count of dimensions. */
   get ndim(): number {
     return this.dims.length;
   }
-  /** Where the elements lie: "cpu" or "cuda". */
+  /** Where the elements lie. */
   get device(): "cpu" | "cuda" {
     return this.#storage.device;
   }
@@ -114,7 +131,13 @@ export class Tensor {
     return true;
   }
 
-  /** The elements, row-major: of a view, a copy of just the view. */
+  /**
+   * The elements, row-major. Of a whole tensor that JavaScript made, its own array; of a view or a model's tensor a
+   * copy of just its elements.
+   *
+   * @throws {Error} when the tensor, or the model that made it, was disposed.
+   * @example tensor([[1, 2], [3, 4]]).slice(null, 1).data; // => BigInt64Array(2) [ 2n, 4n ]
+   */
   get data(): DataArray {
     const { size } = this;
     if (size === 0) return makeArray(this.dtype, 0);
@@ -132,8 +155,9 @@ export class Tensor {
    * Part of the tensor, a dimension an argument: an index (negative ones count from the end) removes the dimension,
    * `[start, end]` keeps a range, null keeps all; dimensions without an argument stay whole.
    *
-   * @example logits.slice(0, -1); // of (1, T, vocab) the last position's: (vocab)
    * @throws {RangeError} for an index outside the dimension, or more arguments than dimensions.
+   * @example logits.slice(0, -1).shape; // => [49152]
+   * @example tensor([[1, 2, 3], [4, 5, 6]]).slice(null, [1, 3]); // => tensor([[2, 3], [5, 6]])
    */
   slice(...ranges: SliceArgument[]): Tensor {
     if (ranges.length > this.dims.length)
@@ -142,23 +166,45 @@ export class Tensor {
     return this.#view({ offset: this.#offset + start, dims, strides });
   }
 
-  /** Tensors along the first dimension, one after the other. */
+  /**
+   * The parts along the first dimension, one after the other.
+   *
+   * @throws {TypeError} for a tensor without dimensions.
+   * @example for (const row of tensor([[1, 2], [3, 4]])) console.log(row.tolist()); // prints [ 1n, 2n ] [ 3n, 4n ]
+   */
   *[Symbol.iterator](): IterableIterator<Tensor> {
     if (this.dims.length === 0) throw new TypeError("A tensor of no dimensions holds one number: read it with item()");
     for (let i = 0; i < (this.dims[0] as number); i++) yield this.slice(i);
   }
 
-  /** The same elements in another shape; one size may be -1. `view` is another name. */
+  /**
+   * The same elements in another shape: a view, or a copy where the elements do not lie in that order.
+   *
+   * @param dims The sizes, one by one or as an array; one may be -1, whatever is left.
+   * @throws {RangeError} when they do not make as many elements.
+   * @example tensor([1, 2, 3, 4]).reshape(2, -1); // => tensor([[1, 2], [3, 4]])
+   */
   reshape(...dims: (number | readonly number[])[]): Tensor {
     const shape = resolveShape(dims.flat() as number[], this.size);
     if (this.#contiguous) return this.#view({ dims: shape, strides: stridesOf(shape) });
     return new Tensor(this.dtype, this.data, shape);
   }
+  /**
+   * PyTorch's other name for {@link Tensor.reshape}.
+   *
+   * @throws As `reshape` does.
+   * @example tensor([1, 2, 3, 4]).view(2, 2).shape; // => [2, 2]
+   */
   view(...dims: (number | readonly number[])[]): Tensor {
     return this.reshape(...dims);
   }
 
-  /** Dimensions in another order. */
+  /**
+   * A view with the dimensions in another order.
+   *
+   * @throws {RangeError} unless each dimension is named once.
+   * @example input_ids.permute(1, 0).shape; // => [5, 1]
+   */
   permute(...order: (number | readonly number[])[]): Tensor {
     const from = (order.flat() as number[]).map((dim) => dimension(dim, this.ndim));
     if (from.length !== this.ndim || new Set(from).size !== this.ndim)
@@ -167,7 +213,12 @@ export class Tensor {
     return this.#view({ dims: pick(this.dims), strides: pick(this.#strides) });
   }
 
-  /** Two dimensions exchanged. */
+  /**
+   * A view with two dimensions exchanged.
+   *
+   * @throws {RangeError} for a dimension that is not there.
+   * @example tensor([[1, 2], [3, 4]]).transpose(0, 1); // => tensor([[1, 3], [2, 4]])
+   */
   transpose(a: number, b: number): Tensor {
     const order = this.dims.map((_, i) => i);
     const [x, y] = [dimension(a, this.ndim), dimension(b, this.ndim)];
@@ -175,14 +226,24 @@ export class Tensor {
     return this.permute(order);
   }
 
-  /** Without the dimensions of size 1, or without `dim` if that is one. */
+  /**
+   * A view without the dimensions of size 1, or without `dim` if that is one.
+   *
+   * @throws {RangeError} for a dimension that is not there.
+   * @example input_ids.squeeze().shape; // => [5]
+   */
   squeeze(dim?: number): Tensor {
     const only = dim === undefined ? undefined : dimension(dim, this.ndim);
     const keep = this.dims.map((size, i) => size !== 1 || (only !== undefined && i !== only));
     return this.#view({ dims: this.dims.filter((_, i) => keep[i]), strides: this.#strides.filter((_, i) => keep[i]) });
   }
 
-  /** With a dimension of size 1 before `dim`. */
+  /**
+   * A view with a dimension of size 1 before `dim`; -1 puts it last.
+   *
+   * @throws {RangeError} for a dimension that is not there.
+   * @example tensor([1, 2, 3]).unsqueeze(0).shape; // => [1, 3]
+   */
   unsqueeze(dim: number): Tensor {
     const at = dimension(dim, this.ndim + 1);
     const [dims, strides] = [[...this.dims], [...this.#strides]];
@@ -200,22 +261,45 @@ export class Tensor {
     return { at, lanes: lanes(this.dims, at), reduced };
   }
 
-  /** Indices (int64) of the greatest elements along `dim`, the first of equals; without `dim`, of all elements. */
+  /**
+   * Indices (int64) of the greatest elements along `dim`, the first of equals; without `dim`, the index among all
+   * elements. NaN counts as the greatest, as in PyTorch.
+   *
+   * @param keepdim Whether `dim` stays, with size 1. Default: false.
+   * @throws {RangeError} for a dimension that is not there, or one without elements.
+   * @example tokenizer.decode(logits.slice(0, -1).argmax(-1)); // => " Paris"
+   */
   argmax(dim?: number, keepdim = false): Tensor {
     const along = this.#lanes(dim);
     return new Tensor("int64", argBest(this.data, along.lanes, 1), along.reduced(keepdim));
   }
-  /** Indices (int64) of the least elements. */
+  /**
+   * Indices (int64) of the least elements; otherwise as {@link Tensor.argmax}.
+   *
+   * @throws As `argmax` does.
+   * @example tensor([3, 1, 2]).argmin(); // => tensor(1)
+   */
   argmin(dim?: number, keepdim = false): Tensor {
     const along = this.#lanes(dim);
     return new Tensor("int64", argBest(this.data, along.lanes, -1), along.reduced(keepdim));
   }
 
-  /** The greatest element of all, or along `dim`. */
+  /**
+   * The greatest element of all, or along `dim`, in the tensor's own type.
+   *
+   * @param keepdim Whether `dim` stays, with size 1. Default: false.
+   * @throws {RangeError} for a dimension that is not there, or one without elements.
+   * @example tensor([[1, 5], [7, 2]]).max(1); // => tensor([5, 7])
+   */
   max(dim?: number, keepdim = false): Tensor {
     return this.#best(1, dim, keepdim);
   }
-  /** The least element of all, or along `dim`. */
+  /**
+   * The least element of all, or along `dim`; otherwise as {@link Tensor.max}.
+   *
+   * @throws As `max` does.
+   * @example tensor([[1, 5], [7, 2]]).min().item(); // => 1n
+   */
   min(dim?: number, keepdim = false): Tensor {
     return this.#best(-1, dim, keepdim);
   }
@@ -229,24 +313,46 @@ export class Tensor {
     return new Tensor(this.dtype, values, along.reduced(keepdim));
   }
 
-  /** The sum of all elements, or along `dim`; of int32 and bool as int64. */
+  /**
+   * The sum of all elements, or along `dim`, in the tensor's own type; of int32 and bool in int64.
+   *
+   * @param keepdim Whether `dim` stays, with size 1. Default: false.
+   * @throws {RangeError} for a dimension that is not there.
+   * @example tensor([[1, 2], [3, 4]]).sum(0); // => tensor([4, 6])
+   */
   sum(dim?: number, keepdim = false): Tensor {
     const along = this.#lanes(dim);
     const dtype = this.dtype === "int32" || this.dtype === "bool" ? "int64" : this.dtype;
     return new Tensor(dtype, sum(this.data, along.lanes), along.reduced(keepdim));
   }
-  /** The mean of all elements, or along `dim`; a float32 tensor (float64 of float64). */
+  /**
+   * The mean of all elements, or along `dim`, in float32; of float64 in float64.
+   *
+   * @param keepdim Whether `dim` stays, with size 1. Default: false.
+   * @throws {RangeError} for a dimension that is not there.
+   * @example tensor([1, 2]).mean().item(); // => 1.5
+   */
   mean(dim?: number, keepdim = false): Tensor {
     const along = this.#lanes(dim);
     const means = sum(this.data, along.lanes).map((total) => Number(total) / along.lanes.length);
     return new Tensor(this.dtype === "float64" ? "float64" : "float32", means, along.reduced(keepdim));
   }
 
-  /** exp(x) over its sum along `dim` (default: the last): scores to probabilities. */
+  /**
+   * exp(x) over its sum along `dim` (default: the last), in float32: scores to probabilities.
+   *
+   * @throws {RangeError} for a dimension that is not there.
+   * @example logits.slice(0, -1).softmax().max(); // => tensor(0.7725)
+   */
   softmax(dim = -1): Tensor {
     return new Tensor("float32", softmax(this.data, this.#lanes(dim).lanes, false), this.dims);
   }
-  /** The logarithm of {@link softmax}. */
+  /**
+   * The natural logarithm of {@link Tensor.softmax}, computed in one go so that small probabilities are kept.
+   *
+   * @throws {RangeError} for a dimension that is not there.
+   * @example tensor([0, 0]).log_softmax(); // => tensor([-0.6931, -0.6931])
+   */
   log_softmax(dim = -1): Tensor {
     return new Tensor("float32", softmax(this.data, this.#lanes(dim).lanes, true), this.dims);
   }
@@ -254,9 +360,13 @@ export class Tensor {
   /**
    * The `k` greatest elements along `dim` (default: the last), in falling order, and their indices (int64).
    *
-   * @example const { values, indices } = probabilities.topk(10);
+   * @throws {RangeError} for more than there are, or a dimension that is not there.
+   * @example
+   * const { values, indices } = logits.slice(0, -1).softmax().topk(3);
+   * values; // => tensor([0.7725, 0.0645, 0.0125])
+   * indices; // => tensor([7042, 260, 4528])
    */
-  topk(k: number, dim = -1): { values: Tensor; indices: Tensor } {
+  topk(k: number, dim = -1): TopK {
     const along = this.#lanes(dim);
     const { length } = along.lanes;
     if (!Number.isInteger(k) || k < 0 || k > length)
@@ -266,14 +376,23 @@ export class Tensor {
     return { values: new Tensor(this.dtype, values, dims), indices: new Tensor("int64", indices, dims) };
   }
 
-  /** The one element: a number, for int64 a bigint, for bool a boolean. */
+  /**
+   * The one element of a tensor that has one: a number, of int64 a bigint, of bool a boolean.
+   *
+   * @throws {RangeError} when there is not exactly one.
+   * @example tensor([2.5]).item(); // => 2.5
+   */
   item(): number | bigint | boolean {
     if (this.size !== 1)
       throw new RangeError(`Expected a tensor of one element for item() but this one has ${this.size}`);
     return this.#plain(this.data[0] as number | bigint);
   }
 
-  /** The elements as nested arrays; of a tensor without dimensions the number itself. */
+  /**
+   * The elements as nested arrays, an array a dimension; of a tensor without dimensions the number itself.
+   *
+   * @example tensor([[1.5], [2]]).tolist(); // => [[1.5], [2]]
+   */
   tolist(): NestedArray {
     const { data } = this;
     let level: NestedArray[] = Array.from(data as ArrayLike<number | bigint>, (value) => this.#plain(value));
@@ -294,7 +413,9 @@ export class Tensor {
    *
    * @param target A type ("float32", "int64", …), or "cpu", or the device of a model. Inputs are handed to a model's
    *   device by the model itself, so `to(model.device)` gives the tensor as it is.
-   * @throws {Error} a sentence for "cuda" where there is none.
+   * @throws {TypeError} for what is neither.
+   * @throws {Error} for "cuda" where there is none, with what is missing.
+   * @example tensor([0, 1, 2]).to("bool"); // => tensor([False, True, True])
    */
   to(target: string): Tensor {
     if ((dataTypes as readonly string[]).includes(target)) return this.#toType(target as DataType);
@@ -311,12 +432,19 @@ export class Tensor {
     return new Tensor(dtype, convert(this.data, dtype), this.dims);
   }
 
-  /** Frees the memory under this tensor and its views now, not when the collector comes by. */
+  /**
+   * Frees the memory under this tensor and all of its views now, not when the collector comes by. Reading one of
+   * them afterwards is an error that says so.
+   *
+   * @example
+   * const { last_hidden_state } = await model.model(input_ids);
+   * last_hidden_state.dispose();
+   */
   dispose(): void {
     this.#storage.dispose();
   }
 
-  /** PyTorch's text: `tensor([[ 1.0000, -0.5000]])`. */
+  /** The text that PyTorch prints: `tensor([[ 1.0000, -0.5000]])`. */
   toString(): string {
     const floating = this.dtype.startsWith("float");
     const values = this.dtype === "bool" ? Array.from(this.data, Boolean) : this.data;
@@ -328,19 +456,26 @@ export class Tensor {
     return formatTensor({ dims: this.dims, values, floating, suffixes });
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
 
+  /** @internal */
   [jupyterDisplay](): MimeBundle {
     return { "text/plain": this.toString() };
   }
 
-  /** A tensor of one element in arithmetic: `Number(loss)`. */
+  /**
+   * Makes a tensor of one element a number where JavaScript wants one; any other stays what it is.
+   *
+   * @example tensor(2.5).valueOf(); // => 2.5
+   */
   valueOf(): number | bigint | boolean | this {
     return this.size === 1 ? this.item() : this;
   }
 
+  /** @internal */
   [Symbol.toPrimitive](hint: string): string | number | bigint {
     if (hint === "string") return this.toString();
     const value = this.item();

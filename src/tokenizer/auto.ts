@@ -5,6 +5,7 @@ import { readGgufTokenizer } from "./gguf";
 import { readFolderTokenizer } from "./load";
 import { PreTrainedTokenizer } from "./tokenizer";
 
+/** What {@link AutoTokenizer.from_pretrained} takes: where the files lie. */
 export interface TokenizerLoadOptions extends ResolveOptions {
   /** Accepted and ignored: no code is ever run from a model. */
   trust_remote_code?: boolean;
@@ -22,13 +23,20 @@ export const tokenizerLoadOptions: OptionNames<TokenizerLoadOptions> = {
   legacy: true,
 };
 
-/** Makes tokenizers. */
+/**
+ * Loads tokenizers, under transformers' name.
+ *
+ * @example const tokenizer = await AutoTokenizer.from_pretrained(await defaultModel());
+ */
 export class AutoTokenizer {
   /**
-   * Loads a tokenizer.
+   * Loads a model's tokenizer, fetching what is not on this disk; the weights are not fetched.
    *
    * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
-   * @throws {Error} one sentence: nothing there, damaged, of an unknown kind.
+   * @throws {HubError} one sentence: nowhere, gated, no network, no space.
+   * @throws {Error} one sentence: damaged, of an unknown kind.
+   * @throws {TypeError} for an option that does not exist.
+   * @example const tokenizer = await AutoTokenizer.from_pretrained(id);
    * @example const tokenizer = await AutoTokenizer.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
    */
   static async from_pretrained(model: string, options: TokenizerLoadOptions = {}): Promise<PreTrainedTokenizer> {

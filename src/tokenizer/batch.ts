@@ -2,20 +2,23 @@
 import type { OptionNames } from "../options";
 import { Tensor } from "../tensor";
 
+/** What a call of a tokenizer takes beside the text; the names are transformers'. */
 export interface TokenizerOptions {
   /** "pt" (or another framework's name) and nothing: tensors; null: plain arrays. */
   return_tensors?: string | null;
-  /** transformers.js' name for the same. Default: true. */
+  /** transformers.js' name for the same: false is plain arrays. Default: true. */
   return_tensor?: boolean;
   /** Makes all rows as long as the longest (true, "longest") or as `max_length`. Default: false. */
   padding?: boolean | "longest" | "max_length" | "do_not_pad";
+  /** Where padding is put. Default: the tokenizer's `padding_side`. */
   padding_side?: "left" | "right";
   /** Cuts rows at `max_length`, or else at the model's own limit. Default: only where `max_length` is given alone. */
   truncation?: boolean;
+  /** Tokens that a row has at most, > 0. Default: what the model takes. */
   max_length?: number;
-  /** BOS and the like, where the model wants them. Default: true. */
+  /** Puts BOS and the like around the text, where the model wants them. Default: true. */
   add_special_tokens?: boolean;
-  /** Default: true. */
+  /** Gives the `attention_mask`, too. Default: true. */
   return_attention_mask?: boolean;
 }
 
@@ -31,11 +34,21 @@ export const tokenizerOptions: OptionNames<TokenizerOptions> = {
   return_attention_mask: true,
 };
 
-/** Ids and mask as int64 tensors (rows, length); the mask is 0 over padding. */
+/**
+ * What a tokenizer makes of texts: ids and mask as tensors, a row a text. `model.generate` and the model's call take it
+ * whole. The name is transformers'.
+ *
+ * @example
+ * const { input_ids, attention_mask } = tokenizer(["Hello", "The sky is blue"], { padding: true });
+ * attention_mask; // => tensor([[0, 0, 0, 1], [1, 1, 1, 1]])
+ */
 export class BatchEncoding {
+  /** The token ids, int64, (rows, T). */
   readonly input_ids: Tensor;
+  /** 1 over tokens, 0 over padding, int64, (rows, T); not there with `return_attention_mask: false`. */
   declare readonly attention_mask: Tensor;
 
+  /** @internal */
   constructor(input_ids: Tensor, attention_mask: Tensor | undefined) {
     this.input_ids = input_ids;
     // Absent only where the caller asked for it with `return_attention_mask: false`.
@@ -43,8 +56,9 @@ export class BatchEncoding {
   }
 
   /**
-   * Both tensors on another device or in another type, as `Tensor.to` gives them.
+   * Both tensors on another device or in another type, as {@link Tensor.to} gives them.
    *
+   * @throws As `Tensor.to` does.
    * @example const inputs = tokenizer(prompt).to(model.device);
    */
   to(target: string): BatchEncoding {
@@ -52,9 +66,15 @@ export class BatchEncoding {
   }
 }
 
-/** The same as plain arrays, as Python gives them without `return_tensors`: flat for one text. */
+/**
+ * What a tokenizer gives with `return_tensors: null`: plain arrays, flat for one text, as Python gives them by default.
+ *
+ * @example tokenizer("Hello there", { return_tensors: null }).input_ids; // => [19556, 665]
+ */
 export interface ListEncoding {
+  /** The token ids: of one text an array, of several an array each. */
   input_ids: number[] | number[][];
+  /** 1 over tokens, 0 over padding; not there with `return_attention_mask: false`. */
   attention_mask: number[] | number[][];
 }
 

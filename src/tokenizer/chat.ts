@@ -1,15 +1,61 @@
 /**
- * Renders chat templates (Jinja, by @huggingface/jinja) with bounds on time and size: a template comes with a model from
- * the network and must not be able to stop the process.
+ * Conversations, and the chat templates (Jinja, by @huggingface/jinja) that make texts of them. Templates are rendered
+ * with bounds on time and size: one comes with a model from the network and must not be able to stop the process.
  */
+import { inspect } from "node:util";
+import type { OptionNames } from "../options";
+import { type TokenizerOptions, tokenizerOptions } from "./batch";
 import { Environment, Interpreter, type JinjaValue, Template } from "./libraries";
 
-/** One message of a conversation. */
+/** One message of a conversation. The model's chat template may read more fields than these. */
 export interface Message {
+  /** Who speaks: "system", "user", "assistant", and what else the model's template knows. */
   role: string;
   /** Text, or whatever the model's template understands. */
   content: unknown;
+  /** More that the model's template reads, such as `tool_calls`. */
   [key: string]: unknown;
+}
+
+/** What `apply_chat_template` takes; the names are transformers'. */
+export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special_tokens"> {
+  /** false: the text itself instead of its ids. Default: true. */
+  tokenize?: boolean;
+  /** Ends with the words that open the assistant's answer. Default: false. */
+  add_generation_prompt?: boolean;
+  /** true (default): a {@link BatchEncoding}; false: the ids alone. */
+  return_dict?: boolean;
+  /** Jinja source, or the name of one of the tokenizer's templates. Default: the tokenizer's own. */
+  chat_template?: string;
+  /** Tools that the model may call, as JSON schemas; handed to the template. */
+  tools?: unknown[];
+  /** Texts that the model may draw on; handed to the template. */
+  documents?: unknown[];
+}
+
+/** Their names, for checking; `add_special_tokens` is accepted and ignored: the template writes them. */
+export const chatOptions: OptionNames<ChatTemplateOptions> = {
+  ...tokenizerOptions,
+  tokenize: true,
+  add_generation_prompt: true,
+  return_dict: true,
+  chat_template: true,
+  tools: true,
+  documents: true,
+};
+
+/** Whether something is several conversations. */
+export function isConversations(conversation: Message[] | Message[][]): conversation is Message[][] {
+  return Array.isArray(conversation) && Array.isArray(conversation[0]);
+}
+
+/** @throws {TypeError} when something is no conversation. */
+export function checkMessages(messages: unknown): asserts messages is Message[] {
+  const valid = (message: unknown) => typeof (message as Message | null)?.role === "string";
+  if (!Array.isArray(messages) || !messages.every(valid)) {
+    const found = inspect(messages, { depth: 1, breakLength: Infinity });
+    throw new TypeError(`Expected messages like [{ role: "user", content: "…" }] but received ${found}.`);
+  }
 }
 
 const longestTemplate = 500_000;

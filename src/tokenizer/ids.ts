@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { Tensor } from "../tensor";
 
-/** One sequence of token ids. */
+/** One sequence of token ids, in any form: one id, an array of them, or a tensor of one row. */
 export type Ids = number | bigint | readonly (number | bigint)[] | Int32Array | BigInt64Array | Tensor;
 
 /** Whether something holds several sequences: an array of arrays or tensors, or a tensor of two dimensions. */

@@ -25,17 +25,17 @@ export abstract class SpecialTokens extends Callable {
     return this.#specialIds.has(id);
   }
 
-  /** Ids that `skip_special_tokens` leaves out, in ascending order. */
+  /** The ids that `skip_special_tokens` leaves out, in ascending order. */
   get all_special_ids(): number[] {
     return [...this.#specialIds].sort((a, b) => a - b);
   }
 
-  /** The tokens of `all_special_ids`. */
+  /** The tokens of `all_special_ids`, in the same order. */
   get all_special_tokens(): string[] {
     return this.all_special_ids.map((id) => this._tokenOf(id) as string);
   }
 
-  /** The special tokens by name, as transformers prints them. */
+  /** The special tokens by name (`eos_token`, …), as transformers prints them; those that the tokenizer has. */
   get special_tokens_map(): Record<string, string | string[]> {
     const map: Record<string, string | string[]> = {};
     for (const name of specialTokenNames) {
@@ -60,36 +60,57 @@ export abstract class SpecialTokens extends Callable {
     if (id !== undefined) this.#specialIds.add(id);
   }
 
+  /**
+   * The token that begins a text; undefined where there is none. Setting it chooses another of the vocabulary.
+   *
+   * @throws {Error} when it is set to a token that the vocabulary does not have.
+   */
   get bos_token(): string | undefined {
     return this.#special.bos;
   }
   set bos_token(token: string | undefined) {
     this.#set("bos", token);
   }
+  /** The id of `bos_token`. */
   get bos_token_id(): number | undefined {
     return this.#id("bos");
   }
+  /**
+   * The token that ends a text; undefined where there is none. Setting it chooses another of the vocabulary, for the
+   * tokenizer alone: what ends a generation is `eos_token_id` of `generate`.
+   *
+   * @throws {Error} when it is set to a token that the vocabulary does not have.
+   */
   get eos_token(): string | undefined {
     return this.#special.eos;
   }
   set eos_token(token: string | undefined) {
     this.#set("eos", token);
   }
+  /** The id of `eos_token`. */
   get eos_token_id(): number | undefined {
     return this.#id("eos");
   }
+  /** The token for text that the vocabulary cannot spell; undefined where there is none. */
   get unk_token(): string | undefined {
     return this.#special.unk;
   }
+  /** The id of `unk_token`. */
   get unk_token_id(): number | undefined {
     return this.#id("unk");
   }
+  /**
+   * The token that fills up rows; undefined where there is none. Setting it chooses another of the vocabulary.
+   *
+   * @throws {Error} when it is set to a token that the vocabulary does not have.
+   */
   get pad_token(): string | undefined {
     return this.#special.pad;
   }
   set pad_token(token: string | undefined) {
     this.#set("pad", token);
   }
+  /** The id of `pad_token`. */
   get pad_token_id(): number | undefined {
     return this.#id("pad");
   }

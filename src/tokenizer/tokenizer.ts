@@ -7,7 +7,14 @@ import { inspect } from "node:util";
 import { checkOptions, type OptionNames } from "../options";
 import type { Tensor } from "../tensor";
 import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
-import { type Message, renderTemplate } from "./chat";
+import {
+  type ChatTemplateOptions,
+  chatOptions,
+  checkMessages,
+  isConversations,
+  type Message,
+  renderTemplate,
+} from "./chat";
 import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
 import { Tokenizer } from "./libraries";
@@ -16,62 +23,49 @@ import type { TokenizerSpec } from "./spec";
 import { SpecialTokens } from "./special";
 import { TokenStream } from "./stream";
 
+/** What `decode` and its like take; the names are transformers'. */
 export interface DecodeOptions {
-  /** Leaves out special tokens such as `<|im_end|>`. Default: false. */
+  /** Leaves special tokens such as `<|im_end|>` out. Default: false. */
   skip_special_tokens?: boolean;
   /** Takes out spaces before punctuation. Default: what the tokenizer's files say, mostly false. */
   clean_up_tokenization_spaces?: boolean;
 }
 const decodeOptions: OptionNames<DecodeOptions> = { skip_special_tokens: true, clean_up_tokenization_spaces: true };
 
-export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special_tokens"> {
-  /** false: the text itself instead of its ids. Default: true. */
-  tokenize?: boolean;
-  /** Ends with the words that open the assistant's answer. Default: false. */
-  add_generation_prompt?: boolean;
-  /** true (default): `{ input_ids, attention_mask }`; false: the ids alone. */
-  return_dict?: boolean;
-  /** Jinja source, or the name of one of the tokenizer's templates. */
-  chat_template?: string;
-  tools?: unknown[];
-  documents?: unknown[];
-}
-/** `add_special_tokens` is accepted and ignored: the template writes them. */
-const chatOptions: OptionNames<ChatTemplateOptions> = {
-  ...tokenizerOptions,
-  tokenize: true,
-  add_generation_prompt: true,
-  return_dict: true,
-  chat_template: true,
-  tools: true,
-  documents: true,
-};
-
 /** Calling a tokenizer encodes. */
 export interface PreTrainedTokenizer {
+  /** Encodes one text, or several, as plain arrays. */
   (
     text: string | string[],
     options: TokenizerOptions & ({ return_tensors: null } | { return_tensor: false }),
   ): ListEncoding;
+  /**
+   * Encodes one text, or several, as int64 tensors, (rows, T).
+   *
+   * @throws {Error} for texts of unlike lengths without `padding`, and where there is no token to pad with.
+   * @throws {TypeError | RangeError} for what is no text, or an option that cannot be.
+   */
   (text: string | string[], options?: TokenizerOptions): BatchEncoding;
 }
 
 /**
- * A tokenizer, made by `AutoTokenizer.from_pretrained`.
+ * Text to token ids and back; made by {@link AutoTokenizer.from_pretrained}, and called as a function to encode. Its
+ * ids are those of the model's own tokenizer in Rust; the names are transformers' and transformers.js'.
  *
  * @example
- * const { input_ids } = tokenizer("The capital of France is"); // Tensor [1, 5]
- * tokenizer.decode(input_ids[0]);
+ * const { input_ids } = tokenizer("The capital of France is");
+ * input_ids; // => tensor([[504, 3575, 282, 4649, 314]])
+ * tokenizer.decode(input_ids[0]); // => "The capital of France is"
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class PreTrainedTokenizer extends SpecialTokens {
   /** The id, folder or file it came from. */
   readonly name_or_path: string;
-  /** The most tokens that the model takes; Infinity when nobody says. */
+  /** Tokens that the model takes at most; Infinity where its files do not say. `truncation` cuts there. */
   model_max_length: number;
-  /** Where `padding` puts its tokens. Default: "left", for every model here generates to the right. */
+  /** Where `padding` puts its tokens, free to be set. Default: "left", for every model here generates to the right. */
   padding_side: "left" | "right" = "left";
-  /** Jinja source of the chat template, or several by name. */
+  /** Jinja source of the chat template, or several by name, free to be set; undefined where there is none. */
   chat_template: string | Record<string, string> | undefined;
   readonly #tokenizer: Tokenizer;
   readonly #strip: (text: string) => string;
@@ -80,7 +74,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   readonly #vocabSize: number;
   readonly #size: number;
 
-  /** @throws {Error} when the parts do not make a tokenizer. */
+  /** @internal @throws {Error} when the parts do not make a tokenizer. */
   constructor(spec: TokenizerSpec) {
     super(spec);
     this.name_or_path = spec.name_or_path;
@@ -133,13 +127,25 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return this.#tokenizer.encode(this.#strip(text), { add_special_tokens }).ids;
   }
 
-  /** The ids of one text as an array. */
+  /**
+   * The ids of one text as an array.
+   *
+   * @param options `add_special_tokens` puts BOS and the like around the text; default: true.
+   * @throws {TypeError} for what is no text.
+   * @example tokenizer.encode("The capital"); // => [504, 3575]
+   */
   encode(text: string, options: { add_special_tokens?: boolean } = {}): number[] {
     checkOptions(options, { add_special_tokens: true }, "tokenizer.encode");
     return this.#ids(text, options.add_special_tokens ?? true);
   }
 
-  /** The tokens of one text, spelled as the vocabulary spells them. */
+  /**
+   * The tokens of one text, spelled as the vocabulary spells them: `Ġ` or `▁` is a space.
+   *
+   * @param options `add_special_tokens` puts BOS and the like around the text; default: false.
+   * @throws {TypeError} for what is no text.
+   * @example tokenizer.tokenize("The capital"); // => ["The", "Ġcapital"]
+   */
   tokenize(text: string, options: { add_special_tokens?: boolean } = {}): string[] {
     checkOptions(options, { add_special_tokens: true }, "tokenizer.tokenize");
     return this.convert_ids_to_tokens(this.#ids(text, options.add_special_tokens ?? false)) as string[];
@@ -149,7 +155,9 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * The text of one sequence of ids: a number, a bigint, an array, or a tensor of one row. Ids outside the vocabulary
    * are left out.
    *
-   * @example tokenizer.decode(logits.slice(0, -1).argmax(-1));
+   * @throws {TypeError} for what are no token ids, or several sequences.
+   * @example tokenizer.decode([504, 3575]); // => "The capital"
+   * @example tokenizer.decode(logits.slice(0, -1).argmax(-1)); // => " Paris"
    */
   decode(ids: Ids, options: DecodeOptions = {}): string {
     checkOptions(options, decodeOptions, "tokenizer.decode");
@@ -158,7 +166,12 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return (options.clean_up_tokenization_spaces ?? this.#cleanUp) ? cleanUpSpaces(text) : text;
   }
 
-  /** The texts of several sequences: an array of what `decode` takes, or a tensor of several rows. */
+  /**
+   * The texts of several sequences: an array of what `decode` takes, or a tensor of two dimensions.
+   *
+   * @throws {TypeError} for one sequence, or what are no token ids.
+   * @example tokenizer.batch_decode([[504, 3575], [7042]]); // => ["The capital", " Paris"]
+   */
   batch_decode(batch: Ids[] | Tensor, options: DecodeOptions = {}): string[] {
     if (!isBatch(batch)) {
       throw new TypeError(
@@ -169,7 +182,13 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return rows.map((row) => this.decode(row, options));
   }
 
-  /** Decodes ids as they come; never half a character. */
+  /**
+   * Begins to decode a text of which the ids come bit by bit; {@link TextStreamer} prints by it.
+   *
+   * @example
+   * const stream = tokenizer.stream({ skip_special_tokens: true });
+   * for (const id of [504, 3575]) process.stdout.write(stream.push(id)); // prints The capital
+   */
   stream(options: DecodeOptions = {}): TokenStream {
     checkOptions(options, decodeOptions, "tokenizer.stream");
     const plain = this.#decoder();
@@ -183,16 +202,37 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return this.#tokenizer.id_to_token(id);
   }
 
-  /** The token of an id, spelled as the vocabulary spells it, or of each of several; undefined where there is none. */
+  /**
+   * The token of an id, spelled as the vocabulary spells it; undefined where there is none.
+   *
+   * @throws {TypeError} for what is no token id.
+   * @example tokenizer.convert_ids_to_tokens(7042); // => "ĠParis"
+   */
   convert_ids_to_tokens(ids: number | bigint): string | undefined;
+  /**
+   * The same of each of several ids.
+   *
+   * @throws {TypeError} for what are no token ids.
+   * @example tokenizer.convert_ids_to_tokens([504, 7042]); // => ["The", "ĠParis"]
+   */
   convert_ids_to_tokens(ids: Ids): (string | undefined)[];
   convert_ids_to_tokens(ids: Ids): string | undefined | (string | undefined)[] {
     const tokens = toIds(ids).map((id) => this.#tokenizer.id_to_token(id));
     return typeof ids === "number" || typeof ids === "bigint" ? tokens[0] : tokens;
   }
 
-  /** The id of a token or of each of several; the unknown token's where there is none, or undefined without one. */
+  /**
+   * The id of a token as the vocabulary spells it; where there is no such token the unknown token's, or undefined
+   * without one.
+   *
+   * @example tokenizer.convert_tokens_to_ids("ĠParis"); // => 7042
+   */
   convert_tokens_to_ids(tokens: string): number | undefined;
+  /**
+   * The same of each of several tokens.
+   *
+   * @example tokenizer.convert_tokens_to_ids(["The", "ĠParis"]); // => [504, 7042]
+   */
   convert_tokens_to_ids(tokens: string[]): (number | undefined)[];
   convert_tokens_to_ids(tokens: string | string[]): number | undefined | (number | undefined)[] {
     const id = (token: string) => this.#tokenizer.token_to_id(token) ?? this.unk_token_id;
@@ -200,18 +240,32 @@ export class PreTrainedTokenizer extends SpecialTokens {
   }
 
   /**
-   * Puts a conversation (or several) into the form that the model was trained on.
+   * Puts a conversation into the form that the model was trained on, as text.
    *
+   * @throws {Error} when the tokenizer has no template, or the template rejects the conversation or takes too long.
+   * @throws {TypeError} for what are no messages, or an option that does not exist.
    * @example
-   * tokenizer.apply_chat_template([{ role: "user", content: "Hello" }], { add_generation_prompt: true, tokenize: false });
-   * @throws {Error} when the tokenizer has no template, or the template rejects the conversation.
+   * const chat = [{ role: "user", content: "Hello" }];
+   * const text = tokenizer.apply_chat_template(chat, { add_generation_prompt: true, tokenize: false });
+   * text.endsWith("<|im_start|>assistant\n"); // => true
    */
   apply_chat_template(conversation: Message[], options: ChatTemplateOptions & { tokenize: false }): string;
+  /** The same of several conversations, a text each. @throws As the form for one. */
   apply_chat_template(conversations: Message[][], options: ChatTemplateOptions & { tokenize: false }): string[];
+  /** As ids alone, int64, (rows, T). @throws As the form that gives text. */
   apply_chat_template(
     conversation: Message[] | Message[][],
     options: ChatTemplateOptions & { return_dict: false },
   ): Tensor;
+  /**
+   * As ids and mask, for `model.generate`; several conversations are several rows.
+   *
+   * @throws As the form that gives text.
+   * @example
+   * const chat = [{ role: "user", content: "Hello" }];
+   * const inputs = tokenizer.apply_chat_template(chat, { add_generation_prompt: true });
+   * await model.generate({ ...inputs, max_new_tokens: 5 });
+   */
   apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
   apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
     checkOptions(options, chatOptions, "tokenizer.apply_chat_template");
@@ -263,7 +317,11 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return this.#size;
   }
 
-  /** Every token with its id. */
+  /**
+   * Every token with its id.
+   *
+   * @example tokenizer.get_vocab().get("ĠParis"); // => 7042
+   */
   get_vocab(): Map<string, number> {
     const vocabulary = this.#tokenizer.get_vocab();
     // Ids that no token has.
@@ -271,26 +329,15 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return vocabulary;
   }
 
-  /** As Python prints a tokenizer. */
+  /** What it is in a line or a few, as Python prints a tokenizer. */
   override toString(): string {
     const { name_or_path, vocab_size, model_max_length, padding_side, special_tokens_map } = this;
     const facts = { name_or_path, vocab_size, model_max_length, padding_side, special_tokens: special_tokens_map };
     return `PreTrainedTokenizer(${inspect(facts, { breakLength: 100 })})`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
-  }
-}
-
-function isConversations(conversation: Message[] | Message[][]): conversation is Message[][] {
-  return Array.isArray(conversation) && Array.isArray(conversation[0]);
-}
-
-function checkMessages(messages: unknown): asserts messages is Message[] {
-  const valid = (message: unknown) => typeof (message as Message | null)?.role === "string";
-  if (!Array.isArray(messages) || !messages.every(valid)) {
-    const found = inspect(messages, { depth: 1, breakLength: Infinity });
-    throw new TypeError(`Expected messages like [{ role: "user", content: "…" }] but received ${found}.`);
   }
 }
