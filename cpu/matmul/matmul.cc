@@ -52,7 +52,7 @@ void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t fir
   size_t total = 0;
   for (size_t i = first; i < last; i++) total += bytes(groups[i]);
   uint8_t* data = arena->take(total);
-  Segment segment{type, Layout::interleaved16, data, 0, rows_, nullptr};
+  Segment segment{type, Packing::interleaved16, data, 0, rows_, nullptr};
   for (size_t i = first; i < last; i++) {
     repack_interleaved16(data, groups[i], cols_);
     data += bytes(groups[i]);
@@ -70,7 +70,7 @@ void Matrix::place_as_stored(const RowGroup& g) {
     std::copy(g.output_row.begin(), g.output_row.end(), output_rows_.back().get());
     output_row = output_rows_.back().get();
   }
-  segments_.push_back({g.type, Layout::as_stored, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
+  segments_.push_back({g.type, Packing::as_stored, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
   rows_ += g.rows;
   bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols_);
 }
@@ -104,7 +104,7 @@ void Matrix::read_row(float* out, int64_t row) const {
   for (const Segment& s : segments_) {
     if (row < s.first || row >= s.first + s.rows) continue;
     int64_t r = row - s.first;
-    if (s.layout == Layout::interleaved16) return read_interleaved16_row(out, s, r, cols_);
+    if (s.packing == Packing::interleaved16) return read_interleaved16_row(out, s, r, cols_);
     if (s.output_row) r = std::find(s.output_row, s.output_row + s.rows, static_cast<int32_t>(r)) - s.output_row;
     return dequantise(out, s.type, s.data + static_cast<size_t>(r) * row_bytes(s.type, cols_), 0, cols_);
   }

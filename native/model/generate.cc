@@ -35,7 +35,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
         sequence.length = 0;
         phi3.forward(sequence, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
-          if (first + hidden.rows == todo) phi3.next_token(hidden, excluding(n));
+          if (first + hidden.rows == todo) phi3.choose_token(hidden, excluding(n));
         });
         asked = n + 1;
       }
@@ -49,7 +49,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       if (asked == n)
         throw std::runtime_error("[generate] Expected at most " + std::to_string(config_.max_position_embeddings) +
                                  " tokens, the model's context");
-      const int32_t id = backend.receive();
+      const int32_t id = backend.next_token();
       if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
       (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);
       start = Clock::now();

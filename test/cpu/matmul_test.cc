@@ -54,7 +54,7 @@ double f16(const uint8_t* p) {
   return bits >> 15 ? -magnitude : magnitude;
 }
 
-/** The nearest bfloat16, ties to even; the x of these tests are neither tiny nor strange. */
+/** The nearest bfloat16, ties to even; the x of these tests are neither tiny nor non-finite. */
 double to_bf16(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, 4);
@@ -322,7 +322,7 @@ void damage(Example& e, WeightType type, bool nan) {
 }
 
 /** NaN and infinity in weights or activations reach exactly those outputs that the definition gives them to. */
-void run_strange(const Isa& isa) {
+void run_nonfinite(const Isa& isa) {
   for (WeightType type : {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1,
                           WeightType::Q8_0, WeightType::Q6_K}) {
     for (int64_t tokens : {1, 3, 8, 9, 24, 150}) {
@@ -348,7 +348,7 @@ void run_strange(const Isa& isa) {
           }
         }
         report(
-            "strange " + name_of(isa) + " " + format_of(type).name + " tokens=" + std::to_string(tokens) + " " + what,
+            "non-finite " + name_of(isa) + " " + format_of(type).name + " tokens=" + std::to_string(tokens) + " " + what,
             wrong, 0);
       }
     }
@@ -447,7 +447,7 @@ int main() {
     for (const Isa& isa : isas) {
       for (const Case& c : cases()) run_case(isa, c);
       run_rows(isa);
-      run_strange(isa);
+      run_nonfinite(isa);
       run_range(isa, 1);
       run_range(isa, 9);
       if (isa.vnni && !isa.bf16) run_alike(isa);
