@@ -42,7 +42,7 @@ describe("the packed package", function () {
       assert.ok(inside(name), `${name} is missing`);
     }
     for (const name of [
-      "native/addon.cc",
+      "native/addon/addon.cc",
       "cpu",
       "cuda/CMakeLists.txt",
       "requirements-cuda.txt",
