@@ -1,6 +1,5 @@
 /** Where a model goes and in which arithmetic: what `device` and `dtype` mean, "auto" most of all. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
 import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
@@ -96,7 +95,5 @@ export function computeNote({ device, dtype }: Place, compute: Compute): string 
 
 /** Whether the machine has a GPU of NVIDIA's, for builds that cannot ask it. */
 function hasGpu(): boolean {
-  if (process.platform === "win32")
-    return existsSync(join(process.env.SystemRoot ?? "C:\\Windows", "System32", "nvcuda.dll"));
   return ["/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"].some((path) => existsSync(path));
 }
