@@ -19,10 +19,10 @@ constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what
 
 }  // namespace
 
-CacheRanges::Range CacheRanges::take(size_t bytes) {
+CacheRanges::Range CacheRanges::acquire(size_t bytes) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (left_.bytes == bytes) return std::exchange(left_, {});
+    if (kept_.bytes == bytes) return std::exchange(kept_, {});
   }
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
@@ -36,17 +36,17 @@ CacheRanges::Range CacheRanges::take(size_t bytes) {
   return {static_cast<uint8_t*>(p), bytes, 0};
 }
 
-void CacheRanges::leave(const Range& range) noexcept {
+void CacheRanges::release(const Range& range) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  release(std::exchange(left_, range));
+  unmap(std::exchange(kept_, range));
 }
 
 size_t CacheRanges::kept() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return left_.ready;
+  return kept_.ready;
 }
 
-void CacheRanges::release(const Range& range) noexcept {
+void CacheRanges::unmap(const Range& range) noexcept {
   if (!range.data) return;
   munmap(range.data, range.bytes);
 }
@@ -61,12 +61,12 @@ CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const Atten
   capacity = positions;
   layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * row_bytes_;
   while (static_cast<size_t>(2 * largest_) * layer_position_bytes <= kOneGo) largest_ *= 2;
-  range_ = ranges_->take(bytes_of(whole(positions)));
+  range_ = ranges_->acquire(bytes_of(whole(positions)));
 }
 
 CpuCache::~CpuCache() {
-  release(kKept);
-  ranges_->leave(range_);
+  trim(kKept);
+  ranges_->release(range_);
 }
 
 void CpuCache::grow(int64_t positions) {
@@ -87,7 +87,7 @@ void CpuCache::commit(int64_t positions) {
   committed_ = wanted;
 }
 
-void CpuCache::release(int64_t positions) {
+void CpuCache::trim(int64_t positions) {
   const size_t bytes = bytes_of(positions);
   if (bytes >= range_.ready) return;
   const uintptr_t first = reinterpret_cast<uintptr_t>(range_.data + bytes);

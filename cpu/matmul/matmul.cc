@@ -51,7 +51,7 @@ void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t fir
   };
   size_t total = 0;
   for (size_t i = first; i < last; i++) total += bytes(groups[i]);
-  uint8_t* data = arena->take(total);
+  uint8_t* data = arena->allocate(total);
   Segment segment{type, Packing::interleaved16, data, 0, rows_, nullptr};
   for (size_t i = first; i < last; i++) {
     repack_interleaved16(data, groups[i], cols_);
@@ -139,7 +139,7 @@ Arena::~Arena() {
   }
 }
 
-uint8_t* Arena::take(size_t bytes) {
+uint8_t* Arena::allocate(size_t bytes) {
   constexpr size_t kHuge = size_t{2} << 20, kChunk = size_t{64} << 20;
   bytes = (bytes + 63) / 64 * 64;
   if (chunks_.empty() || used_ + bytes > chunks_.back().size) {

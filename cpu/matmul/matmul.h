@@ -26,7 +26,7 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   /** `bytes` bytes on a 64-byte boundary. Throws std::bad_alloc. */
-  uint8_t* take(size_t bytes);
+  uint8_t* allocate(size_t bytes);
   /** Bytes taken. */
   size_t bytes() const { return taken_; }
 

@@ -23,14 +23,15 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   const CacheRef cache = make_cache();
   SequenceCache& sequence = reserved(cache);
   const DrainGuard guard(backend);
-  phi3.exclude(request.eos);
-  const auto excluding = [&](int64_t n) { return n < request.min_new_tokens; };
+  const Stopping& stopping = request.stopping;
+  phi3.exclude(stopping.eos);
+  const auto excluding = [&](int64_t n) { return n < stopping.min_new_tokens; };
   std::vector<int32_t> ids = request.ids;
   GreedyResult result;
   int64_t asked = 0;  // tokens that the device was asked for
   auto start = Clock::now();
   try {
-    for (int64_t n = 0; n < request.max_new_tokens; n++) {
+    for (int64_t n = 0; !stopping.ended(result.tokens); n++) {
       const auto todo = static_cast<int64_t>(ids.size());
       if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
         sequence.length = 0;
@@ -39,8 +40,8 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
         });
         asked = n + 1;
       }
-      // The device goes on while the host looks at what it said.
-      while (request.use_cache && asked < request.max_new_tokens && asked - n < backend.steps_ahead() &&
+      // The device goes on while the host looks at what it emitted.
+      while (request.use_cache && asked < stopping.max_new_tokens && asked - n < backend.steps_ahead() &&
              sequence.length < config_.max_position_embeddings) {
         if (abort->aborted) throw Aborted();
         phi3.step(sequence, excluding(asked));
@@ -56,7 +57,6 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       result.tokens.push_back(id);
       ids.push_back(id);
       if (request.on_token) request.on_token(id, n);
-      if (std::find(request.eos.begin(), request.eos.end(), id) != request.eos.end()) break;
     }
   } catch (const Aborted&) {
     if (stopping_) throw;

@@ -80,7 +80,7 @@ export function askDriver() {
   return { version, cuda, cards };
 }
 
-/** Where an nvcc may lie, the likeliest first. One that CUDACXX names is the only one. */
+/** Where an nvcc may lie, the most likely first. One that CUDACXX names is the only one. */
 export function nvccPlaces(env = process.env) {
   if (env.CUDACXX) return [env.CUDACXX];
   const homes = [env.CUDA_HOME, env.CUDA_PATH].filter(Boolean);

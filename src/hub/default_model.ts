@@ -70,7 +70,7 @@ async function findSmall(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Folders in which Python environments may lie, the likeliest first. */
+/** Folders in which Python environments may lie, the most likely first. */
 async function environments(): Promise<string[]> {
   const found = [process.env.VIRTUAL_ENV, process.env.CONDA_PREFIX];
   // The checkout (or the project that this package is installed in), and the notebook's own folder, upwards.
