@@ -1,11 +1,12 @@
 /**
- * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the notebooks' sums; format and
- * warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
+ * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the direction of includes and
+ * imports; the notebooks' sums; format and warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { setUp } from "./command.mjs";
+import { checkDirections } from "./lint/directions.mjs";
 import { addonBuild, root, venvProgram } from "./setup/places.mjs";
 import { list, sums } from "./start/trust.mjs";
 
@@ -82,6 +83,7 @@ async function notebookSums() {
 const checks = {
   "types (tsc, strict: src, kernel, test, bench)": types,
   "lint and format (biome)": biome,
+  "directions of includes and imports, tops of cpu/ and cuda/": () => checkDirections(root),
   "the notebooks' sums (sha256)": notebookSums,
   "C++ format (clang-format)": clangFormat,
   "C++ warnings (-Wall -Wextra)": warnings,
