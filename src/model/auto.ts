@@ -9,7 +9,15 @@ import { sayOnce } from "../say";
 import { openWeights, partsOf } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
-import { checkKvDtype, choosePlace, computeNote, type DtypeOption, readCompute, readDtype, readKvDtype } from "./place";
+import {
+  checkKvDtype,
+  chooseDevice,
+  computeNote,
+  type DtypeOption,
+  readCompute,
+  readDtype,
+  readKvDtype,
+} from "./device_choice";
 
 /** What {@link AutoModelForCausalLM.from_pretrained} takes: where the files lie, and how the model is computed. */
 export interface ModelLoadOptions extends ResolveOptions {
@@ -102,17 +110,17 @@ export class AutoModelForCausalLM {
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
     const { config, ...opened } = await openWeights(path);
-    const { said, ...place } = choosePlace(wanted, arithmetic, partsOf(opened.weights));
-    checkKvDtype(kept, place);
+    const { said, ...choice } = chooseDevice(wanted, arithmetic, partsOf(opened.weights));
+    checkKvDtype(kept, choice);
     sayOnce(said);
-    sayOnce(computeNote(place, products));
+    sayOnce(computeNote(choice, products));
     const shards = opened.files.length;
     const bar = progressBar({ label: "Loading checkpoint shards", total: shards });
     try {
       const native = await abortable(options.signal, (abort) =>
         addon().open({
           ...opened,
-          ...place,
+          ...choice,
           kv_dtype: kept,
           threads,
           compute: products,

@@ -13,4 +13,4 @@ export {
   type ProfileReplay,
   type ProfileStage,
 } from "./profile";
-export type { DtypeOption } from "./place";
+export type { DtypeOption } from "./device_choice";
