@@ -8,6 +8,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { setUp } from "./command.mjs";
 import { checkDirections } from "./lint/directions.mjs";
+import { checkPaths } from "./lint/paths.mjs";
 import { addonBuild, root, venvProgram } from "./setup/places.mjs";
 import { list, sums } from "./start/trust.mjs";
 
@@ -89,6 +90,7 @@ const checks = {
   "lint and format (biome)": biome,
   "docstrings of what src exports (typedoc)": docstrings,
   "directions of includes and imports, tops of cpu/ and cuda/": () => checkDirections(root),
+  "paths that README.md and CONTRIBUTING.md name": () => checkPaths(root),
   "the notebooks' sums (sha256)": notebookSums,
   "C++ format (clang-format)": clangFormat,
   "C++ warnings (-Wall -Wextra)": warnings,
