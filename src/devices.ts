@@ -84,7 +84,7 @@ export class Devices extends Array<CpuDevice | CudaDevice> {
 /**
  * Lists what models can run on here: the CPU first, then each GPU that `device: "cuda"` can use.
  *
- * @throws {Error} when the native half is not built, with the command that builds it.
+ * @throws Error when the native half is not built, with the command that builds it.
  * @example
  * devices(); // a table: a line a device, its memory and what else it has
  * @example
@@ -111,8 +111,8 @@ export type DeviceOption = "auto" | "cpu" | "cuda" | `cuda:${number}`;
 /**
  * @internal What a `device` option names.
  *
- * @throws {TypeError} when it is no device.
- * @throws {Error} when it is a GPU that cannot be used, with what is missing.
+ * @throws TypeError when it is no device.
+ * @throws Error when it is a GPU that cannot be used, with what is missing.
  */
 export function readDevice(given: unknown, info: () => CudaInfo = cudaInfo): "auto" | "cpu" | "cuda" {
   const [, type, index] = /^(auto|cpu|cuda)(?::(\d+))?$/.exec(String(given)) ?? [];

@@ -318,7 +318,7 @@ let loaded: Addon | undefined;
 /**
  * The addon, loaded at the first call. `PHI3LAB_ADDON` names another file.
  *
- * @throws {Error} when it is not built, with the command that builds it, or does not load.
+ * @throws Error when it is not built, with the command that builds it, or does not load.
  */
 export function addon(): Addon {
   if (loaded) return loaded;

@@ -12,7 +12,7 @@ export type FlagNames<T> = {
  * @param given The caller's options; undefined is none.
  * @param names The names that exist.
  * @param where The function's name as the user wrote it, for the message.
- * @throws {TypeError} when `given` is no object or has an unknown name.
+ * @throws TypeError when `given` is no object or has an unknown name.
  * @example checkOptions({ max_new_token: 5 }, { max_new_tokens: true }, "generate"); // … did you mean max_new_tokens?
  */
 export function checkOptions<T extends object>(given: T | undefined, names: OptionNames<T & {}>, where: string): void {

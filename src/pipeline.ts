@@ -141,8 +141,8 @@ function isChat(input: unknown): input is Message[] {
  *
  * @param task "text-generation", the one there is.
  * @param parts The model, its tokenizer, and the defaults of every call.
- * @throws {Error} for another task.
- * @throws {TypeError} when a part is missing, or for an option that does not exist.
+ * @throws Error for another task.
+ * @throws TypeError when a part is missing, or for an option that does not exist.
  * @example
  * const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 2 });
  * const [{ generated_text }] = await generator("The capital of France is");

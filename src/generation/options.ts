@@ -133,7 +133,7 @@ export type Settings = Required<
   Pick<GenerateOptions, "do_sample" | "temperature" | "top_k" | "top_p" | "repetition_penalty" | "seed" | "use_cache">
 > & { pad: number; stopping: (prompt: number) => Stopping };
 
-/** @throws {TypeError | RangeError} a sentence for the first option that cannot be. */
+/** @throws TypeError or RangeError, a sentence for the first option that cannot be. */
 export function readSettings(options: GenerateArguments, model: ModelDefaults): Settings {
   checkOptions(options, generateArguments, "generate");
   const { max_new_tokens, max_length } = options;

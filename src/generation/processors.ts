@@ -82,7 +82,7 @@ export function topP(p: number): LogitsProcessor {
   };
 }
 
-/** Index of the greatest score, the first of equals. @throws {Error} when a score is NaN. */
+/** Index of the greatest score, the first of equals. @throws Error when a score is NaN. */
 export function greedy(scores: Float32Array): number {
   let best = 0;
   for (let i = 0; i < scores.length; i++) {

@@ -55,7 +55,7 @@ export class TextStreamer implements BaseStreamer {
   readonly #write: (text: string) => void;
   #stream: TokenStream | undefined;
 
-  /** @throws {TypeError} for what is no tokenizer, or an option that does not exist. */
+  /** @throws TypeError for what is no tokenizer, or an option that does not exist. */
   constructor(tokenizer: StreamTokenizer, options: TextStreamerOptions = {}) {
     checkOptions(options, { skip_prompt: true, skip_special_tokens: true, callback_function: true }, "TextStreamer");
     if (typeof tokenizer?.stream !== "function")

@@ -28,7 +28,7 @@ export interface DefaultModelOptions {
  * the small SmolLM2 that set-up brings. PHI3LAB_MODEL (an id, a folder or a .gguf file) overrides the choice.
  *
  * @returns An id or a path for `from_pretrained`.
- * @throws {HubError} when there is none, with the command that brings one.
+ * @throws HubError when there is none, with the command that brings one.
  * @example
  * const id = await defaultModel();
  * const model = await AutoModelForCausalLM.from_pretrained(id);

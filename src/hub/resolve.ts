@@ -27,7 +27,7 @@ const single = "model.safetensors";
  *
  * @param model An id ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
  * @param options `only` fetches one half of the files; default: both.
- * @throws {HubError} one sentence: nowhere, not given out, no network, no space, interrupted.
+ * @throws HubError, one sentence: nowhere, not given out, no network, no space, interrupted.
  * @example const { path } = await resolveModel("HuggingFaceTB/SmolLM2-135M-Instruct");
  */
 export async function resolveModel(

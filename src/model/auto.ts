@@ -87,9 +87,9 @@ export class AutoModelForCausalLM {
    * Loads a model, fetching what is not on this disk. Bars show how it goes, the notebook's interrupt stops it.
    *
    * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
-   * @throws {HubError} one sentence: nowhere, gated, no network, no space.
-   * @throws {Error} one sentence: damaged, another architecture, no such device, what a GPU lacks.
-   * @throws {TypeError | RangeError} for an option that does not exist, or cannot be what it was given as.
+   * @throws HubError, one sentence: nowhere, gated, no network, no space.
+   * @throws Error, one sentence: damaged, another architecture, no such device, what a GPU lacks.
+   * @throws TypeError or RangeError for an option that does not exist, or cannot be what it was given as.
    * @example
    * const model = await AutoModelForCausalLM.from_pretrained(id, { device: "cpu", kv_dtype: "float16" });
    * @example

@@ -120,9 +120,9 @@ export class Phi3ForCausalLM extends Callable {
    *
    * @param options What a tokenizer gives, and {@link GenerateOptions}.
    * @returns The ids, prompt included: int64, (rows, prompt + new).
-   * @throws {TypeError | RangeError} for an option that does not exist or is out of its range, ids that cannot be, and
+   * @throws TypeError or RangeError for an option that does not exist or is out of its range, ids that cannot be, and
    *   a prompt longer than the context.
-   * @throws {DOMException} named `AbortError`, when `signal` or the notebook's interrupt stopped it.
+   * @throws DOMException named `AbortError`, when `signal` or the notebook's interrupt stopped it.
    * @example
    * const ids = await model.generate({ input_ids, max_new_tokens: 2 });
    * tokenizer.decode(ids); // => "The capital of France is Paris."
@@ -163,7 +163,7 @@ export class Phi3ForCausalLM extends Callable {
   /**
    * Bytes that the model holds on its device now: weights, the caches of its sequences, workspace.
    *
-   * @throws {Error} when the model was disposed.
+   * @throws Error when the model was disposed.
    * @example
    * model.memory(); // a line each for weights, cache and workspace
    * const { total } = model.memory(); // bytes
@@ -181,8 +181,8 @@ export class Phi3ForCausalLM extends Callable {
    * @param fn Uses the model, by `generate`, `model.model`, `lm_head` or the model itself; what it gives is awaited. Other
    *   calls of the same model that run meanwhile are counted, too.
    * @returns The times by stage and by layer, which show themselves as a table; `plot()` draws them.
-   * @throws {Error} while another profile of the model runs; and what `fn` throws.
-   * @throws {TypeError | RangeError} when `fn` is no function, or an option cannot be.
+   * @throws Error while another profile of the model runs; and what `fn` throws.
+   * @throws TypeError or RangeError when `fn` is no function, or an option cannot be.
    * @example
    * const profile = await model.profile(() => model.generate({ input_ids, max_new_tokens: 20 }));
    * profile; // a table: a line a stage
@@ -196,7 +196,7 @@ export class Phi3ForCausalLM extends Callable {
   /**
    * The model itself, where it lies on that device already: code written for PyTorch runs as it is.
    *
-   * @throws {Error} for any other device: a model is loaded onto its device, not moved there.
+   * @throws Error for any other device: a model is loaded onto its device, not moved there.
    * @example model.to(model.device) === model; // => true
    */
   to(device: string): this {

@@ -17,17 +17,17 @@ function readOne<T extends string>(known: readonly T[], name: string, given: unk
   return given as T;
 }
 
-/** @throws {TypeError} when it is no dtype. */
+/** @throws TypeError when it is no dtype. */
 export const readDtype = (given: unknown): DtypeOption => readOne(dtypes, "dtype", given);
 
-/** @throws {TypeError} when it is no arithmetic of the CPU's prompts. */
+/** @throws TypeError when it is no arithmetic of the CPU's prompts. */
 export const readCompute = (given: unknown): Compute => readOne<Compute>(["float32", "bfloat16"], "compute", given);
 
-/** @throws {TypeError} when it is no type of keys and values. */
+/** @throws TypeError when it is no type of keys and values. */
 export const readKvDtype = (given: unknown): KvDtype | undefined =>
   given === undefined ? undefined : readOne<KvDtype>(["float32", "float16"], "kv_dtype", given);
 
-/** @throws {Error} when a GPU is to keep keys and values otherwise than `dtype` says. */
+/** @throws Error when a GPU is to keep keys and values otherwise than `dtype` says. */
 export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: DeviceChoice): void {
   if (device === "cuda" && kv_dtype !== undefined && kv_dtype !== dtype)
     throw new Error(

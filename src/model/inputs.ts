@@ -20,7 +20,7 @@ export interface Batch {
 /**
  * Ids outside the vocabulary and texts longer than the context are the native half's to refuse.
  *
- * @throws {TypeError | RangeError} a sentence: no ids, a mask of another shape or with holes.
+ * @throws TypeError or RangeError, a sentence: no ids, a mask of another shape or with holes.
  */
 export function readBatch(ids: IdsInput, mask: IdsInput | undefined): Batch {
   const padded = toRows(ids, "input_ids");

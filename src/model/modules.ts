@@ -194,7 +194,7 @@ export interface LmHead {
   /**
    * Calling the head: vectors, (…, hidden), to the scores of every token, (…, vocab).
    *
-   * @throws {TypeError | RangeError} for what is no tensor, or has no vectors of this width.
+   * @throws TypeError or RangeError for what is no tensor, or has no vectors of this width.
    */
   (hidden_states: Tensor): Promise<Tensor>;
 }

@@ -52,7 +52,7 @@ export class DynamicCache {
   }
 }
 
-/** @throws {TypeError} when `past_key_values` is given and is no cache. */
+/** @throws TypeError when `past_key_values` is given and is no cache. */
 export function checkCache(past: unknown): void {
   if (past !== undefined && !(past instanceof DynamicCache))
     throw new TypeError(

@@ -225,8 +225,8 @@ export class Profile {
   /**
    * Draws the profile: a bar a stage, or a bar a layer.
    *
-   * @throws {TypeError} for another `by`, or an option that does not exist.
-   * @throws {Error} for the layers of a profile in which none ran.
+   * @throws TypeError for another `by`, or an option that does not exist.
+   * @throws Error for the layers of a profile in which none ran.
    * @example (await model.profile(() => model(input_ids))).plot({ by: "layer" });
    */
   plot(options: PlotProfileOptions = {}): Figure {

@@ -7,8 +7,8 @@ import { type NestedArray, Tensor } from "./tensor";
  * Makes a tensor of nested arrays, typed as PyTorch types them unless `dtype` says otherwise: whole numbers and bigints
  * int64, other numbers float32, booleans bool.
  *
- * @throws {RangeError} when rows of one dimension differ in length.
- * @throws {TypeError} for anything but numbers in equally deep arrays.
+ * @throws RangeError when rows of one dimension differ in length.
+ * @throws TypeError for anything but numbers in equally deep arrays.
  * @example tensor([[1, 2], [3, 4]]); // => tensor([[1, 2], [3, 4]])
  * @example tensor([1, 2], "float32").dtype; // => "float32"
  */

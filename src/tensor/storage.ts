@@ -28,7 +28,7 @@ export function isArrayOf(dtype: DataType, data: unknown): data is DataArray {
   return data instanceof arrays[dtype];
 }
 
-/** The array of these numbers. @throws {TypeError} when they are none. */
+/** The array of these numbers. @throws TypeError when they are none. */
 export function fromNumbers(dtype: DataType, data: unknown): DataArray {
   const list = data as ArrayLike<number | bigint | boolean>;
   if (typeof data !== "object" || data === null || typeof list.length !== "number")

@@ -60,7 +60,7 @@ export class Tensor {
    * @param data Row-major: an array of the type's own kind (int64: BigInt64Array, bool: Uint8Array), which is kept and
    *   not copied, or plain numbers.
    * @param dims The sizes of the dimensions.
-   * @throws {TypeError | RangeError} for an unknown type, and when the count of elements is not the product of `dims`.
+   * @throws TypeError or RangeError for an unknown type, and when the count of elements is not the product of `dims`.
    */
   constructor(dtype: DataType, data: DataArray | readonly (number | bigint | boolean)[], dims: readonly number[]);
   /** @internal A view. */
@@ -135,7 +135,7 @@ export class Tensor {
    * The elements, row-major. Of a whole tensor that JavaScript made, its own array; of a view or a model's tensor a
    * copy of just its elements.
    *
-   * @throws {Error} when the tensor, or the model that made it, was disposed.
+   * @throws Error when the tensor, or the model that made it, was disposed.
    * @example tensor([[1, 2], [3, 4]]).slice(null, 1).data; // => BigInt64Array(2) [ 2n, 4n ]
    */
   get data(): DataArray {
@@ -155,7 +155,7 @@ export class Tensor {
    * Part of the tensor, a dimension an argument: an index (negative ones count from the end) removes the dimension,
    * `[start, end]` keeps a range, null keeps all; dimensions without an argument stay whole.
    *
-   * @throws {RangeError} for an index outside the dimension, or more arguments than dimensions.
+   * @throws RangeError for an index outside the dimension, or more arguments than dimensions.
    * @example logits.slice(0, -1).shape; // => [49152]
    * @example tensor([[1, 2, 3], [4, 5, 6]]).slice(null, [1, 3]); // => tensor([[2, 3], [5, 6]])
    */
@@ -169,7 +169,7 @@ export class Tensor {
   /**
    * The parts along the first dimension, one after the other.
    *
-   * @throws {TypeError} for a tensor without dimensions.
+   * @throws TypeError for a tensor without dimensions.
    * @example for (const row of tensor([[1, 2], [3, 4]])) console.log(row.tolist()); // prints [ 1n, 2n ] [ 3n, 4n ]
    */
   *[Symbol.iterator](): IterableIterator<Tensor> {
@@ -181,7 +181,7 @@ export class Tensor {
    * The same elements in another shape: a view, or a copy where the elements do not lie in that order.
    *
    * @param dims The sizes, one by one or as an array; one may be -1, whatever is left.
-   * @throws {RangeError} when they do not make as many elements.
+   * @throws RangeError when they do not make as many elements.
    * @example tensor([1, 2, 3, 4]).reshape(2, -1); // => tensor([[1, 2], [3, 4]])
    */
   reshape(...dims: (number | readonly number[])[]): Tensor {
@@ -202,7 +202,7 @@ export class Tensor {
   /**
    * A view with the dimensions in another order.
    *
-   * @throws {RangeError} unless each dimension is named once.
+   * @throws RangeError unless each dimension is named once.
    * @example input_ids.permute(1, 0).shape; // => [5, 1]
    */
   permute(...order: (number | readonly number[])[]): Tensor {
@@ -216,7 +216,7 @@ export class Tensor {
   /**
    * A view with two dimensions exchanged.
    *
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example tensor([[1, 2], [3, 4]]).transpose(0, 1); // => tensor([[1, 3], [2, 4]])
    */
   transpose(a: number, b: number): Tensor {
@@ -229,7 +229,7 @@ export class Tensor {
   /**
    * A view without the dimensions of size 1, or without `dim` if that is one.
    *
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example input_ids.squeeze().shape; // => [5]
    */
   squeeze(dim?: number): Tensor {
@@ -241,7 +241,7 @@ export class Tensor {
   /**
    * A view with a dimension of size 1 before `dim`; -1 puts it last.
    *
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example tensor([1, 2, 3]).unsqueeze(0).shape; // => [1, 3]
    */
   unsqueeze(dim: number): Tensor {
@@ -266,7 +266,7 @@ export class Tensor {
    * elements. NaN counts as the greatest, as in PyTorch.
    *
    * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws {RangeError} for a dimension that is not there, or one without elements.
+   * @throws RangeError for a dimension that is not there, or one without elements.
    * @example tokenizer.decode(logits.slice(0, -1).argmax(-1)); // => " Paris"
    */
   argmax(dim?: number, keepdim = false): Tensor {
@@ -288,7 +288,7 @@ export class Tensor {
    * The greatest element of all, or along `dim`, in the tensor's own type.
    *
    * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws {RangeError} for a dimension that is not there, or one without elements.
+   * @throws RangeError for a dimension that is not there, or one without elements.
    * @example tensor([[1, 5], [7, 2]]).max(1); // => tensor([5, 7])
    */
   max(dim?: number, keepdim = false): Tensor {
@@ -317,7 +317,7 @@ export class Tensor {
    * The sum of all elements, or along `dim`, in the tensor's own type; of int32 and bool in int64.
    *
    * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example tensor([[1, 2], [3, 4]]).sum(0); // => tensor([4, 6])
    */
   sum(dim?: number, keepdim = false): Tensor {
@@ -329,7 +329,7 @@ export class Tensor {
    * The mean of all elements, or along `dim`, in float32; of float64 in float64.
    *
    * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example tensor([1, 2]).mean().item(); // => 1.5
    */
   mean(dim?: number, keepdim = false): Tensor {
@@ -341,7 +341,7 @@ export class Tensor {
   /**
    * exp(x) over its sum along `dim` (default: the last), in float32: scores to probabilities.
    *
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example logits.slice(0, -1).softmax().max(); // => tensor(0.7725)
    */
   softmax(dim = -1): Tensor {
@@ -350,7 +350,7 @@ export class Tensor {
   /**
    * The natural logarithm of {@link Tensor.softmax}, computed in one go so that small probabilities are kept.
    *
-   * @throws {RangeError} for a dimension that is not there.
+   * @throws RangeError for a dimension that is not there.
    * @example tensor([0, 0]).log_softmax(); // => tensor([-0.6931, -0.6931])
    */
   log_softmax(dim = -1): Tensor {
@@ -360,7 +360,7 @@ export class Tensor {
   /**
    * The `k` greatest elements along `dim` (default: the last), in falling order, and their indices (int64).
    *
-   * @throws {RangeError} for more than there are, or a dimension that is not there.
+   * @throws RangeError for more than there are, or a dimension that is not there.
    * @example
    * const { values, indices } = logits.slice(0, -1).softmax().topk(3);
    * values; // => tensor([0.7725, 0.0645, 0.0125])
@@ -379,7 +379,7 @@ export class Tensor {
   /**
    * The one element of a tensor that has one: a number, of int64 a bigint, of bool a boolean.
    *
-   * @throws {RangeError} when there is not exactly one.
+   * @throws RangeError when there is not exactly one.
    * @example tensor([2.5]).item(); // => 2.5
    */
   item(): number | bigint | boolean {
@@ -413,8 +413,8 @@ export class Tensor {
    *
    * @param target A type ("float32", "int64", …), or "cpu", or the device of a model. Inputs are handed to a model's
    *   device by the model itself, so `to(model.device)` gives the tensor as it is.
-   * @throws {TypeError} for what is neither.
-   * @throws {Error} for "cuda" where there is none, with what is missing.
+   * @throws TypeError for what is neither.
+   * @throws Error for "cuda" where there is none, with what is missing.
    * @example tensor([0, 1, 2]).to("bool"); // => tensor([False, True, True])
    */
   to(target: string): Tensor {

@@ -33,9 +33,9 @@ export class AutoTokenizer {
    * Loads a model's tokenizer, fetching what is not on this disk; the weights are not fetched.
    *
    * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
-   * @throws {HubError} one sentence: nowhere, gated, no network, no space.
-   * @throws {Error} one sentence: damaged, of an unknown kind.
-   * @throws {TypeError} for an option that does not exist.
+   * @throws HubError, one sentence: nowhere, gated, no network, no space.
+   * @throws Error, one sentence: damaged, of an unknown kind.
+   * @throws TypeError for an option that does not exist.
    * @example const tokenizer = await AutoTokenizer.from_pretrained(id);
    * @example const tokenizer = await AutoTokenizer.from_pretrained("microsoft/Phi-3-mini-4k-instruct");
    */

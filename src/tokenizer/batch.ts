@@ -89,7 +89,7 @@ interface Padder {
  * Cuts and pads rows as the options say.
  *
  * @param several false when the caller gave one text: its plain arrays are then flat.
- * @throws {Error} when rows of unequal length shall become one tensor, or there is nothing to pad with.
+ * @throws Error when rows of unequal length shall become one tensor, or there is nothing to pad with.
  */
 export function collate(
   rows: number[][],

@@ -49,7 +49,7 @@ export function isConversations(conversation: Message[] | Message[][]): conversa
   return Array.isArray(conversation) && Array.isArray(conversation[0]);
 }
 
-/** @throws {TypeError} when something is no conversation. */
+/** @throws TypeError when something is no conversation. */
 export function checkMessages(messages: unknown): asserts messages is Message[] {
   const valid = (message: unknown) => typeof (message as Message | null)?.role === "string";
   if (!Array.isArray(messages) || !messages.every(valid)) {
@@ -68,7 +68,7 @@ const longestMs = 3_000;
  *
  * @param source Jinja source.
  * @param variables What the template may name: `messages`, `add_generation_prompt`, special tokens, …
- * @throws {Error} when the template is damaged, raises an exception of its own, or takes too long or too much.
+ * @throws Error when the template is damaged, raises an exception of its own, or takes too long or too much.
  */
 export function renderTemplate(source: string, variables: Record<string, unknown>): string {
   if (source.length > longestTemplate) {

@@ -58,7 +58,7 @@ interface Vocabulary {
 /**
  * Reads a tokenizer from a .gguf file.
  *
- * @throws {WeightsError} when the file is damaged or its tokenizer is of a kind not known here.
+ * @throws WeightsError when the file is damaged or its tokenizer is of a kind not known here.
  */
 export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
   const gguf = await readGguf(file);

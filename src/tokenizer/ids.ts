@@ -14,7 +14,7 @@ export function isBatch(ids: unknown): boolean {
 /**
  * One sequence as plain numbers. A tensor may have leading dimensions of 1.
  *
- * @throws {TypeError} when it is no sequence of whole numbers from 0 on, or several sequences.
+ * @throws TypeError when it is no sequence of whole numbers from 0 on, or several sequences.
  */
 export function toIds(ids: Ids): number[] {
   if (ids instanceof Tensor) {

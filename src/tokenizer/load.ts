@@ -23,7 +23,7 @@ const largestLimit = 1e9;
 
 /**
  * @param folder A folder with tokenizer.json.
- * @throws {Error} when there is none, or a file is damaged.
+ * @throws Error when there is none, or a file is damaged.
  */
 export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec> {
   const file = join(folder, "tokenizer.json");

@@ -63,7 +63,7 @@ export abstract class SpecialTokens extends Callable {
   /**
    * The token that begins a text; undefined where there is none. Setting it chooses another of the vocabulary.
    *
-   * @throws {Error} when it is set to a token that the vocabulary does not have.
+   * @throws Error when it is set to a token that the vocabulary does not have.
    */
   get bos_token(): string | undefined {
     return this.#special.bos;
@@ -79,7 +79,7 @@ export abstract class SpecialTokens extends Callable {
    * The token that ends a text; undefined where there is none. Setting it chooses another of the vocabulary, for the
    * tokenizer alone: what ends a generation is `eos_token_id` of `generate`.
    *
-   * @throws {Error} when it is set to a token that the vocabulary does not have.
+   * @throws Error when it is set to a token that the vocabulary does not have.
    */
   get eos_token(): string | undefined {
     return this.#special.eos;
@@ -102,7 +102,7 @@ export abstract class SpecialTokens extends Callable {
   /**
    * The token that fills up rows; undefined where there is none. Setting it chooses another of the vocabulary.
    *
-   * @throws {Error} when it is set to a token that the vocabulary does not have.
+   * @throws Error when it is set to a token that the vocabulary does not have.
    */
   get pad_token(): string | undefined {
     return this.#special.pad;

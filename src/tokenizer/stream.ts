@@ -24,7 +24,7 @@ export class TokenStream {
   /**
    * The text that these ids make certain; empty when they end inside a character.
    *
-   * @throws {TypeError} for what are no token ids.
+   * @throws TypeError for what are no token ids.
    * @example tokenizer.stream().push([504, 3575]); // => "The capital"
    */
   push(ids: Ids): string {

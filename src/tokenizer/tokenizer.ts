@@ -42,8 +42,8 @@ export interface PreTrainedTokenizer {
   /**
    * Encodes one text, or several, as int64 tensors, (rows, T).
    *
-   * @throws {Error} for texts of unlike lengths without `padding`, and where there is no token to pad with.
-   * @throws {TypeError | RangeError} for what is no text, or an option that cannot be.
+   * @throws Error for texts of unlike lengths without `padding`, and where there is no token to pad with.
+   * @throws TypeError or RangeError for what is no text, or an option that cannot be.
    */
   (text: string | string[], options?: TokenizerOptions): BatchEncoding;
 }
@@ -74,7 +74,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   readonly #vocabSize: number;
   readonly #size: number;
 
-  /** @internal @throws {Error} when the parts do not make a tokenizer. */
+  /** @internal @throws Error when the parts do not make a tokenizer. */
   constructor(spec: TokenizerSpec) {
     super(spec);
     this.name_or_path = spec.name_or_path;
@@ -131,7 +131,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * The ids of one text as an array.
    *
    * @param options `add_special_tokens` puts BOS and the like around the text; default: true.
-   * @throws {TypeError} for what is no text.
+   * @throws TypeError for what is no text.
    * @example tokenizer.encode("The capital"); // => [504, 3575]
    */
   encode(text: string, options: { add_special_tokens?: boolean } = {}): number[] {
@@ -143,7 +143,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * The tokens of one text, spelled as the vocabulary spells them: `Ġ` or `▁` is a space.
    *
    * @param options `add_special_tokens` puts BOS and the like around the text; default: false.
-   * @throws {TypeError} for what is no text.
+   * @throws TypeError for what is no text.
    * @example tokenizer.tokenize("The capital"); // => ["The", "Ġcapital"]
    */
   tokenize(text: string, options: { add_special_tokens?: boolean } = {}): string[] {
@@ -155,7 +155,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * The text of one sequence of ids: a number, a bigint, an array, or a tensor of one row. Ids outside the vocabulary
    * are left out.
    *
-   * @throws {TypeError} for what are no token ids, or several sequences.
+   * @throws TypeError for what are no token ids, or several sequences.
    * @example tokenizer.decode([504, 3575]); // => "The capital"
    * @example tokenizer.decode(logits.slice(0, -1).argmax(-1)); // => " Paris"
    */
@@ -169,7 +169,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   /**
    * The texts of several sequences: an array of what `decode` takes, or a tensor of two dimensions.
    *
-   * @throws {TypeError} for one sequence, or what are no token ids.
+   * @throws TypeError for one sequence, or what are no token ids.
    * @example tokenizer.batch_decode([[504, 3575], [7042]]); // => ["The capital", " Paris"]
    */
   batch_decode(batch: Ids[] | Tensor, options: DecodeOptions = {}): string[] {
@@ -205,14 +205,14 @@ export class PreTrainedTokenizer extends SpecialTokens {
   /**
    * The token of an id, spelled as the vocabulary spells it; undefined where there is none.
    *
-   * @throws {TypeError} for what is no token id.
+   * @throws TypeError for what is no token id.
    * @example tokenizer.convert_ids_to_tokens(7042); // => "ĠParis"
    */
   convert_ids_to_tokens(ids: number | bigint): string | undefined;
   /**
    * The same of each of several ids.
    *
-   * @throws {TypeError} for what are no token ids.
+   * @throws TypeError for what are no token ids.
    * @example tokenizer.convert_ids_to_tokens([504, 7042]); // => ["The", "ĠParis"]
    */
   convert_ids_to_tokens(ids: Ids): (string | undefined)[];
@@ -242,8 +242,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
   /**
    * Puts a conversation into the form that the model was trained on, as text.
    *
-   * @throws {Error} when the tokenizer has no template, or the template rejects the conversation or takes too long.
-   * @throws {TypeError} for what are no messages, or an option that does not exist.
+   * @throws Error when the tokenizer has no template, or the template rejects the conversation or takes too long.
+   * @throws TypeError for what are no messages, or an option that does not exist.
    * @example
    * const chat = [{ role: "user", content: "Hello" }];
    * const text = tokenizer.apply_chat_template(chat, { add_generation_prompt: true, tokenize: false });

@@ -13,7 +13,7 @@ type Json = Record<string, unknown>;
 /**
  * Reads the configuration of a model's folder.
  *
- * @throws {WeightsError} when there is none, or none that the forward pass can follow.
+ * @throws WeightsError when there is none, or none that the forward pass can follow.
  * @example const config = await readConfig("/models/Phi-3-mini-4k-instruct");
  */
 export async function readConfig(folder: string): Promise<ModelConfig> {

@@ -11,7 +11,7 @@ export class Fields {
     readonly value: (key: string) => unknown,
   ) {}
 
-  /** @throws {WeightsError} always: a sentence that begins with the file. */
+  /** @throws WeightsError always: a sentence that begins with the file. */
   fail(what: string): never {
     return refusal(this.file)(what);
   }

@@ -31,7 +31,7 @@ class MoreBytes {
 /**
  * Reads the header of a GGUF file.
  *
- * @throws {WeightsError} when the file is not GGUF, is damaged or truncated, or holds tensors of an unknown format.
+ * @throws WeightsError when the file is not GGUF, is damaged or truncated, or holds tensors of an unknown format.
  * @example const { metadata, tensors } = await readGguf("SmolLM2-135M-Instruct.Q4_1.gguf");
  */
 export async function readGguf(file: string): Promise<Gguf> {

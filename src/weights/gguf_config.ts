@@ -21,7 +21,7 @@ export function ggufTokenId(gguf: Gguf, key: string): number | undefined {
 /**
  * The configuration that a GGUF header describes.
  *
- * @throws {WeightsError} when its architecture or a setting of it is not supported, or a value makes no sense.
+ * @throws WeightsError when its architecture or a setting of it is not supported, or a value makes no sense.
  * @example const config = ggufConfig(await readGguf("model.gguf"));
  */
 export function ggufConfig(gguf: Gguf): ModelConfig {

@@ -32,7 +32,7 @@ export interface OpenWeightsOptions {
  * Opens a folder with config.json and safetensors files, or one .gguf file.
  *
  * @param path A local path; ids of the hub are resolved before (`resolveModel`).
- * @throws {WeightsError} when there is nothing, when something is damaged, foreign or not supported.
+ * @throws WeightsError when there is nothing, when something is damaged, foreign or not supported.
  * @example const { config, files, weights } = await openWeights("/models/Phi-3-mini-4k-instruct");
  */
 export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<OpenWeights> {
@@ -90,7 +90,7 @@ async function isFile(path: string): Promise<boolean> {
 /**
  * The shard files that an index names, each once, in order of name.
  *
- * @throws {WeightsError} when the index is damaged or names files outside its folder.
+ * @throws WeightsError when the index is damaged or names files outside its folder.
  */
 export async function readIndex(index: string): Promise<{ files: string[]; map: Map<string, string> }> {
   const fail = (what: string): never => {

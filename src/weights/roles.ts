@@ -88,7 +88,7 @@ const architectures: Record<ModelConfig["model_type"], { stacked: boolean; inter
  * Finds every weight that the forward pass asks for among a model's tensors.
  *
  * @param source The file or folder, for messages.
- * @throws {WeightsError} about the first tensor that is missing or has another shape, and about biases.
+ * @throws WeightsError about the first tensor that is missing or has another shape, and about biases.
  */
 export function assignRoles(source: string, config: ModelConfig, tensors: WeightPart[], naming: Naming): WeightEntry[] {
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor]));

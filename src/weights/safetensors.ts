@@ -46,7 +46,7 @@ const derived = /\.rotary_emb\.inv_freq$/;
 /**
  * Reads the header of a safetensors file.
  *
- * @throws {WeightsError} when the file is no safetensors file, is damaged or truncated, or has a dtype nobody can compute with.
+ * @throws WeightsError when the file is no safetensors file, is damaged or truncated, or has a dtype nobody can compute with.
  * @example const tensors = await readSafetensors("model.safetensors");
  */
 export async function readSafetensors(file: string): Promise<SafeTensor[]> {

@@ -16,6 +16,8 @@ export interface Docstrings {
   examples: Example[];
   /** Functions, classes and their methods that have no example. */
   bare: string[];
+  /** Those with `@throws {Error}`: the reference leaves out what is in braces, so that nobody reads which error it is. */
+  braced: string[];
 }
 
 const source = join(__dirname, "..", "..", "src");
@@ -34,6 +36,7 @@ export function readDocstrings(): Docstrings {
   const [first] = examplesOf("phi3lab", [module.statements[0] as ts.Statement]);
   const examples: Example[] = [];
   const bare: string[] = [];
+  const braced: string[] = [];
   const seen = new Set<ts.Declaration>();
   for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(module) as ts.Symbol)) {
     // What `type` and `*` pass on is looked up where it is declared.
@@ -44,10 +47,11 @@ export function readDocstrings(): Docstrings {
       for (const node of shown) seen.add(node);
       const found = examplesOf(of, shown);
       examples.push(...found);
+      if (tagsOf(shown).some((tag) => ts.isJSDocThrowsTag(tag) && tag.typeExpression)) braced.push(of);
       if (found.length === 0 && shown.some((node) => wantsExample(node, name))) bare.push(of);
     }
   }
-  return { first: first as Example, examples, bare };
+  return { first: first as Example, examples, bare, braced };
 }
 
 /** Of a class or an interface: its members, static and inherited ones included, and how it is called. */
@@ -74,7 +78,11 @@ function wantsExample(node: ts.Declaration, name: string): boolean {
   return ts.isClassDeclaration(node) || ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node);
 }
 
+function tagsOf(nodes: readonly ts.Node[]): ts.JSDocTag[] {
+  return nodes.flatMap((node) => ts.getJSDocTags(node));
+}
+
 function examplesOf(of: string, nodes: readonly ts.Node[]): Example[] {
-  const tags = nodes.flatMap((node) => ts.getJSDocTags(node)).filter(({ tagName }) => tagName.text === "example");
+  const tags = tagsOf(nodes).filter(({ tagName }) => tagName.text === "example");
   return tags.map(({ comment }) => ({ of, code: (ts.getTextOfJSDocComment(comment) ?? "").trim() }));
 }

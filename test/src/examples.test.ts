@@ -54,12 +54,16 @@ function isWanted(text: string, wanted: string): boolean {
   return new RegExp(`^${pattern}$`).test(oneLine(text));
 }
 
-const { first, examples, bare } = readDocstrings();
+const { first, examples, bare, braced } = readDocstrings();
 const reason = ({ code }: Example) => Object.entries(unrun).find(([words]) => code.startsWith(words))?.[1];
 
 describe("The reference", () => {
   it("has an example of every class, function and method", () => {
     assert.deepEqual(bare, withoutExample);
+  });
+
+  it("names the error of every @throws", () => {
+    assert.deepEqual(braced, []);
   });
 
   it("has every example that is said not to run here", () => {
