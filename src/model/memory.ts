@@ -1,6 +1,6 @@
 /** The memory of a model on its device, by what it is for. */
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 
 /** Bytes that a model holds on its device. Prints as a line each. */
 export class MemoryUse {
@@ -38,6 +38,6 @@ export class MemoryUse {
     return this.toString();
   }
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }

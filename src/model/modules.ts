@@ -1,7 +1,7 @@
 /** The two halves of a model that the chapter calls apart: the stack of blocks, and the head. */
 import { inspect } from "node:util";
 import { Callable } from "../callable";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { ForwardResult, ModelConfig, NativeModel } from "../native";
 import { checkOptions, type OptionNames } from "../options";
 import { Tensor } from "../tensor";
@@ -160,7 +160,7 @@ export class Phi3Model extends Callable {
     return this.toString();
   }
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }
 
@@ -225,6 +225,6 @@ export class LmHead extends Callable {
     return this.toString();
   }
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }

@@ -1,12 +1,13 @@
 /** Where a model's time goes: the stages of its forward pass, timed on the device while a function runs. */
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
+import { escapeMarkup } from "../markup";
 import type { NativeModel, ProfileEntry, ProfileResult } from "../native";
 import { checkOptions } from "../options";
 import { barFigure } from "../plots/bars";
 import type { Figure } from "../plots/figure";
 import { palette } from "../plots/svg";
-import { escapeHtml, type TextTable, tableHtml, tableText } from "../table";
+import { type TextTable, tableHtml, tableText } from "../table";
 import { unlessAborted } from "./abort";
 
 /** The stages by name, in the order of a pass; each is one step of it, with what is fused into that step. */
@@ -189,9 +190,9 @@ export class Profile {
     return this.toString();
   }
   [jupyterDisplay](): MimeBundle {
-    const paragraph = (text: string): string => `<p>${escapeHtml(text)}</p>`;
+    const paragraph = (text: string): string => `<p>${escapeMarkup(text)}</p>`;
     const html = [paragraph(this.#title()), tableHtml(this.#table()), ...this.#notes().map(paragraph)];
-    return { "text/plain": this.toString(), "text/html": html.join("") };
+    return { [mime.text]: this.toString(), [mime.html]: html.join("") };
   }
 
   /** The figures as plain data, for `JSON.stringify`. */

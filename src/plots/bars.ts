@@ -1,8 +1,8 @@
 /** Horizontal bars with a label each: the common form of plots that compare named things. */
+import { escapePlotly } from "../markup";
 import { Figure } from "./figure";
 import { axis as axisLines, frame } from "./layout";
 import { document, heading as svgHeading, line, rect, text, textWidth, ticks } from "./svg";
-import { plotlyText } from "./token_label";
 import { columns, shorten, wrap } from "./words";
 
 export interface Bar {
@@ -54,7 +54,7 @@ function traces({ bars, axis }: Bars): object[] {
       text: bars.map((bar) => bar.text),
       textposition: "outside",
       cliponaxis: false,
-      customdata: bars.map((bar) => [plotlyText(bar.about), bar.value.toPrecision(5)]),
+      customdata: bars.map((bar) => [escapePlotly(bar.about), bar.value.toPrecision(5)]),
       hovertemplate: `%{customdata[0]}<br>${axis.name} %{customdata[1]}<extra></extra>`,
     },
   ];
@@ -68,7 +68,7 @@ function layout({ bars, axis, title }: Bars): Record<string, unknown> {
       range: [bars.length - 0.5, -0.5],
       tickmode: "array",
       tickvals: bars.map((_, i) => i),
-      ticktext: bars.map((bar) => plotlyText(shortLabel(bar.label))),
+      ticktext: bars.map((bar) => escapePlotly(shortLabel(bar.label))),
       tickfont: { family: "monospace", size: 12 },
       ticklabelstandoff: 4,
       automargin: true,

@@ -5,11 +5,11 @@
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
+import { escapeMarkup } from "../markup";
 import { config } from "./layout";
 import { page } from "./page";
 import { png } from "./png";
-import { escapeXml } from "./svg";
 
 /** The three forms of one plot; made by the plot functions. */
 export interface FigureParts {
@@ -55,14 +55,14 @@ export class Figure {
   /** What a notebook shows: the first of these that it can. */
   [jupyterDisplay](): MimeBundle {
     return {
-      "application/vnd.plotly.v1+json": {
+      [mime.plotly]: {
         data: this.data,
         layout: this.layout,
         config,
       },
       // An image, not inline SVG or `image/svg+xml`: JupyterLab shows neither of those while a notebook is not trusted.
-      "text/html": `<img alt="${escapeXml(this.#text)}" src="data:image/svg+xml;base64,${Buffer.from(this.#svg).toString("base64")}"/>`,
-      "text/plain": this.#text,
+      [mime.html]: `<img alt="${escapeMarkup(this.#text)}" src="data:image/svg+xml;base64,${Buffer.from(this.#svg).toString("base64")}"/>`,
+      [mime.text]: this.#text,
     };
   }
 

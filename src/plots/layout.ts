@@ -2,8 +2,8 @@
  * What all live plots share: a title that no cell is too narrow for, a height of their own whatever the width, colours and
  * a tool bar that suit light and dark pages.
  */
+import { escapePlotly } from "../markup";
 import { palette } from "./svg";
-import { plotlyText } from "./token_label";
 import { wrap } from "./words";
 
 interface Frame {
@@ -32,8 +32,8 @@ export const axis = (text?: string): Record<string, unknown> => ({
 
 /** The layout of a plot without its axes. */
 export function frame({ title, subtitle, legend = false, height }: Frame): Record<string, unknown> {
-  const lines = wrap(title, titleColumns, titleLines).map(plotlyText);
-  if (subtitle) lines.push(`<span style="font-size:12px">${plotlyText(subtitle)}</span>`);
+  const lines = wrap(title, titleColumns, titleLines).map(escapePlotly);
+  if (subtitle) lines.push(`<span style="font-size:12px">${escapePlotly(subtitle)}</span>`);
   const top = 18 + 20 * lines.length + (legend ? 22 : 0);
   const bottom = 46;
   return {

@@ -2,6 +2,7 @@
  * The few shapes that the static pictures of plots are made of: text, rectangles, lines and axes, as SVG source. Colours
  * stand on a transparent ground and read on a white page as on a dark one.
  */
+import { escapeMarkup } from "../markup";
 import { columns, wrap } from "./words";
 
 /** Colours that keep their contrast on light and dark pages alike. */
@@ -12,20 +13,6 @@ export const palette = {
   second: "#e8762d",
   rest: "#9a9a9a",
 } as const;
-
-/** Text as XML carries it: no character of it is markup, and none that XML forbids is left. */
-export function escapeXml(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 allows no other control characters
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
-      .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd")
-      .replace(/&/g, "&amp;")
-      .replace(/</g, "&lt;")
-      .replace(/>/g, "&gt;")
-      .replace(/"/g, "&quot;")
-  );
-}
 
 /** A coordinate with no more digits than a screen shows. */
 const at = (value: number): string => String(Math.round(value * 100) / 100);
@@ -43,11 +30,11 @@ export function text(x: number, y: number, value: string, options: TextOptions =
   const { anchor = "start", size = 13, weight, fill = palette.ink, vertical } = options;
   const turn = vertical ? ` transform="rotate(-90 ${at(x)} ${at(y)})"` : "";
   const bold = weight ? ` font-weight="${weight}"` : "";
-  return `<text x="${at(x)}" y="${at(y)}" font-size="${size}" text-anchor="${anchor}" fill="${fill}"${bold}${turn} xml:space="preserve">${escapeXml(value)}</text>`;
+  return `<text x="${at(x)}" y="${at(y)}" font-size="${size}" text-anchor="${anchor}" fill="${fill}"${bold}${turn} xml:space="preserve">${escapeMarkup(value)}</text>`;
 }
 
 export function rect(x: number, y: number, width: number, height: number, fill: string, title?: string): string {
-  const inner = title === undefined ? "/>" : `><title>${escapeXml(title)}</title></rect>`;
+  const inner = title === undefined ? "/>" : `><title>${escapeMarkup(title)}</title></rect>`;
   return `<rect x="${at(x)}" y="${at(y)}" width="${at(Math.max(width, 0))}" height="${at(height)}" rx="2" fill="${fill}"${inner}`;
 }
 
@@ -63,7 +50,7 @@ export function polyline(points: readonly (readonly [number, number])[], stroke:
 /** A whole picture; `alt` is what a screen reader says of it. */
 export function document(width: number, height: number, alt: string, shapes: readonly string[]): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(alt)}" font-family="DejaVu Sans, Verdana, Segoe UI, sans-serif">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(alt)}" font-family="DejaVu Sans, Verdana, Segoe UI, sans-serif">`,
     ...shapes,
     "</svg>",
   ].join("\n");

@@ -47,8 +47,3 @@ function anchorOf(tokenizer: LabelTokenizer): number {
   anchors.set(tokenizer, anchor);
   return anchor;
 }
-
-/** Text for plotly, which reads tags and entities in labels: nothing in it is markup. */
-export function plotlyText(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-}

@@ -4,7 +4,7 @@
  */
 import { inspect } from "node:util";
 import { readDevice } from "../devices";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { NativeTensor } from "../native";
 import { formatTensor } from "./format";
 import { argBest, type Lanes, lanes, softmax, sum, topIndices } from "./ops";
@@ -374,7 +374,7 @@ export class Tensor {
   }
 
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 
   /** A tensor of one element in arithmetic: `Number(loss)`. */
