@@ -4,9 +4,9 @@ import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import { escapeMarkup } from "../markup";
 import type { NativeModel, ProfileEntry, ProfileResult } from "../native";
 import { checkOptions } from "../options";
-import { barFigure } from "../plots/bars";
-import type { Figure } from "../plots/figure";
-import { palette } from "../plots/svg";
+import { Figure } from "../plots/figure";
+import type { Axis } from "../plots/plot";
+import { palette } from "../plots/style";
 import { type TextTable, tableHtml, tableText } from "../table";
 import { unlessAborted } from "./abort";
 
@@ -219,14 +219,18 @@ export class Profile {
     const stages = [...this.stages.map(({ name, ms }) => ({ name, ms })), { name: between, ms: this.between_ms }];
     const rows = by === "stage" ? stages : this.layers.map(({ layer, ms }) => ({ name: `layer ${layer}`, ms }));
     const bars = rows.map(({ name, ms }) => ({
-      label: name,
       value: Math.max(0, ms / count),
       text: percent(ms / this.total_ms),
-      about: name,
+      about: `${name}\nms${words} ${Math.max(0, ms / count).toPrecision(5)}`,
       colour: name === between ? palette.rest : palette.first,
     }));
-    const axis = { name: `ms${words}`, tickformat: "", tick: String };
-    return barFigure({ bars, axis, title, heading: `${title}: ${this.#title()}` });
+    const x: Axis = { kind: "linear", name: `ms${words}` };
+    const y: Axis = { kind: "category", labels: rows.map(({ name }) => name), monospace: true };
+    return new Figure({
+      title,
+      heading: `${title}: ${this.#title()}`,
+      panels: [{ x, y, marks: [{ mark: "bars", bars }] }],
+    });
   }
 }
 

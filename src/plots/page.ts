@@ -1,7 +1,7 @@
 /** A plot as one HTML page that carries plotly.js itself, so that it opens live without any network. */
 import { readFileSync } from "node:fs";
 import { scriptJson } from "../markup";
-import { config } from "./layout";
+import { config } from "./plotly_layout";
 
 /** The page's source; `data` and `layout` are plotly's. */
 export function page(data: object[], layout: Record<string, unknown>): string {
