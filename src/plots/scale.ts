@@ -10,9 +10,9 @@ export const formats = {
 } satisfies Record<string, { plotly: string; text: (value: number) => string }>;
 export type NumberFormat = keyof typeof formats;
 
-/** A number for reading: with four digits at most. */
+/** A number for reading: a whole one as it is, another with four digits. */
 export const written = (value: number, format: NumberFormat = "plain"): string =>
-  formats[format].text(Number(value.toPrecision(4)));
+  formats[format].text(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 
 export interface Scale {
   /** The axis' ends, the first at the left or the bottom. */
