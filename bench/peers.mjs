@@ -10,7 +10,6 @@ import { venvProgram } from "../scripts/setup/places.mjs";
 
 const bench = dirname(fileURLToPath(import.meta.url));
 const folder = join(bench, ".peers");
-const windows = process.platform === "win32";
 const packages = ["node-llama-cpp@3.22.1", "@huggingface/transformers@4.3.1"];
 const requirements = ["torch==2.15.0", "transformers==5.23.0", "safetensors==0.8.0", "numpy==2.4.6"];
 const environment = join(folder, "python");
@@ -21,7 +20,7 @@ const onnxEnvironment = join(folder, "onnx");
 /** Whether any were installed. */
 export const havePeers = () => existsSync(folder);
 
-const pythonOf = (place) => join(place, windows ? "Scripts/python.exe" : "bin/python");
+const pythonOf = (place) => join(place, "bin", "python");
 
 /** A Python with torch and transformers: the one that PHI3LAB_BENCH_PYTHON names, or the one that was installed. */
 const python = () => process.env.PHI3LAB_BENCH_PYTHON || pythonOf(environment);
@@ -47,7 +46,7 @@ export function installPeers() {
   );
   for (const name of packages) {
     if (existsSync(join(folder, "node_modules", name.replace(/@[^@]+$/, "")))) continue;
-    run(name, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", name], { env, shell: windows });
+    run(name, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", name], { env });
   }
   if (!havePython()) installPython(environment, requirements);
   if (havePython() && !existsSync(join(onnxEnvironment, "ready")))

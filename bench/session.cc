@@ -84,7 +84,7 @@ void run() {
       }
       GreedyRequest greedy;
       for (int64_t i = 0; i < tokens; i++) greedy.ids.push_back(static_cast<int32_t>(500 + 7 * i));
-      greedy.max_new_tokens = fresh;
+      greedy.stopping.max_new_tokens = fresh;
       greedy.use_cache = cached != 0;
       for (int64_t i = 0; i < rounds; i++) {
         const auto start = std::chrono::steady_clock::now();

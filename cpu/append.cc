@@ -6,6 +6,7 @@
 namespace phi3lab::cpu {
 
 void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
+  qkv.expect_float32("append");
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
   const Attend* functions = &attend_;
   stage([=](const Worker& w) {

@@ -22,6 +22,7 @@ int32_t argmax_row(const float* logits, int64_t count, const int32_t* excluded, 
 }  // namespace
 
 void CpuBackend::argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
+  logits.expect_float32("argmax");
   stage([=](const Worker& w) {
     if (w.thread == 0) *id = argmax_row(logits.data, logits.cols, excluded, excluded_count);
   });
@@ -33,21 +34,21 @@ void CpuBackend::advance(int32_t* position, int64_t count) {
   });
 }
 
-void CpuBackend::publish(const int32_t* id) {
-  int32_t* slot = &outbox_[published_++ % kOutbox];
+void CpuBackend::emit(const int32_t* id) {
+  int32_t* slot = &outbox_[emitted_++ % kOutbox];
   stage([=](const Worker& w) {
     if (w.thread == 0) *slot = *id;
   });
 }
 
-int32_t CpuBackend::receive() {
+int32_t CpuBackend::next_token() {
   synchronize();
-  return outbox_[received_++ % kOutbox];
+  return outbox_[taken_++ % kOutbox];
 }
 
 void CpuBackend::discard() noexcept {
   queued_ = 0;
-  received_ = published_;
+  taken_ = emitted_;
 }
 
 }  // namespace phi3lab::cpu

@@ -40,8 +40,10 @@ TokenShare::TokenShare(int64_t position, const AttentionShape& shape, const Work
   split(shape.kv_heads * count, 1, worker.thread, worker.threads, &first, &last);
 }
 
-void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache,
-                        const PassInput& input, int64_t layer, const AttentionShape& shape) {
+void CpuBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
+                        Tensor table, int64_t layer, const AttentionShape& shape) {
+  (void)table;  // qkv is rotated already
+  qkv.expect_float32("attend");
   const CpuCache* source = static_cast<const CpuCache*>(&cache);
   if (context.rows == 1 && !weights.data)
     attend_token(context, qkv, *source, input, layer, shape);
@@ -50,13 +52,13 @@ void CpuBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, co
 }
 
 // One token has few queries: positions are split between the threads too, head after head, and read in the order in
-// which they lie in memory. Then each thread takes some of the queries, mostly of its own heads, and merges their parts
-// in the order of the blocks.
+// which they lie in memory. Then each thread takes some of the queries, mostly of its own heads, and combines their
+// partials in the order of the blocks.
 void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source, const PassInput& input, int64_t layer,
                               const AttentionShape& shape) {
   const CpuCache* cache = &source;
   const Attend* kernels = &attend_;
-  float* parts = static_cast<float*>(partials_->data);  // (kv_heads, blocks, group, partial_stride)
+  float* partials = static_cast<float*>(partials_->data);  // (kv_heads, blocks, group, partial_stride)
   float* scratch = static_cast<float*>(scratch_->data);
   const int64_t own = scratch_floats_;
   stage([=](const Worker& w) {
@@ -69,7 +71,7 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
       std::fill_n(rows, kAttendRows, within(share.seen, block));
       const int64_t position = block * kAttendBlock, i = h * count + block - blocks.first;
       for (int64_t r = 0; r < group; r += kAttendRows)
-        kernels->block(parts + (i * group + r) * stride, qkv.data + (h * group + r) * dim,
+        kernels->block(partials + (i * group + r) * stride, qkv.data + (h * group + r) * dim,
                        cache->keys(layer, h, position), cache->values(layer, h, position), rows,
                        static_cast<int>(std::min<int64_t>(kAttendRows, group - r)), dim, shape.scale);
     };
@@ -84,17 +86,17 @@ void CpuBackend::attend_token(Tensor context, Tensor qkv, const CpuCache& source
     w.pool.barrier(w.thread);
     int64_t own_first, own_last;
     split(shape.heads, 1, w.thread, w.threads, &own_first, &own_last);
-    const auto parts_of = [&](int64_t head) {
-      return parts + (head / group * count * group + head % group) * stride;  // group · stride apart
+    const auto partials_of = [&](int64_t head) {
+      return partials + (head / group * count * group + head % group) * stride;  // group · stride apart
     };
-    // Other threads' parts are asked for all at once: one after the other they take several times as long.
+    // Other threads' partials are asked for all at once: one after the other they take several times as long.
     for (int64_t head = own_first; head < own_last; head++)
       for (int64_t i = 0; i < count; i++)
-        for (int64_t at = 0; at < stride; at += 16) __builtin_prefetch(parts_of(head) + i * group * stride + at);
+        for (int64_t at = 0; at < stride; at += 16) __builtin_prefetch(partials_of(head) + i * group * stride + at);
     float* state = scratch + w.thread * own;
     for (int64_t head = own_first; head < own_last; head++) {
       begin(state, dim);
-      kernels->merge(state, 0, parts_of(head), group * stride, count, dim);
+      kernels->combine(state, 0, partials_of(head), group * stride, count, dim);
       finish(context.data + head * dim, state, dim);
     }
   });
@@ -112,7 +114,7 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
     const int64_t queries = context.rows * group, tiles = (queries + kAttendRows - 1) / kAttendRows;
     float* q = scratch + w.thread * own;    // (kAttendRows, dim)
     float* states = q + kAttendRows * dim;  // (kAttendRows, stride)
-    float* parts = states + kAttendRows * stride;
+    float* partials = states + kAttendRows * stride;
     const auto attend_tile = [&](int64_t h, int64_t tile) {
       const int64_t first_query = tile * kAttendRows;
       const int rows = static_cast<int>(std::min<int64_t>(kAttendRows, queries - first_query));
@@ -139,9 +141,9 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
         }
       };
       each_block([&](int64_t block, int row, const Seen* inside, int count) {
-        kernels->block(parts, q + row * dim, cache->keys(layer, h, block * kAttendBlock),
+        kernels->block(partials, q + row * dim, cache->keys(layer, h, block * kAttendBlock),
                        cache->values(layer, h, block * kAttendBlock), inside, count, dim, shape.scale);
-        kernels->merge(states + row * stride, stride, parts, stride, count, dim);
+        kernels->combine(states + row * stride, stride, partials, stride, count, dim);
       });
       for (int r = 0; r < rows; r++)
         finish(context.data + token(r) * context.cols + head(r) * dim, states + r * stride, dim);

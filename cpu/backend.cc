@@ -35,7 +35,7 @@ CpuBackend::CpuBackend(const Isa& isa, int threads, KvType kv_type)
       pool_(threads),
       stages_(new Stage[kStages]) {}
 
-std::unique_ptr<Weight> CpuBackend::place(const WeightSource& source, WeightKind kind) {
+std::unique_ptr<Weight> CpuBackend::upload_weight(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CpuWeight>();
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->cols = source.cols;
@@ -113,7 +113,7 @@ void CpuBackend::synchronize() {
 
 void CpuBackend::checkpoint(int64_t tokens) {
   if (tokens > 1) synchronize();  // a layer of a prompt is long enough to be worth a look at the flag
-  if (!stopped()) return;
+  if (!aborted()) return;
   queued_ = 0;
   throw Aborted();
 }

@@ -44,7 +44,7 @@ struct TokenShare {
   int64_t first, last;
 };
 
-/** A placed weight: a norm's numbers as float32, or a matrix. */
+/** An uploaded weight: a norm's numbers as float32, or a matrix. */
 class CpuWeight : public Weight {
  public:
   Matrix matrix;
@@ -55,7 +55,7 @@ class CpuBackend : public Backend {
  public:
   CpuBackend(const Isa& isa, int threads, KvType kv_type = KvType::float32);
 
-  std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) override;
+  std::unique_ptr<Weight> upload_weight(const WeightSource& source, WeightKind kind) override;
   std::shared_ptr<Buffer> allocate(size_t bytes) override;
   std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) override;
   void prepare(int64_t tokens, int64_t max_cols) override;
@@ -74,22 +74,22 @@ class CpuBackend : public Backend {
   void matmul(Tensor out, Tensor in, const Weight& weight) override;
   void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) override;
   void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
-  void attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache, const PassInput& input,
+  void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input, Tensor table,
               int64_t layer, const AttentionShape& shape) override;
   void swiglu(Tensor out, Tensor gate_up) override;
   void add(Tensor out, Tensor a, Tensor b) override;
   void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
   void copy(Tensor out, Tensor in) override;
   void advance(int32_t* position, int64_t count) override;
-  void publish(const int32_t* id) override;
-  int32_t receive() override;
+  void emit(const int32_t* id) override;
+  int32_t next_token() override;
   void discard() noexcept override;
 
-  void norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+  void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                             const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
                             const AttentionShape& shape, float eps) override;
   void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) override;
-  void norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
+  void norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
                            const Weight& weight, int64_t layer, float eps) override;
   void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) override;
   void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
@@ -130,7 +130,6 @@ class CpuBackend : public Backend {
   Arena arena_;
   const std::shared_ptr<CacheRanges> ranges_ = std::make_shared<CacheRanges>();  // caches may outlive the backend
   std::unique_ptr<Workspace> workspace_;
-  Tensor gate_up_{};  // of the token whose activation is not computed yet
   std::unique_ptr<Stage[]> stages_;
   size_t queued_ = 0;
   Profile* profile_ = nullptr;
@@ -139,10 +138,10 @@ class CpuBackend : public Backend {
   int64_t partial_floats_ = 0, scratch_floats_ = 0;  // scratch_floats_: of a thread
   std::atomic<size_t> workspace_bytes_{0};
   static constexpr size_t kOutbox = 64;
-  int32_t outbox_[kOutbox] = {};  // published ids, a ring
-  size_t published_ = 0, received_ = 0;
+  int32_t outbox_[kOutbox] = {};  // emitted ids, a ring
+  size_t emitted_ = 0, taken_ = 0;
 };
 
-inline const CpuWeight& placed(const Weight& weight) { return static_cast<const CpuWeight&>(weight); }
+inline const CpuWeight& uploaded(const Weight& weight) { return static_cast<const CpuWeight&>(weight); }
 
 }  // namespace phi3lab::cpu

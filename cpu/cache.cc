@@ -1,16 +1,12 @@
 #include "cache.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
-
-#ifdef _WIN32
-#include <windows.h>
-#else
-#include <sys/mman.h>
-#endif
 
 namespace phi3lab::cpu {
 namespace {
@@ -23,15 +19,11 @@ constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what
 
 }  // namespace
 
-CacheRanges::Range CacheRanges::take(size_t bytes) {
+CacheRanges::Range CacheRanges::acquire(size_t bytes) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (left_.bytes == bytes) return std::exchange(left_, {});
+    if (kept_.bytes == bytes) return std::exchange(kept_, {});
   }
-#ifdef _WIN32
-  void* p = VirtualAlloc(nullptr, bytes, MEM_RESERVE, PAGE_READWRITE);
-  if (!p) no_memory(bytes);
-#else
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;
@@ -41,27 +33,22 @@ CacheRanges::Range CacheRanges::take(size_t bytes) {
 #ifdef MADV_HUGEPAGE
   madvise(p, bytes, MADV_HUGEPAGE);
 #endif
-#endif
   return {static_cast<uint8_t*>(p), bytes, 0};
 }
 
-void CacheRanges::leave(const Range& range) noexcept {
+void CacheRanges::release(const Range& range) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  release(std::exchange(left_, range));
+  unmap(std::exchange(kept_, range));
 }
 
 size_t CacheRanges::kept() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return left_.ready;
+  return kept_.ready;
 }
 
-void CacheRanges::release(const Range& range) noexcept {
+void CacheRanges::unmap(const Range& range) noexcept {
   if (!range.data) return;
-#ifdef _WIN32
-  VirtualFree(range.data, 0, MEM_RELEASE);
-#else
   munmap(range.data, range.bytes);
-#endif
 }
 
 CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const AttentionShape& shape, int64_t layers,
@@ -74,12 +61,12 @@ CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const Atten
   capacity = positions;
   layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * row_bytes_;
   while (static_cast<size_t>(2 * largest_) * layer_position_bytes <= kOneGo) largest_ *= 2;
-  range_ = ranges_->take(bytes_of(whole(positions)));
+  range_ = ranges_->acquire(bytes_of(whole(positions)));
 }
 
 CpuCache::~CpuCache() {
-  release(kKept);
-  ranges_->leave(range_);
+  trim(kKept);
+  ranges_->release(range_);
 }
 
 void CpuCache::grow(int64_t positions) {
@@ -95,18 +82,12 @@ void CpuCache::commit(int64_t positions) {
   const int64_t wanted = whole(positions);
   if (wanted <= committed_) return;
   const size_t bytes = bytes_of(wanted);
-  if (bytes > range_.ready) {
-#ifdef _WIN32
-    const size_t more = bytes - range_.ready;
-    if (!VirtualAlloc(range_.data + range_.ready, more, MEM_COMMIT, PAGE_READWRITE)) no_memory(more);
-#endif
-    range_.ready = bytes;  // elsewhere the system brings pages as they are written
-  }
+  range_.ready = std::max(range_.ready, bytes);  // the system brings pages as they are written
   grow(std::min(wanted, largest_));
   committed_ = wanted;
 }
 
-void CpuCache::release(int64_t positions) {
+void CpuCache::trim(int64_t positions) {
   const size_t bytes = bytes_of(positions);
   if (bytes >= range_.ready) return;
   const uintptr_t first = reinterpret_cast<uintptr_t>(range_.data + bytes);
@@ -114,11 +95,7 @@ void CpuCache::release(int64_t positions) {
   const uintptr_t start = (first + kPage - 1) / kPage * kPage, end = last / kPage * kPage;
   range_.ready = bytes;
   if (start >= end) return;
-#ifdef _WIN32
-  VirtualFree(reinterpret_cast<void*>(start), end - start, MEM_DECOMMIT);
-#else
   madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
-#endif
 }
 
 size_t CpuCache::bytes() const { return bytes_of(committed_); }

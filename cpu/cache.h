@@ -10,7 +10,7 @@
 
 namespace phi3lab::cpu {
 
-/** Address ranges for caches. A cache that goes leaves its range, with some of its memory, to the next: the system
+/** Address ranges for caches. A cache that goes hands its range, with some of its memory, to the next: the system
  * takes as long to clear new pages as a short prompt takes. */
 class CacheRanges {
  public:
@@ -20,21 +20,21 @@ class CacheRanges {
     size_t ready = 0;  // of them, from the first on, for which there is memory
   };
   CacheRanges() = default;
-  ~CacheRanges() { release(left_); }
+  ~CacheRanges() { unmap(kept_); }
   CacheRanges(const CacheRanges&) = delete;
   CacheRanges& operator=(const CacheRanges&) = delete;
 
-  /** The range that was left last where it has this size. Throws a sentence where the system has not so much. */
-  Range take(size_t bytes);
-  void leave(const Range& range) noexcept;
+  /** The range that was released last where it has this size. Throws OutOfMemory. */
+  Range acquire(size_t bytes);
+  void release(const Range& range) noexcept;
   /** Bytes of memory that the next cache will find. */
   size_t kept() const;
 
  private:
-  static void release(const Range& range) noexcept;
+  static void unmap(const Range& range) noexcept;
 
   mutable std::mutex mutex_;
-  Range left_;
+  Range kept_;
 };
 
 /** Keys and values, [extent][layer][kv_head][block of positions], then as attend.h has them: what is committed lies
@@ -87,7 +87,7 @@ class CpuCache : public Cache {
   /** Makes the first extent one of so many positions, for which there is memory: its parts move apart. */
   void grow(int64_t positions);
   /** Gives back the memory behind that of `positions`. */
-  void release(int64_t positions);
+  void trim(int64_t positions);
   size_t bytes_of(int64_t positions) const { return static_cast<size_t>(layers_ * positions) * layer_position_bytes; }
   /** Number `row` of the rows of a block's keys and values that `position` lies in. */
   uint8_t* at(int64_t layer, int64_t kv_head, int64_t position, int64_t row) const {

@@ -4,7 +4,7 @@
 namespace phi3lab::cpu {
 
 void CpuBackend::embed(Tensor out, const PassInput& input, const Weight& table) {
-  const Matrix* matrix = &placed(table).matrix;
+  const Matrix* matrix = &uploaded(table).matrix;
   stage([=](const Worker& w) {
     each_own_token(out.rows, w, [&](int64_t t) { matrix->read_row(out.data + t * out.cols, input.ids[t]); });
   });

@@ -1,6 +1,6 @@
 // The fused verbs of a decoded token. A stage ends with a barrier, and 12 of them a layer take longer than what they
 // part: so each thread computes for itself what all need of the norm and the gate, and adds to the residual the rows
-// that it has multiplied. Half of the barriers remain. Several tokens, and whoever listens, take the definitions in
+// that it has multiplied. Half of the barriers remain. Several tokens, or a tap, take the definitions in
 // native/seam/backend.h.
 #include "backend.h"
 #include "cpu/simd/rope.h"
@@ -8,9 +8,9 @@
 namespace phi3lab::cpu {
 
 void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, const Weight& weight, float eps) {
-  const Matrix* matrix = &placed(weight).matrix;
+  const Matrix* matrix = &uploaded(weight).matrix;
   const Workspace* workspace = workspace_.get();
-  const float* factors = placed(norm).norm.data();
+  const float* factors = uploaded(norm).norm.data();
   const auto rms_norm_row = rowwise_.rms_norm;
   stage([=](const Worker& w) {
     float* row = workspace->row(w.thread);
@@ -19,10 +19,10 @@ void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, cons
   });
 }
 
-void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+void CpuBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                                       const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
                                       const AttentionShape& shape, float eps) {
-  if (listening() || hidden.rows > 1)
+  if (tapped() || hidden.rows > 1)
     return Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, weight, input, table, layer, shape, eps);
   norm_matmul(qkv, hidden, norm, weight, eps);
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
@@ -44,8 +44,9 @@ void CpuBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, T
 
 void CpuBackend::project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight,
                                   int64_t layer) {
-  if (listening() || hidden.rows > 1) return Backend::project_residual(hidden, projected, context, weight, layer);
-  const Matrix* matrix = &placed(weight).matrix;
+  if (tapped() || hidden.rows > 1) return Backend::project_residual(hidden, projected, context, weight, layer);
+  context.expect_float32("project_residual");
+  const Matrix* matrix = &uploaded(weight).matrix;
   const Workspace* workspace = workspace_.get();
   stage([=](const Worker& w) {
     cpu::matmul(w.pool, w.thread, *workspace, projected.data, context.data, *matrix, 1, projected.cols, context.cols);
@@ -53,27 +54,24 @@ void CpuBackend::project_residual(Tensor hidden, Tensor projected, Tensor contex
   });
 }
 
-void CpuBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden,
+void CpuBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden,
                                      const Weight& norm, const Weight& weight, int64_t layer, float eps) {
-  if (listening() || hidden.rows > 1) {
-    gate_up_ = {};
+  if (tapped() || hidden.rows > 1)
     return Backend::norm_gate_up_swiglu(activation, normed, gate_up, hidden, norm, weight, layer, eps);
-  }
   norm_matmul(gate_up, hidden, norm, weight, eps);
-  gate_up_ = gate_up;  // what the activation is made of, which waits for down_residual
+  activation.data = gate_up.data;
+  activation.layout = Layout::gate_up;  // what it is made of, which down_residual does
 }
 
 void CpuBackend::down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight,
                                int64_t layer) {
-  if (!gate_up_.data) return Backend::down_residual(hidden, projected, activation, weight, layer);
-  const Tensor gate_up = gate_up_;
-  gate_up_ = {};
-  const Matrix* matrix = &placed(weight).matrix;
+  if (activation.layout != Layout::gate_up) return Backend::down_residual(hidden, projected, activation, weight, layer);
+  const Matrix* matrix = &uploaded(weight).matrix;
   const Workspace* workspace = workspace_.get();
   const auto swiglu_row = rowwise_.swiglu;
   stage([=](const Worker& w) {
     float* row = workspace->row(w.thread);
-    swiglu_row(row, gate_up.data, gate_up.data + activation.cols, activation.cols);
+    swiglu_row(row, activation.data, activation.data + activation.cols, activation.cols);
     cpu::matmul(w.pool, w.thread, *workspace, projected.data, row, *matrix, 1, projected.cols, activation.cols);
     add_own_rows(hidden.data, projected.data, *matrix, w.thread, w.threads);
   });
@@ -81,7 +79,7 @@ void CpuBackend::down_residual(Tensor hidden, Tensor projected, Tensor activatio
 
 void CpuBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                               float eps) {
-  if (listening() || hidden.rows > 1) return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
+  if (tapped() || hidden.rows > 1) return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
   norm_matmul(logits, hidden, norm, weight, eps);
 }
 

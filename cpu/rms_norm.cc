@@ -4,7 +4,8 @@
 namespace phi3lab::cpu {
 
 void CpuBackend::rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) {
-  const float* norm = placed(weight).norm.data();
+  in.expect_float32("rms_norm");
+  const float* norm = uploaded(weight).norm.data();
   const auto rms_norm_row = rowwise_.rms_norm;
   stage([=](const Worker& w) {
     each_own_token(in.rows, w, [&](int64_t t) {

@@ -5,6 +5,7 @@
 
 namespace phi3lab::cpu {
 void CpuBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
+  qkv.expect_float32("rope");
   stage([=](const Worker& w) {
     const int64_t half = shape.head_dim / 2;
     each_own_token(qkv.rows, w, [&](int64_t t) {

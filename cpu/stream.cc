@@ -26,7 +26,7 @@ uint64_t read_all(const uint64_t* data, size_t words) {
 double CpuBackend::measure_stream() {
   using Clock = std::chrono::steady_clock;
   Arena arena;  // large pages, as repacked weights have them
-  auto* data = reinterpret_cast<uint64_t*>(arena.take(kBytes));
+  auto* data = reinterpret_cast<uint64_t*>(arena.allocate(kBytes));
   const size_t words = kBytes / sizeof(uint64_t);
   for (size_t i = 0; i < words; i++) data[i] = i;
   std::vector<uint64_t> sums(static_cast<size_t>(pool_.size()));

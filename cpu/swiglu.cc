@@ -4,6 +4,7 @@
 namespace phi3lab::cpu {
 
 void CpuBackend::swiglu(Tensor out, Tensor gate_up) {
+  gate_up.expect_float32("swiglu");
   const auto swiglu_row = rowwise_.swiglu;
   stage([=](const Worker& w) {
     each_own_token(out.rows, w, [&](int64_t t) {

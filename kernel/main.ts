@@ -81,7 +81,7 @@ function start(): void {
     assistant: new Assistant(engine, magics),
     runner,
     reporter,
-    runCell: (cell, code) => runCell(magicContext(cell, runner, questions), code),
+    runCell: (cell, code) => runCell(magicContext(cell, runner), code),
   });
   installGlobals(questions.ask);
   offerPrepareStop();

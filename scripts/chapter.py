@@ -56,11 +56,8 @@ class Reader(NotebookClient):
     def take_signals(self):
         """Ctrl-C interrupts the cell, a second one ends the kernel. nbclient's own handlers would end it at once, and
         the cell's outputs with it."""
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, self.interrupt)
-        except NotImplementedError:
-            pass  # Windows raises KeyboardInterrupt instead
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.interrupt)
 
     def interrupt(self):
         self.interrupts += 1

@@ -13,7 +13,7 @@ import { decideCuda, sayCuda } from "./setup/cuda.mjs";
 import { installKernelspec } from "./setup/kernelspec.mjs";
 import { addon, root } from "./setup/places.mjs";
 import { hint, SetupProblem } from "./setup/problem.mjs";
-import { checkCompiler } from "./setup/tools.mjs";
+import { checkCompiler, checkPlatform } from "./setup/tools.mjs";
 
 const usage = `phi3lab build                      builds the native half for this machine (needs a C++ compiler and CMake; with a GPU's
                                    driver and a CUDA toolkit it is built with CUDA: PHI3LAB_CUDA=on|off|auto)
@@ -30,12 +30,11 @@ async function build() {
         debian: "apt-get install -y cmake",
         fedora: "dnf install -y cmake",
         macos: "brew install cmake",
-        windows: "winget install Kitware.CMake",
         other: "pip install cmake",
       })}`,
     );
   }
-  const ninja = process.platform !== "win32" && spawnSync("ninja", ["--version"]).status === 0;
+  const ninja = spawnSync("ninja", ["--version"]).status === 0;
   // Nothing is installed here: a toolkit is the machine's own.
   const say = (text) => console.log(`CUDA: ${text}`);
   const cuda = await decideCuda({ install: false, context: { say } });
@@ -49,8 +48,6 @@ async function build() {
 function userData() {
   if (process.env.JUPYTER_DATA_DIR) return process.env.JUPYTER_DATA_DIR;
   if (process.platform === "darwin") return join(homedir(), "Library", "Jupyter");
-  if (process.platform === "win32")
-    return join(process.env.APPDATA ?? join(homedir(), "AppData", "Roaming"), "jupyter");
   return join(process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share"), "jupyter");
 }
 
@@ -63,6 +60,7 @@ function installKernel({ prefix, user }) {
 }
 
 async function main() {
+  checkPlatform();
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

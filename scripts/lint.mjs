@@ -1,11 +1,12 @@
 /**
- * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the notebooks' sums; format and
- * warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
+ * `npm run lint [-- --fix]`: types, lint and format of the TypeScript and JavaScript; the direction of includes and
+ * imports; the notebooks' sums; format and warnings of the C++. All checks run, each reports; with `--fix` what can be mended without a doubt is.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { join, relative } from "node:path";
 import { setUp } from "./command.mjs";
+import { checkDirections } from "./lint/directions.mjs";
 import { addonBuild, root, venvProgram } from "./setup/places.mjs";
 import { list, sums } from "./start/trust.mjs";
 
@@ -51,14 +52,13 @@ function clangFormat() {
  * of cuda/ are in the list where the addon is built with CUDA; what nvcc compiles is not, its warnings are the build's.
  */
 async function warnings() {
-  if (process.platform === "win32") return "";
   const commands = JSON.parse(readFileSync(join(addonBuild, "compile_commands.json"), "utf8"));
-  const ours = commands.filter(({ file }) => /^(native|cpu|cuda)[\\/].*\.cc$/.test(relative(root, file)));
+  const ours = commands.filter(({ file }) => /^(native|cpu|cuda)\/.*\.cc$/.test(relative(root, file)));
   const outputs = [];
   const worker = async () => {
     for (let next = ours.pop(); next !== undefined; next = ours.pop()) {
       const parts = next.command.split(" ").map((part) => {
-        const library = part.startsWith("-I") && part.includes(`${sep}node_modules${sep}`);
+        const library = part.startsWith("-I") && part.includes("/node_modules/");
         return library ? `-isystem${part.slice(2)}` : part;
       });
       parts.splice(parts.indexOf("-o"), 2, "-o", "/dev/null");
@@ -83,6 +83,7 @@ async function notebookSums() {
 const checks = {
   "types (tsc, strict: src, kernel, test, bench)": types,
   "lint and format (biome)": biome,
+  "directions of includes and imports, tops of cpu/ and cuda/": () => checkDirections(root),
   "the notebooks' sums (sha256)": notebookSums,
   "C++ format (clang-format)": clangFormat,
   "C++ warnings (-Wall -Wextra)": warnings,

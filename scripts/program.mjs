@@ -5,8 +5,6 @@ import { join } from "node:path";
 import { cudaDecision } from "./setup/cuda.mjs";
 import { addonBuild, root, venvProgram } from "./setup/places.mjs";
 
-const windows = process.platform === "win32";
-
 /** Whether the addon is built with CUDA, so that programs can be. */
 export const withCuda = () => cudaDecision().built;
 
@@ -18,13 +16,12 @@ export const withCuda = () => cudaDecision().built;
  */
 export function buildProgram(options) {
   const { source, target, build, cuda = false, sanitize = "", given, libraries = addonBuild, cross = [] } = options;
-  const name = windows ? `${target}.exe` : target;
   if (given !== undefined) {
-    if (!existsSync(join(given, name))) throw new Error(`${given} holds no ${name}`);
-    return join(given, name);
+    if (!existsSync(join(given, target))) throw new Error(`${given} holds no ${target}`);
+    return join(given, target);
   }
   const folder = join(root, build);
-  const ninja = windows ? [] : ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
+  const ninja = ["-G", "Ninja", `-DCMAKE_MAKE_PROGRAM=${venvProgram("ninja")}`];
   const env = { ...process.env };
   const definitions = [sanitize ? `-DPHI3LAB_SANITIZE=${sanitize}` : `-DPHI3LAB_BUILD=${libraries}`, ...cross];
   if (cuda) {
@@ -35,7 +32,7 @@ export function buildProgram(options) {
   }
   for (const args of [
     ["-S", join(root, source), "-B", folder, ...ninja, ...definitions],
-    ["--build", folder, "--target", target, "--config", "Release"],
+    ["--build", folder, "--target", target],
   ]) {
     const made = spawnSync(venvProgram("cmake"), args, { encoding: "utf8", env });
     if (made.status === 0) continue;
@@ -43,7 +40,5 @@ export function buildProgram(options) {
     if (args[0] === "-S") rmSync(folder, { recursive: true, force: true });
     throw new Error(`${target} does not build:\n${made.stdout}${made.stderr}${made.error ?? ""}`);
   }
-  const path = [join(folder, "Release"), folder].map((place) => join(place, name)).find(existsSync);
-  if (path === undefined) throw new Error(`The build made no ${name}`);
-  return path;
+  return join(folder, target);
 }

@@ -185,10 +185,12 @@ export interface ForwardResult {
 export interface GreedyOptions {
   /** The prompt, (T,), T ≥ 1; the whole of it, also when `cache` already holds a prefix. */
   ids: Int32Array;
+  /** New tokens at most, within the model's context. */
   max_new_tokens: number;
   /** No id of `eos_token_id` is chosen before so many. */
   min_new_tokens: number;
-  eos_token_id: number[];
+  /** Ids that end the text; the one that came is its last token. */
+  eos_token_id: readonly number[];
   /** false: every position's keys and values are computed again at every step. */
   use_cache: boolean;
   /** Tokens of the prompt a pass; default: the backend's own choice. */

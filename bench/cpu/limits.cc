@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   ThreadPool pool(threads);
   Arena arena;  // large pages, as the weights have them
   const size_t bytes = static_cast<size_t>(argc > 3 ? std::max(1, std::atoi(argv[3])) : 96) << 20;
-  uint8_t* data = arena.take(bytes);
+  uint8_t* data = arena.allocate(bytes);
   for (size_t i = 0; i < bytes; i += 64) data[i] = static_cast<uint8_t>(i >> 6);
   const size_t share = bytes / static_cast<size_t>(threads) / 256 * 256;
   std::vector<uint64_t> sink(static_cast<size_t>(threads) * 16);

@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   std::vector<std::vector<uint8_t>> as_stored;
   uint64_t seed = 88172645463325252ull;
   size_t bytes = 0;
-  double placing = 0;
+  double uploading = 0;
   for (int i = 0; i <= 4 * kLayers; i++) {
     const Shape shape = i == 4 * kLayers ? kHead : kLayer[i % 4];
     RowGroup g;
@@ -68,17 +68,17 @@ int main(int argc, char** argv) {
     g.rows = shape.rows;
     const double start = now();
     matrices.emplace_back(isa, std::vector<RowGroup>{g}, shape.cols, &arena);
-    placing += now() - start;
+    uploading += now() - start;
     bytes += matrices.back().bytes();
-    if (matrices.back().segments()[0].layout != Layout::as_stored) as_stored.back() = {};
+    if (matrices.back().segments()[0].packing != Packing::as_stored) as_stored.back() = {};
   }
   ThreadPool pool(threads);
   const Workspace workspace(threads, 1536);
   std::vector<int64_t> lengths;
   for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));
   if (lengths.empty()) lengths = {1};
-  std::printf("%s %s, %d threads, %.1f MB, placed in %.0f ms\n", isa_name(isa), format_of(type).name, threads,
-              bytes / 1e6, placing * 1e3);
+  std::printf("%s %s, %d threads, %.1f MB, uploaded in %.0f ms\n", isa_name(isa), format_of(type).name, threads,
+              bytes / 1e6, uploading * 1e3);
   for (int64_t tokens : lengths) {
     std::vector<float> a(static_cast<size_t>(tokens * 3072), 0.5f), b(std::max<size_t>(a.size(), 49152), 0.5f);
     for (size_t i = 0; i < a.size(); i++) a[i] = static_cast<float>(i * 7919 % 1000) / 500.0f - 1.0f;

@@ -1,7 +1,7 @@
 // Attention over a block of positions, on each path: what attend.cc, append.cc and cache.cc agree on.
 //
 // Positions are cut into blocks of 64 that stand at multiples of 64, whoever asks. A query's scores, weights and sums
-// over a block are computed by themselves and merged into its state block after block, so its numbers are the same to
+// over a block are computed by themselves and combined into its state block after block, so its numbers are the same to
 // the bit in whatever tile, pass or thread they are computed: with the cache, without it, and however a prompt is cut.
 #pragma once
 
@@ -38,14 +38,14 @@ struct Attend {
   /** Puts k and v (dim,) into position `lane` of a block of keys and into a row of values. float16 clamps to ±65504. */
   void (*put)(void* keys, void* values, const float* k, const float* v, int64_t lane, int64_t dim);
   /**
-   * parts (rows, partial_stride) of a block; `seen` (rows,), each of at least one position of it. Neither first nor
+   * partials (rows, partial_stride) of a block; `seen` (rows,), each of at least one position of it. Neither first nor
    * last falls from row to row. What a query does not see changes nothing, NaN included. Few rows wait for memory more
    * than they compute: where Isa::fetches they fetch ahead what lies behind the block, meanwhile.
    */
-  void (*block)(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen, int rows,
+  void (*block)(float* partials, const float* queries, const void* keys, const void* values, const Seen* seen, int rows,
                 int64_t dim, float scale);
-  /** Takes `count` parts, `step` floats apart, into as many states, `to_next` apart; 0: into one, in turn. */
-  void (*merge)(float* states, int64_t to_next, const float* parts, int64_t step, int64_t count, int64_t dim);
+  /** Takes `count` partials, `step` floats apart, into as many states, `to_next` apart; 0: into one, in turn. */
+  void (*combine)(float* states, int64_t to_next, const float* partials, int64_t step, int64_t count, int64_t dim);
   /** weights (rows, kAttendBlock) of a block's positions in the finished states; 0 for those not seen. */
   void (*weigh)(float* weights, const float* states, const float* queries, const void* keys, const Seen* seen, int rows,
                 int64_t dim, float scale);

@@ -184,12 +184,12 @@ static inline void mix_block(float* sums, const float* p, const T* values, const
 }
 
 template <class V, class T>
-static void attend_block(float* parts, const float* queries, const void* keys, const void* values, const Seen* seen,
+static void attend_block(float* partials, const float* queries, const void* keys, const void* values, const Seen* seen,
                          int rows, int64_t dim, float scale) {
   tiles_of<V, kAttendRows>(0, rows, [&](auto count, int row) {
     constexpr int m = decltype(count)::value;
     alignas(64) float p[m * kAttendBlock];
-    float* sums = parts + row * partial_stride(dim);
+    float* sums = partials + row * partial_stride(dim);
     score_block<V, T, m>(p, queries + row * dim, static_cast<const T*>(keys), seen + row, dim, scale);
     // Few queries' values are on their way while there is nothing else to read.
     for (int64_t at = 0; !V::fetches && is_few<V>(m) && at < kMeanwhile; at += 64)
@@ -199,45 +199,46 @@ static void attend_block(float* parts, const float* queries, const void* keys, c
   });
 }
 
-/** How many parts are merged at a time, for their exponentials to make whole vectors. */
+/** How many partials are combined at a time, for their exponentials to make whole vectors. */
 constexpr int kMerged = 16;
 
-/** sums (n · width,) = sums · keep + part · take for `count` parts in turn, `step` floats apart. */
+/** sums (n · width,) = sums · keep + part · take for `count` partials in turn, `step` floats apart. */
 template <class V, int n>
-static inline void merge_columns(float* sums, const float* parts, int64_t step, int count, const float* keep,
-                                 const float* take) {
+static inline void combine_columns(float* sums, const float* partials, int64_t step, int count, const float* keep,
+                                   const float* take) {
   typename V::Vector s[n];
   for (int j = 0; j < n; j++) s[j] = V::load(sums + j * V::width);
-  for (int i = 0; i < count; i++, parts += step) {
+  for (int i = 0; i < count; i++, partials += step) {
     const auto keeps = V::set1(keep[i]), takes = V::set1(take[i]);
-    for (int j = 0; j < n; j++) s[j] = V::multiply_add(V::load(parts + j * V::width), takes, V::mul(s[j], keeps));
+    for (int j = 0; j < n; j++) s[j] = V::multiply_add(V::load(partials + j * V::width), takes, V::mul(s[j], keeps));
   }
   for (int j = 0; j < n; j++) V::store(sums + j * V::width, s[j]);
 }
 
 template <class V>
-static void merge_parts(float* states, int64_t to_next, const float* parts, int64_t step, int64_t count, int64_t dim) {
+static void combine_partials(float* states, int64_t to_next, const float* partials, int64_t step, int64_t count,
+                             int64_t dim) {
   const int64_t padded = padded_dim(dim);
   float keep[kMerged] = {}, take[kMerged] = {};
   while (count > 0) {
     const int some = static_cast<int>(count < kMerged ? count : kMerged), run = to_next == 0 ? some : 1;
     for (int i = 0; i < some; i++) {
       float& largest = states[i * to_next + padded];
-      const float before = largest, now = parts[i * step + padded];
+      const float before = largest, now = partials[i * step + padded];
       if (now > before) largest = now;
       keep[i] = before - largest;
       take[i] = now - largest;
     }
     for (float& x : keep) x = exponential_below(x);
     for (float& x : take) x = exponential_below(x);
-    for (int first = 0; first < some; first += run, states += to_next, parts += run * step) {
+    for (int first = 0; first < some; first += run, states += to_next, partials += run * step) {
       const float *keeps = keep + first, *takes = take + first;
       float& total = states[padded + 1];
-      for (int i = 0; i < run; i++) total = total * keeps[i] + parts[i * step + padded + 1] * takes[i];
+      for (int i = 0; i < run; i++) total = total * keeps[i] + partials[i * step + padded + 1] * takes[i];
       int64_t c = 0;
       for (; c + 4 * V::width <= padded; c += 4 * V::width)
-        merge_columns<V, 4>(states + c, parts + c, step, run, keeps, takes);
-      for (; c < padded; c += V::width) merge_columns<V, 1>(states + c, parts + c, step, run, keeps, takes);
+        combine_columns<V, 4>(states + c, partials + c, step, run, keeps, takes);
+      for (; c < padded; c += V::width) combine_columns<V, 1>(states + c, partials + c, step, run, keeps, takes);
     }
     count -= some;
   }
@@ -292,7 +293,7 @@ static void put_position(void* keys, void* values, const float* k, const float* 
 /** What a path's file defines its table of. */
 template <class V, class T>
 static constexpr Attend attend_functions() {
-  return {put_position<V, T>, attend_block<V, T>, merge_parts<V>, weigh_block<V, T>};
+  return {put_position<V, T>, attend_block<V, T>, combine_partials<V>, weigh_block<V, T>};
 }
 
 }  // namespace phi3lab::cpu

@@ -28,7 +28,7 @@ template <class Use>
 void for_interleaved16(const Gemm& p, const Use& use) {
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
-    if (s.layout != Layout::interleaved16) continue;
+    if (s.packing != Packing::interleaved16) continue;
     int64_t first, last;
     share_of(s, p.thread, p.threads, &first, &last);
     use(s, first, last);
@@ -143,7 +143,7 @@ void multiply_tiled(const Gemm& p) {
 void multiply_packed(const Gemm& p) {
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
-    if (s.layout != Layout::interleaved16) continue;
+    if (s.packing != Packing::interleaved16) continue;
     multiply_panels<Avx512>(p, s, [&](float* panel, int64_t row, int64_t first, int64_t count) {
       if (row < s.rows) unpack_interleaved16(panel, s, p.cols, row, first, count);  // else: sums that nobody stores
     });
@@ -156,7 +156,7 @@ void matmul_avx512(const Gemm& p) {
   if (p.isa.bf16 && p.tokens >= kBf16Tokens) return multiply_bf16(p);
   bool any_blocks = false;
   for (int i = 0; i < p.segment_count; i++) {
-    if (p.segments[i].layout == Layout::as_stored)
+    if (p.segments[i].packing == Packing::as_stored)
       p.isa.fetches ? multiply_filed<Avx512>(p, p.segments[i]) : multiply_filed<Avx512Unaided>(p, p.segments[i]);
     else
       any_blocks = true;

@@ -70,7 +70,7 @@ void multiply_pairs(const Gemm& rounded, const Segment& s, int64_t cols, Pack pa
 }
 
 void multiply_segment(const Gemm& rounded, const Segment& s, int64_t cols) {
-  if (s.layout == Layout::interleaved16) {
+  if (s.packing == Packing::interleaved16) {
     return multiply_pairs(rounded, s, cols, [&](float* numbers, int64_t row, int64_t first, int64_t count) {
       unpack_interleaved16(numbers, s, cols, row, first, count);
     });

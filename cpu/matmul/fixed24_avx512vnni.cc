@@ -221,11 +221,11 @@ bool to_fixed24(Fixed24Block* out, const float* x, int64_t cols) {
   const __m512i by_digit = _mm512_broadcast_i32x4(_mm_setr_epi8(2, 6, 10, 14, 1, 5, 9, 13, 0, 4, 8, 12, 3, 7, 11, 15));
   const __m512i high = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
   const __m512i low = _mm512_add_epi32(high, _mm512_set1_epi32(2));
-  __mmask16 strange = 0;
+  __mmask16 nonfinite = 0;
   bool in_range = true;
   for (int64_t k = 0; k < cols; k += 32, out++) {
     const __m512 v[2] = {_mm512_loadu_ps(x + k), _mm512_loadu_ps(x + k + 16)};
-    strange |= _mm512_cmp_ps_mask(v[0], v[1], _CMP_UNORD_Q);
+    nonfinite |= _mm512_cmp_ps_mask(v[0], v[1], _CMP_UNORD_Q);
     const float largest = largest_of(v[0], v[1]);  // an infinity is out of range
     in_range &= fits_fixed24(largest);
     const __m512 inverse = _mm512_set1_ps(largest > 0 ? kLargestFixed / largest : 0.0f);
@@ -245,7 +245,7 @@ bool to_fixed24(Fixed24Block* out, const float* x, int64_t cols) {
     _mm_store_si128(reinterpret_cast<__m128i*>(total), _mm_sub_epi32(biased, _mm_set1_epi32(32 * 128)));
     finish_block(out, largest, total);
   }
-  return strange == 0 && in_range;
+  return nonfinite == 0 && in_range;
 }
 
 void multiply_fixed24(float* out, const Segment& s, const Fixed24Block* x, int64_t cols, int64_t first, int64_t last,

@@ -1,12 +1,10 @@
 // Repacking into interleaved16 and reading a row of it back.
 #include "interleaved16.h"
 
-#include <algorithm>
-
-#ifndef _WIN32
 #include <sys/mman.h>
 #include <unistd.h>
-#endif
+
+#include <algorithm>
 
 namespace phi3lab::cpu {
 namespace {
@@ -40,14 +38,10 @@ void put_row(uint8_t* block, WeightType type, int lane, const FiledBlock& from) 
 /** Drops the whole pages of a read-only file mapping within [begin, end); they would come back from the file if read.
  */
 void give_back(const uint8_t* begin, const uint8_t* end) {
-#ifndef _WIN32
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / page * page;  // a neighbour's bytes are read again
   const uintptr_t last = (reinterpret_cast<uintptr_t>(end) + page - 1) / page * page;
   if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-#else
-  (void)begin, (void)end;
-#endif
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Placing a matrix, the memory it may need, and the choice of path for a product.
 #include "matmul.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
@@ -9,32 +11,14 @@
 #include "interleaved16.h"
 #include "paths.h"
 
-#ifdef _WIN32
-#include <malloc.h>
-#else
-#include <sys/mman.h>
-#endif
-
 namespace phi3lab::cpu {
 namespace {
 
 uint8_t* allocate_lines(size_t bytes) {
   bytes = (bytes + 63) / 64 * 64;
-#ifdef _WIN32
-  void* p = _aligned_malloc(bytes, 64);
-#else
   void* p = std::aligned_alloc(64, bytes);
-#endif
   if (!p) throw std::bad_alloc();
   return static_cast<uint8_t*>(p);
-}
-
-void free_lines(void* p) {
-#ifdef _WIN32
-  _aligned_free(p);
-#else
-  std::free(p);
-#endif
 }
 
 void check_group(const RowGroup& g, int64_t cols) {
@@ -67,8 +51,8 @@ void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t fir
   };
   size_t total = 0;
   for (size_t i = first; i < last; i++) total += bytes(groups[i]);
-  uint8_t* data = arena->take(total);
-  Segment segment{type, Layout::interleaved16, data, 0, rows_, nullptr};
+  uint8_t* data = arena->allocate(total);
+  Segment segment{type, Packing::interleaved16, data, 0, rows_, nullptr};
   for (size_t i = first; i < last; i++) {
     repack_interleaved16(data, groups[i], cols_);
     data += bytes(groups[i]);
@@ -86,7 +70,7 @@ void Matrix::place_as_stored(const RowGroup& g) {
     std::copy(g.output_row.begin(), g.output_row.end(), output_rows_.back().get());
     output_row = output_rows_.back().get();
   }
-  segments_.push_back({g.type, Layout::as_stored, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
+  segments_.push_back({g.type, Packing::as_stored, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
   rows_ += g.rows;
   bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols_);
 }
@@ -120,7 +104,7 @@ void Matrix::read_row(float* out, int64_t row) const {
   for (const Segment& s : segments_) {
     if (row < s.first || row >= s.first + s.rows) continue;
     int64_t r = row - s.first;
-    if (s.layout == Layout::interleaved16) return read_interleaved16_row(out, s, r, cols_);
+    if (s.packing == Packing::interleaved16) return read_interleaved16_row(out, s, r, cols_);
     if (s.output_row) r = std::find(s.output_row, s.output_row + s.rows, static_cast<int32_t>(r)) - s.output_row;
     return dequantise(out, s.type, s.data + static_cast<size_t>(r) * row_bytes(s.type, cols_), 0, cols_);
   }
@@ -139,35 +123,27 @@ Workspace::Workspace(int threads, int64_t max_cols) : max_cols_((max_cols + 31) 
   try {
     own_ = allocate_lines(thread_bytes_ * static_cast<size_t>(threads));
   } catch (...) {
-    free_lines(shared_);
+    std::free(shared_);
     throw;
   }
 }
 
 Workspace::~Workspace() {
-  free_lines(shared_);
-  free_lines(own_);
+  std::free(shared_);
+  std::free(own_);
 }
 
 Arena::~Arena() {
   for (const Chunk& c : chunks_) {
-#ifdef _WIN32
-    _aligned_free(c.data);
-#else
     munmap(c.data, c.size);
-#endif
   }
 }
 
-uint8_t* Arena::take(size_t bytes) {
+uint8_t* Arena::allocate(size_t bytes) {
   constexpr size_t kHuge = size_t{2} << 20, kChunk = size_t{64} << 20;
   bytes = (bytes + 63) / 64 * 64;
   if (chunks_.empty() || used_ + bytes > chunks_.back().size) {
     const size_t size = (std::max(bytes, kChunk) + kHuge - 1) / kHuge * kHuge;
-#ifdef _WIN32
-    uint8_t* data = static_cast<uint8_t*>(_aligned_malloc(size, kHuge));
-    if (!data) throw std::bad_alloc();
-#else
     void* p = mmap(nullptr, size + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) throw std::bad_alloc();
     // A huge page starts at a multiple of its size: the ends that stick out are given back.
@@ -177,7 +153,6 @@ uint8_t* Arena::take(size_t bytes) {
     if (const size_t rest = static_cast<size_t>(raw + kHuge - data)) munmap(data + size, rest);
 #ifdef MADV_HUGEPAGE
     madvise(data, size, MADV_HUGEPAGE);
-#endif
 #endif
     chunks_.push_back({data, size});
     used_ = 0;

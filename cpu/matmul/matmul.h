@@ -1,9 +1,9 @@
 // Products of float32 activations with weights in any file format: out (T, rows) = in (T, cols) · weightᵀ.
 //
-// A `Matrix` is a placed weight: row groups by pointer (q, k and v stacked, or gate and up), each in the format of its
-// file. A path that computes fastest from another order keeps its own copy and gives the mapped pages back; the others
-// read the file's bytes as they lie. Sums are as exact as float32 arithmetic on every path and for every format; only
-// with Isa::bf16 prompts' activations and weights are rounded to bfloat16 before they are multiplied.
+// A `Matrix` is an uploaded weight: row groups by pointer (q, k and v stacked, or gate and up), each in the format of
+// its file. A path that computes fastest from another order keeps its own copy and gives the mapped pages back; the
+// others read the file's bytes as they lie. Sums are as exact as float32 arithmetic on every path and for every format;
+// only with Isa::bf16 prompts' activations and weights are rounded to bfloat16 before they are multiplied.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   /** `bytes` bytes on a 64-byte boundary. Throws std::bad_alloc. */
-  uint8_t* take(size_t bytes);
+  uint8_t* allocate(size_t bytes);
   /** Bytes taken. */
   size_t bytes() const { return taken_; }
 
@@ -41,7 +41,7 @@ class Arena {
 };
 
 /** How a segment's rows lie. */
-enum class Layout : uint8_t {
+enum class Packing : uint8_t {
   as_stored,     // one row after another, as in the file
   interleaved16  // 16 rows interleaved: matmul_interleaved16.h
 };
@@ -49,15 +49,15 @@ enum class Layout : uint8_t {
 /** Neighbouring rows of one format and layout. */
 struct Segment {
   WeightType type;
-  Layout layout;
+  Packing packing;
   const uint8_t* data;
   int64_t rows;
   int64_t first;  // the first row in the matrix
-  /** Layout::as_stored: row r of data is row first + output_row[r] of the matrix; null: first + r. */
+  /** Packing::as_stored: row r of data is row first + output_row[r] of the matrix; null: first + r. */
   const int32_t* output_row;
 };
 
-/** A placed weight. Its as_stored segments point into the caller's memory, which must outlive it. */
+/** An uploaded weight. Its as_stored segments point into the caller's memory, which must outlive it. */
 class Matrix {
  public:
   Matrix() = default;

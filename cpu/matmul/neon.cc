@@ -48,7 +48,7 @@ void multiply_blocks(const Gemm& p, const Segment& s) {
 void multiply_blocks(const Gemm& p) {
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
-    if (s.layout != Layout::interleaved16) continue;
+    if (s.packing != Packing::interleaved16) continue;
     with_interleaved16_type(s.type, [&](auto type) { multiply_blocks<decltype(type)::value>(p, s); });
   }
 }
@@ -59,7 +59,7 @@ void multiply_one(const Gemm& p) {
   if (!to_fixed24(limbs, p.in, p.cols)) return multiply_blocks(p);
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
-    if (s.layout != Layout::interleaved16) continue;
+    if (s.packing != Packing::interleaved16) continue;
     int64_t first, last;
     share_of(s, p.thread, p.threads, &first, &last);
     multiply_fixed24(p.out, s, limbs, p.cols, first, last, p.isa);
@@ -72,7 +72,7 @@ void matmul_neon(const Gemm& p) {
   bool any_blocks = false;
   for (int i = 0; i < p.segment_count; i++) {
     const Segment& s = p.segments[i];
-    if (s.layout == Layout::as_stored)
+    if (s.packing == Packing::as_stored)
       multiply_filed<Neon>(p, s);
     else
       any_blocks = true;

@@ -34,7 +34,7 @@ static inline int64_t output_row(const Segment& s, int64_t r) { return s.first +
 
 /** The rows [first, last) of a segment that fall to a thread: whole groups, or runs of four as_stored rows. */
 static inline void share_of(const Segment& s, int thread, int threads, int64_t* first, int64_t* last) {
-  split(s.rows, s.layout == Layout::interleaved16 ? kGroupRows : 4, thread, threads, first, last);
+  split(s.rows, s.packing == Packing::interleaved16 ? kGroupRows : 4, thread, threads, first, last);
 }
 
 }  // namespace phi3lab::cpu

@@ -4,14 +4,10 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
 #define PHI3LAB_X64 1
-#ifdef _MSC_VER
-#include <intrin.h>
-#else
 #include <cpuid.h>
-#endif
-#elif defined(__aarch64__) || defined(_M_ARM64)
+#elif defined(__aarch64__)
 #define PHI3LAB_ARM64 1
 #ifdef __linux__
 #include <sys/auxv.h>
@@ -29,25 +25,14 @@ struct Registers {
 
 Registers cpuid(unsigned leaf, unsigned subleaf) {
   Registers r;
-#ifdef _MSC_VER
-  int out[4];
-  __cpuidex(out, static_cast<int>(leaf), static_cast<int>(subleaf));
-  r = {static_cast<unsigned>(out[0]), static_cast<unsigned>(out[1]), static_cast<unsigned>(out[2]),
-       static_cast<unsigned>(out[3])};
-#else
   __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
-#endif
   return r;
 }
 
 unsigned long long xcr0() {
-#ifdef _MSC_VER
-  return _xgetbv(0);
-#else
   unsigned low, high;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (static_cast<unsigned long long>(high) << 32) | low;
-#endif
 }
 
 bool bit(unsigned word, int index) { return (word >> index) & 1; }

@@ -14,10 +14,6 @@
 #include <sched.h>
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
-#elif defined(_WIN32)
-#include <windows.h>
-
-#include <vector>
 #endif
 
 namespace phi3lab::cpu {
@@ -90,23 +86,6 @@ int usable_cores() {
   if (sysctlbyname("hw.perflevel0.physicalcpu", &count, &size, nullptr, 0) == 0 && count > 0) return count;
   if (sysctlbyname("hw.physicalcpu", &count, &size, nullptr, 0) == 0 && count > 0) return count;
   return static_cast<int>(std::thread::hardware_concurrency());
-}
-
-double cgroup_quota() { return 0; }
-
-#elif defined(_WIN32)
-
-int usable_cores() {
-  DWORD_PTR mine = 0, system = 0;
-  GetProcessAffinityMask(GetCurrentProcess(), &mine, &system);
-  DWORD bytes = 0;
-  GetLogicalProcessorInformation(nullptr, &bytes);
-  std::vector<SYSTEM_LOGICAL_PROCESSOR_INFORMATION> entries(bytes / sizeof(SYSTEM_LOGICAL_PROCESSOR_INFORMATION));
-  int cores = 0;
-  if (GetLogicalProcessorInformation(entries.data(), &bytes)) {
-    for (const auto& e : entries) cores += e.Relationship == RelationProcessorCore && (e.ProcessorMask & mine) != 0;
-  }
-  return cores > 0 ? cores : static_cast<int>(std::thread::hardware_concurrency());
 }
 
 double cgroup_quota() { return 0; }

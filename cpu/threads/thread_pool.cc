@@ -1,16 +1,15 @@
 // The pool's threads, its spin barrier and the count of cores.
 #include "thread_pool.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 
-#ifndef _WIN32
-#include <time.h>
-#endif
-#if defined(__x86_64__) || defined(_M_X64)
+#ifdef __x86_64__
 #include <immintrin.h>
 #endif
 
@@ -21,7 +20,7 @@ namespace {
 struct RegionFailed {};
 
 inline void relax() {
-#if defined(__x86_64__) || defined(_M_X64)
+#ifdef __x86_64__
   _mm_pause();
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
@@ -55,13 +54,9 @@ int64_t nanoseconds(std::chrono::steady_clock::duration time) {
 
 /** Nanoseconds for which the calling thread has had a processor; -1 where the system does not tell well enough. */
 int64_t processor_time() {
-#ifdef _WIN32
-  return -1;
-#else
   timespec time;
   if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) != 0) return -1;
   return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-#endif
 }
 
 }  // namespace

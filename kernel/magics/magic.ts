@@ -18,8 +18,6 @@ export interface MagicContext {
   display(data: MimeBundle, options?: DisplayOptions): void;
   /** Runs `run` and keeps what it would have printed and displayed. */
   capture<T>(run: () => Promise<T>): Promise<{ value: T; stdout: string; stderr: string; outputs: MimeBundle[] }>;
-  /** Asks the reader of the notebook for a line of text. */
-  input(prompt: string, options?: { password?: boolean }): Promise<string>;
 }
 
 export interface Magic {

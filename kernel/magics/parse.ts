@@ -21,19 +21,17 @@ export interface MagicLine {
   assign: string;
 }
 
-/** Which magics there are. */
-export interface Names {
-  line: ReadonlySet<string>;
-  all: readonly string[];
-}
-
 const cellMagic = /^\s*%%([A-Za-z_]\w*)(?:[ \t]+([^\r\n]*))?(?:\r?\n|$)/;
 const lineMagic = /^([ \t]*)%([A-Za-z_]\w*)(?=[ \t]|$)[ \t]*(.*)$/;
 const command =
   /^([ \t]*)((?:const|let|var)[ \t]+[A-Za-z_$][\w$]*[ \t]*=[ \t]*|[A-Za-z_$][\w$]*[ \t]*=[ \t]*)?!([^\s=!].*)$/;
 
-/** Splits a cell into a cell magic and its body, or marks the magic lines in its code. */
-export function parseCell(source: string, names: Names): Parsed {
+/**
+ * Splits a cell into a cell magic and its body, or marks the magic lines in its code.
+ *
+ * @param lineMagics Names of the magics that are lines.
+ */
+export function parseCell(source: string, lineMagics: ReadonlySet<string>): Parsed {
   const first = cellMagic.exec(source);
   if (first) {
     // The body keeps its place: an error in its third line is one in the cell's line of that number.
@@ -48,7 +46,7 @@ export function parseCell(source: string, names: Names): Parsed {
     if (!open[row]) return;
     const plain = text.replace(/\r$/, "");
     const magic = lineMagic.exec(plain);
-    if (magic && (names.line.has(magic[2] as string) || looksMeant(open, rows, row))) {
+    if (magic && (lineMagics.has(magic[2] as string) || looksMeant(open, rows, row))) {
       lines.push({ row, kind: "magic", name: magic[2] as string, text: (magic[3] as string).trim(), assign: "" });
       return;
     }

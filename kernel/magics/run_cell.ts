@@ -4,18 +4,15 @@
  */
 import { nearest } from "../../src/options";
 import type { Magic, MagicContext } from "./magic";
-import { type MagicLine, type Names, negatedName, parseCell } from "./parse";
+import { type MagicLine, negatedName, parseCell } from "./parse";
 import { shellLine, shellLines } from "./shell";
 
 const slot = "__phi3lab_line__";
 
 /** The value of a cell; throws what the cell throws. */
 export async function runCellWith(table: readonly Magic[], context: MagicContext, source: string): Promise<unknown> {
-  const names: Names = {
-    line: new Set(table.filter((magic) => magic.kinds.includes("line")).map((magic) => magic.name)),
-    all: table.map((magic) => magic.name),
-  };
-  const parsed = parseCell(source, names);
+  const lineMagics = new Set(table.filter((magic) => magic.kinds.includes("line")).map((magic) => magic.name));
+  const parsed = parseCell(source, lineMagics);
   if (parsed.kind === "cell") {
     const magic = find(table, parsed.name, "cell");
     const nested = /^\s*(?:%%|!|%)/m.test(parsed.body) ? withMagics(table, context) : context;

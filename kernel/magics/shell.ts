@@ -16,21 +16,17 @@ const settle = 200;
 export async function runShell(
   context: MagicContext,
   command: string,
-  options: { shell?: string; onOutput?: (text: string) => void } = {},
+  { shell = "sh", onOutput }: { shell?: string; onOutput?: (text: string) => void } = {},
 ): Promise<number> {
   context.signal.throwIfAborted();
-  const unix = process.platform !== "win32";
-  const shell = options.shell ?? (unix ? "sh" : (process.env.ComSpec ?? "cmd.exe"));
-  const child = spawn(shell, unix ? ["-c", command] : ["/d", "/s", "/c", command], {
+  const child = spawn(shell, ["-c", command], {
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own, so that an interrupt reaches what the command started.
-    detached: unix,
-    windowsVerbatimArguments: !unix,
+    detached: true,
   });
   const kill = (signal: NodeJS.Signals): void => {
     try {
-      if (unix && child.pid !== undefined) process.kill(-child.pid, signal);
-      else child.kill(signal);
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
     } catch {
       // It has ended already.
     }
@@ -43,7 +39,7 @@ export async function runShell(
   for (const name of ["stdout", "stderr"] as const) {
     const decoder = new StringDecoder("utf8");
     const emit = (text: string): void => {
-      if (name === "stdout" && options.onOutput) options.onOutput(text);
+      if (name === "stdout" && onOutput) onOutput(text);
       else if (text !== "") context.write(name, text);
     };
     child[name].on("data", (data: Buffer) => emit(decoder.write(data)));

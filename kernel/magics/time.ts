@@ -16,10 +16,7 @@ export const time: Magic = {
       const used = process.cpuUsage(cpu);
       const [user, system] = [used.user / 1e6, used.system / 1e6];
       const seconds = (performance.now() - wall) / 1000;
-      const times =
-        process.platform === "win32"
-          ? `total: ${formatTime(user + system)}`
-          : `user ${formatTime(user)}, sys: ${formatTime(system)}, total: ${formatTime(user + system)}`;
+      const times = `user ${formatTime(user)}, sys: ${formatTime(system)}, total: ${formatTime(user + system)}`;
       context.write("stdout", `CPU times: ${times}\nWall time: ${formatTime(seconds)}\n`);
     }
   },

@@ -32,7 +32,6 @@ export interface Message {
   identities: Buffer[];
   header: Header;
   content: Record<string, unknown>;
-  buffers: Buffer[];
 }
 
 /** A message to send: JSON texts that are already serialised. */
@@ -43,7 +42,6 @@ export interface Outgoing {
   parent: string;
   metadata?: string;
   content: string;
-  buffers?: Buffer[];
 }
 
 /** Signs, verifies, packs and unpacks the messages of one connection. */
@@ -82,7 +80,7 @@ export class Codec {
       if (!isHeader(header) || !isObject(content)) {
         return undefined;
       }
-      return { identities: frames.slice(0, at), header, content, buffers: frames.slice(at + 6) };
+      return { identities: frames.slice(0, at), header, content };
     } catch {
       return undefined;
     }
@@ -100,7 +98,7 @@ export class Codec {
     };
     const parts = [JSON.stringify(header), message.parent, message.metadata ?? "{}", message.content];
     const signature = this.#key === "" ? "" : this.#sign(parts).toString("hex");
-    return [...message.identities, DELIMITER, signature, ...parts, ...(message.buffers ?? [])];
+    return [...message.identities, DELIMITER, signature, ...parts];
   }
 
   #sign(parts: (Buffer | string)[]): Buffer {

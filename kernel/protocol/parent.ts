@@ -9,21 +9,10 @@ export function watchParent(parent: number, onDeath: () => void): void {
     return;
   }
   const timer = setInterval(() => {
-    if (!lives(parent)) {
+    // An orphan gets another parent.
+    if (process.ppid !== parent) {
       clearInterval(timer);
       onDeath();
     }
   }, LOOK_MS);
-}
-
-function lives(parent: number): boolean {
-  if (process.platform !== "win32") {
-    return process.ppid === parent; // An orphan gets another parent.
-  }
-  try {
-    process.kill(parent, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -1,11 +1,10 @@
 /** The kernel's side of the magics: what a magic may do for the running cell. */
 import type { MagicContext } from "../magics/magic";
 import type { Cell } from "./cell";
-import type { Questions } from "./input";
 import type { Runner } from "./runner";
 
 /** The context of the magics in `cell`. */
-export function magicContext(cell: Cell, runner: Runner, questions: Questions): MagicContext {
+export function magicContext(cell: Cell, runner: Runner): MagicContext {
   return {
     signal: cell.signal,
     evaluate: (code) => runner.run(cell, code, cell.source),
@@ -14,6 +13,5 @@ export function magicContext(cell: Cell, runner: Runner, questions: Questions): 
     write: (stream, text) => cell.write(stream, text),
     display: (data, options) => cell.show(data, options),
     capture: (run) => cell.capture(run),
-    input: questions.ask,
   };
 }

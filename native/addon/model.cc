@@ -156,12 +156,12 @@ Napi::Value NativeModel::generate_greedy(const Napi::CallbackInfo& info) {
     const Napi::Object options = js::object(info[0], "the options of generateGreedy");
     GreedyRequest request;
     request.ids = js::ids(options.Get("ids"), "ids");
-    request.max_new_tokens = js::integer(options, "max_new_tokens");
-    request.min_new_tokens = js::integer(options, "min_new_tokens", 0);
+    request.stopping.max_new_tokens = js::integer(options, "max_new_tokens");
+    request.stopping.min_new_tokens = js::integer(options, "min_new_tokens", 0);
     request.chunk = js::integer(options, "chunk", 0);
     request.use_cache = options.Get("use_cache").ToBoolean();
     for (int64_t id : js::integers(options.Get("eos_token_id"), "eos_token_id"))
-      request.eos.push_back(static_cast<int32_t>(id));
+      request.stopping.eos.push_back(static_cast<int32_t>(id));
     const AbortRef abort = AbortFlag::of(options.Get("abort"));
     request.on_token = token_callback(options.Get("onToken"), it_.dispatcher, abort);
     return [request, abort](Session& session) -> Finish {

@@ -61,20 +61,20 @@ Config config(const Napi::Object& object) {
   return config;
 }
 
-// Tells JavaScript of the bytes placed so far: of the first, the last, and in between some tens of times a second.
+// Tells JavaScript of the bytes uploaded so far: of the first, the last, and in between some tens of times a second.
 Progress progress_callback(const Napi::Value& value, const std::shared_ptr<Dispatcher>& dispatcher) {
   if (!value.IsFunction()) return {};
   auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
   auto last = std::make_shared<std::chrono::steady_clock::time_point>();
-  return [callback, dispatcher, last](int64_t placed, int64_t total) {
+  return [callback, dispatcher, last](int64_t uploaded, int64_t total) {
     const auto now = std::chrono::steady_clock::now();
-    if (placed != 0 && placed != total && now - *last < std::chrono::milliseconds(30)) return;
+    if (uploaded != 0 && uploaded != total && now - *last < std::chrono::milliseconds(30)) return;
     *last = now;
-    dispatcher->post([callback, placed, total](Napi::Env to) {
+    dispatcher->post([callback, uploaded, total](Napi::Env to) {
       const Napi::HandleScope scope(to);
       try {
         callback->Call(
-            {Napi::Number::New(to, static_cast<double>(placed)), Napi::Number::New(to, static_cast<double>(total))});
+            {Napi::Number::New(to, static_cast<double>(uploaded)), Napi::Number::New(to, static_cast<double>(total))});
       } catch (const Napi::Error&) {
         // A progress bar that fails stops nothing.
       }

@@ -22,10 +22,6 @@ class MappedFile {
   std::string path_;
   const std::byte* data_ = nullptr;
   int64_t size_ = 0;
-#ifdef _WIN32
-  void* file_ = nullptr;
-  void* mapping_ = nullptr;
-#endif
 };
 
 }  // namespace phi3lab

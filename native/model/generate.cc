@@ -23,24 +23,25 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   const CacheRef cache = make_cache();
   SequenceCache& sequence = reserved(cache);
   const DrainGuard guard(backend);
-  phi3.exclude(request.eos);
-  const auto excluding = [&](int64_t n) { return n < request.min_new_tokens; };
+  const Stopping& stopping = request.stopping;
+  phi3.exclude(stopping.eos);
+  const auto excluding = [&](int64_t n) { return n < stopping.min_new_tokens; };
   std::vector<int32_t> ids = request.ids;
   GreedyResult result;
   int64_t asked = 0;  // tokens that the device was asked for
   auto start = Clock::now();
   try {
-    for (int64_t n = 0; n < request.max_new_tokens; n++) {
+    for (int64_t n = 0; !stopping.ended(result.tokens); n++) {
       const auto todo = static_cast<int64_t>(ids.size());
       if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
         sequence.length = 0;
         phi3.forward(sequence, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
-          if (first + hidden.rows == todo) phi3.next_token(hidden, excluding(n));
+          if (first + hidden.rows == todo) phi3.choose_token(hidden, excluding(n));
         });
         asked = n + 1;
       }
-      // The device goes on while the host looks at what it said.
-      while (request.use_cache && asked < request.max_new_tokens && asked - n < backend.steps_ahead() &&
+      // The device goes on while the host looks at what it emitted.
+      while (request.use_cache && asked < stopping.max_new_tokens && asked - n < backend.steps_ahead() &&
              sequence.length < config_.max_position_embeddings) {
         if (abort->aborted) throw Aborted();
         phi3.step(sequence, excluding(asked));
@@ -49,14 +50,13 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       if (asked == n)
         throw std::runtime_error("[generate] Expected at most " + std::to_string(config_.max_position_embeddings) +
                                  " tokens, the model's context");
-      const int32_t id = backend.receive();
+      const int32_t id = backend.next_token();
       if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
       (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);
       start = Clock::now();
       result.tokens.push_back(id);
       ids.push_back(id);
       if (request.on_token) request.on_token(id, n);
-      if (std::find(request.eos.begin(), request.eos.end(), id) != request.eos.end()) break;
     }
   } catch (const Aborted&) {
     if (stopping_) throw;

@@ -138,20 +138,21 @@ void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
     const AttentionShape shape = config_.attention(i);
+    Tensor qkv = c.qkv, context = c.context, activation = c.activation;  // each layer's in a layout of its own
     b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
-        .norm_qkv_rope_append(c.qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
+        .norm_qkv_rope_append(qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
                               eps);
     b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes)
-        .attend(c.context, c.weights, c.qkv, cache, input, i, shape);  // (T, heads * head_dim)
+        .attend(context, c.weights, qkv, cache, input, table, i, shape);  // (T, heads * head_dim)
     if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
-    b.tap("self_attn.context", i, c.context);
+    b.tap("self_attn.context", i, context);
     b.at(Part::output, i, w.o_proj->bytes)
-        .project_residual(c.hidden, c.projected, c.context, *w.o_proj, i);  // (T, hidden)
+        .project_residual(c.hidden, c.projected, context, *w.o_proj, i);  // (T, hidden)
     b.at(Part::gate_up, i, w.post_attention_layernorm->bytes + w.gate_up_proj->bytes)
-        .norm_gate_up_swiglu(c.activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj,
-                             i, eps);
+        .norm_gate_up_swiglu(activation, c.normed, c.gate_up, c.hidden, *w.post_attention_layernorm, *w.gate_up_proj, i,
+                             eps);
     b.at(Part::down, i, w.down_proj->bytes)
-        .down_residual(c.hidden, c.projected, c.activation, *w.down_proj, i);  // (T, hidden)
+        .down_residual(c.hidden, c.projected, activation, *w.down_proj, i);  // (T, hidden)
     b.tap("", i, c.hidden);
     b.checkpoint(input.tokens);
   }
@@ -178,11 +179,11 @@ void Phi3::choose(const PassInput& input, Tensor hidden, bool excluding) {
       logits{row + whole_lines(config_.hidden_size), 1, config_.vocab_size};
   int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
   backend_->at(Part::head, -1, weights_.norm->bytes + weights_.lm_head->bytes)
-      .next_token(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
-                  excluding ? excluded_ : 0, config_.rms_norm_eps);
+      .norm_lm_head_argmax(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
+                           excluding ? excluded_ : 0, config_.rms_norm_eps);
 }
 
-void Phi3::next_token(Tensor hidden, bool excluding) {
+void Phi3::choose_token(Tensor hidden, bool excluding) {
   auto* ids = static_cast<int32_t*>(step_->data);
   choose({ids, ids + max_chunk_, hidden.rows}, hidden.slice(hidden.rows - 1, 1), excluding);
 }
@@ -212,7 +213,7 @@ double Phi3::time_step(int64_t positions) {
   const DrainGuard guard(*backend_);
   const std::vector<int32_t> ids(static_cast<size_t>(count));
   forward(sequence, ids.data(), count, 0, [&](Tensor hidden, int64_t first) {
-    if (first + hidden.rows == count) next_token(hidden, false);
+    if (first + hidden.rows == count) choose_token(hidden, false);
   });
   Clock::time_point start;
   for (int64_t asked = 0, n = 0; n <= kWarm + kTimed; n++) {
@@ -220,7 +221,7 @@ double Phi3::time_step(int64_t positions) {
       step(sequence, false);
       asked++;
     }
-    if (backend_->receive() < 0) return 0;  // NaN
+    if (backend_->next_token() < 0) return 0;  // NaN
     if (n == kWarm) start = Clock::now();
   }
   return std::chrono::duration<double>(Clock::now() - start).count() / kTimed;

@@ -42,12 +42,12 @@ class Phi3 {
   void lm_head(Tensor logits, Tensor normed);
 
   // Greedy decoding: `next_token` within the visit of a prompt's last chunk, then `step`s; each sends one id, which
-  // `backend().receive()` gives in their order, -1 where a score is NaN. `excluded`: ids that are not chosen.
+  // `backend().next_token()` gives in their order, -1 where a score is NaN. `excluded`: ids that are not chosen.
 
   // Ids that are passed over from now on, when a call asks for it: kExcluded at most.
   void exclude(const std::vector<int32_t>& ids);
   // Chooses the token behind the last row of a chunk's hidden states.
-  void next_token(Tensor hidden, bool excluding);
+  void choose_token(Tensor hidden, bool excluding);
   // Runs the token that was chosen last, and chooses the next.
   void step(SequenceCache& sequence, bool excluding);
 
@@ -63,7 +63,7 @@ class Phi3 {
 
   // Rows that a chunk has at most.
   int64_t max_chunk() const { return max_chunk_; }
-  // Whether attention weights are kept for the listener.
+  // Whether attention weights are kept for the tap.
   void keep_attention_weights(bool keep) { keep_attention_weights_ = keep; }
   size_t weight_bytes() const { return weights_.bytes; }
   // From any thread.

@@ -19,13 +19,13 @@ Session::AbortScope::AbortScope(Session& session, const AbortRef& abort) : sessi
   const std::lock_guard<std::mutex> lock(session_.mutex_);
   if (session_.stopping_) abort->aborted = true;
   session_.current_ = abort;
-  if (session_.model_) session_.model_->backend().obey(&abort->aborted);
+  if (session_.model_) session_.model_->backend().set_abort_flag(&abort->aborted);
   if (abort->aborted) throw Aborted();
 }
 
 Session::AbortScope::~AbortScope() {
   const std::lock_guard<std::mutex> lock(session_.mutex_);
-  if (session_.model_) session_.model_->backend().obey(nullptr);
+  if (session_.model_) session_.model_->backend().set_abort_flag(nullptr);
   session_.current_.reset();
 }
 
@@ -35,9 +35,9 @@ void Session::open(const OpenRequest& request, const AbortRef& abort, const Prog
   device_ = request.device;
   model_ = std::make_unique<Phi3>(
       make_backend({request.device, request.dtype, request.threads, request.compute, request.kv_dtype}), request.config,
-      request.files, request.entries, [&](int64_t placed, int64_t total) {
+      request.files, request.entries, [&](int64_t uploaded, int64_t total) {
         if (abort->aborted) throw Aborted();
-        if (progress) progress(placed, total);
+        if (progress) progress(uploaded, total);
       });
   dtype_ = model_->backend().dtype();
 }
@@ -115,12 +115,12 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   TapCollector taps(phi3.backend(), wanted, tokens, past + tokens, config_.num_attention_heads,
                     [this](std::vector<int64_t> dims) { return tensor(std::move(dims)); });
   if (!wanted.empty()) {
-    phi3.backend().listen([&](const char* name, int64_t layer, Tensor view) { taps.receive(name, layer, view); });
+    phi3.backend().set_tap([&](const char* name, int64_t layer, Tensor view) { taps.receive(name, layer, view); });
     for (const std::string& name : wanted)
       if (name.find("attn_weights") != std::string::npos) phi3.keep_attention_weights(true);
   }
-  const auto stop_listening = [&] {
-    phi3.backend().listen({});
+  const auto untap = [&] {
+    phi3.backend().set_tap({});
     phi3.keep_attention_weights(false);
   };
   try {
@@ -131,10 +131,10 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
     });
   } catch (...) {
     sequence.length = past;
-    stop_listening();
+    untap();
     throw;
   }
-  stop_listening();
+  untap();
   result.taps = taps.take();
   return result;
 }

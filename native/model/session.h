@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -54,11 +55,22 @@ struct ForwardResult {
   std::unordered_map<std::string, TensorRef> taps;
 };
 
+// Where a text ends: what src/generation/stopping.ts decided.
+struct Stopping {
+  std::vector<int32_t> eos;
+  int64_t max_new_tokens = 0;
+  int64_t min_new_tokens = 0;  // so many come before any of eos may be chosen
+
+  // Whether `tokens`, the new ones so far, are all.
+  bool ended(const std::vector<int32_t>& tokens) const {
+    return static_cast<int64_t>(tokens.size()) >= max_new_tokens ||
+           (!tokens.empty() && std::find(eos.begin(), eos.end(), tokens.back()) != eos.end());
+  }
+};
+
 struct GreedyRequest {
   std::vector<int32_t> ids;
-  int64_t max_new_tokens = 0;
-  int64_t min_new_tokens = 0;
-  std::vector<int32_t> eos;
+  Stopping stopping;
   bool use_cache = true;
   int64_t chunk = 0;
   std::function<void(int32_t id, int64_t index)> on_token;

@@ -58,7 +58,7 @@ class Loader {
       weights.norm = vector(Role::norm, -1);
       if (find(Role::lm_head, -1)) weights.own_head = matrix(Role::lm_head, -1, vocab, hidden, WeightKind::head);
     };
-    // Everything is checked before the first weight is placed, and counted for the progress.
+    // Everything is checked before the first weight is uploaded, and counted for the progress.
     dry_ = true;
     place_all();
     dry_ = false;
@@ -82,14 +82,14 @@ class Loader {
   }
 
   std::unique_ptr<Weight> vector(Role role, int64_t layer) {
-    return place(role, layer, 1, config_.hidden_size, WeightKind::norm);
+    return upload(role, layer, 1, config_.hidden_size, WeightKind::norm);
   }
   std::unique_ptr<Weight> matrix(Role role, int64_t layer, int64_t rows, int64_t cols,
                                  WeightKind kind = WeightKind::projection) {
-    return place(role, layer, rows, cols, kind);
+    return upload(role, layer, rows, cols, kind);
   }
 
-  std::unique_ptr<Weight> place(Role role, int64_t layer, int64_t rows, int64_t cols, WeightKind kind) {
+  std::unique_ptr<Weight> upload(Role role, int64_t layer, int64_t rows, int64_t cols, WeightKind kind) {
     const WeightEntry* entry = find(role, layer);
     WeightSource source;
     source.name = name(role, layer);
@@ -103,7 +103,7 @@ class Loader {
     if (have != rows)
       fail("Expected " + std::to_string(rows) + " rows in " + source.name + " but received " + std::to_string(have));
     if (dry_) return nullptr;
-    auto result = backend_.place(source, kind);
+    auto result = backend_.upload_weight(source, kind);
     max_cols_ = std::max(max_cols_, cols);
     bytes_ += result->bytes;
     if (progress_) progress_(placed_, total_);

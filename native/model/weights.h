@@ -71,8 +71,8 @@ struct Weights {
   size_t bytes = 0;      // that the backend holds
 };
 
-// Called with the bytes placed so far, of all; throws to stop.
-using Progress = std::function<void(int64_t placed, int64_t total)>;
+// Called with the bytes uploaded so far, of all; throws to stop.
+using Progress = std::function<void(int64_t uploaded, int64_t total)>;
 
 // Throws a sentence that names the weight when one is missing, lies outside its file or has another shape than
 // expected.

@@ -1,13 +1,14 @@
-// The seam between the model and the devices: every verb that a forward pass may say.
+// The seam between the model and the devices: every verb of a forward pass.
 //
 // - A primitive verb is pure virtual. A fused verb's body here is its definition in primitives; a backend overrides it
-//   where fusing pays, begins with `if (listening()) return Backend::the_verb(...)`, and is tested against the
+//   where fusing pays, begins with `if (tapped()) return Backend::the_verb(...)`, and is tested against the
 //   definition.
-// - Verbs are asynchronous, run in the order they are said, and allocate nothing: every tensor is the caller's. What
-//   they compute is there after `synchronize`. Token ids and position lie in device memory.
-// - While nobody listens, qkv, context and activation pass between fused verbs in whatever form the backend keeps them,
-//   and rotation and appending may wait for `attend` of the same layer. What primitive verbs write, `hidden` and logits
-//   are float32 always.
+// - Verbs are asynchronous, run in the order they were enqueued, and allocate nothing: every tensor is the caller's.
+//   What they compute is there after `synchronize`. Token ids and position lie in device memory.
+// - qkv, context and activation pass between fused verbs: while nothing is tapped their writer may leave them in a
+// layout
+//   of the backend's own, and says so in the tensor (a Tensor&, float32 when it comes in; `data` may change too). All
+//   else is float32 always. No backend keeps anything of one verb for the next but in tensors.
 // - Arguments: outputs, inputs, shapes, scalars. T is the number of tokens of the pass.
 // - A backend is used by one thread at a time, except `read`, `write` and `allocate`, which any thread may call.
 #pragma once
@@ -22,7 +23,7 @@
 
 namespace phi3lab {
 
-/** Thrown by `checkpoint` when the work was asked to stop. */
+/** Thrown by `checkpoint` and `next_token` when the work was aborted. */
 struct Aborted : std::runtime_error {
   Aborted() : std::runtime_error("The work was aborted") {}
 };
@@ -39,7 +40,7 @@ class Backend {
   // Memory.
 
   /** Keeps, converts, repacks or moves a weight. The source's mapping outlives the backend; names and shapes stay. */
-  virtual std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) = 0;
+  virtual std::unique_ptr<Weight> upload_weight(const WeightSource& source, WeightKind kind) = 0;
   /** Device memory; zero or undefined. Throws a sentence when there is not enough. */
   virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;
   /** Address space for `capacity` positions. */
@@ -59,41 +60,43 @@ class Backend {
   virtual const char* dtype() const { return "float32"; }
   /** Tokens of a prompt that one pass takes best. */
   virtual int64_t preferred_chunk() const = 0;
-  /** Passes of one token that are said before the first one's token is received: more than one hides the host. */
+  /** Passes of one token that are enqueued before the first one's token is taken: more than one hides the host. */
   virtual int64_t steps_ahead() const { return 1; }
   /** Runs a pass over `cache`. A backend may record it under `key` and run the record next time: the same key and cache
    * are the same verbs and pointers. */
   virtual void replay(int64_t key, const Cache& cache, const std::function<void()>& pass) {
     (void)key, (void)cache, pass();
   }
-  /** Waits until everything said so far is computed. Throws what went wrong meanwhile. */
+  /** Waits until everything enqueued so far is computed. Throws what went wrong meanwhile. */
   virtual void synchronize() = 0;
-  /** The oldest id that was published and not received yet; waits for it. Throws Aborted when `stop` is set. */
-  virtual int32_t receive() = 0;
-  /** Waits until everything said so far is computed, and forgets what was published. Throws nothing. */
+  /** Takes the oldest emitted id; waits for it. Throws Aborted when the abort flag is set. */
+  virtual int32_t next_token() = 0;
+  /** Waits until everything enqueued so far is computed, and drops the ids that were emitted. Throws nothing. */
   virtual void discard() noexcept = 0;
-  /** After each layer of a pass of T tokens: work may be handed to the device; throws Aborted when `stop` is set. */
+  /** After each layer of a pass of T tokens: work may be handed to the device; throws Aborted when the abort flag is
+   * set. */
   virtual void checkpoint(int64_t tokens) = 0;
-  /** Obeyed by `checkpoint` until set anew; null: nothing stops the work. */
-  void obey(const std::atomic<bool>* stop) { stop_ = stop; }
+  /** What `checkpoint` and `next_token` look at until set anew; null: nothing aborts the work. */
+  void set_abort_flag(const std::atomic<bool>* flag) { abort_flag_ = flag; }
 
-  /** Hears of every named intermediate. `tensor` holds it in the order of the verbs said: copy it by `copy`. */
-  using Listener = std::function<void(const char* name, int64_t layer, Tensor tensor)>;
-  void listen(Listener listener) { listener_ = std::move(listener); }
-  bool listening() const { return static_cast<bool>(listener_); }
-  /** Does nothing unless someone listens. `layer` is -1 outside the layers. */
+  /** Is given every named intermediate. `tensor` holds it in the order of the verbs: take it by `copy`. */
+  using Tap = std::function<void(const char* name, int64_t layer, Tensor tensor)>;
+  void set_tap(Tap tap) { tap_ = std::move(tap); }
+  bool tapped() const { return static_cast<bool>(tap_); }
+  /** Does nothing unless a tap is set. `layer` is -1 outside the layers. */
   void tap(const char* name, int64_t layer, Tensor tensor) {
-    if (listener_) listener_(name, layer, tensor);
+    if (!tap_) return;
+    tensor.expect_float32("tap");
+    tap_(name, layer, tensor);
   }
 
-  /** Names the verb that is said next, for a profile: `b.at(Part::down, i, bytes).down_residual(…)`. */
+  /** Names the verb that comes next, for a profile: `b.at(Part::down, i, bytes).down_residual(…)`. */
   Backend& at(Part part, int64_t layer, size_t bytes) {
     mark_ = {part, true, layer, bytes};
     begin_stage(mark_);
     return *this;
   }
-  /** Times what is said from now on into `profile`, which lives until it is set anew; null: stops, when all is there.
-   */
+  /** Times every verb from now on into `profile`, which lives until it is set anew; null: stops, when all is there. */
   virtual void profile(Profile* profile) = 0;
   /** Bytes a second of reading the device's memory from end to end, measured now. Throws OutOfMemory. */
   virtual double measure_stream() = 0;
@@ -110,9 +113,10 @@ class Backend {
   virtual void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) = 0;
   /** Puts k and v of qkv (T, qkv_cols) into the layer's cache from `position` on. */
   virtual void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) = 0;
-  /** context (T, heads * head_dim) = softmax(scale · q kᵀ, causal, windowed) v over the cache; `weights` when asked. */
-  virtual void attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache, const PassInput& input,
-                      int64_t layer, const AttentionShape& shape) = 0;
+  /** context (T, heads * head_dim) = softmax(scale · q kᵀ, causal, windowed) v over the cache; `weights` when asked.
+   * Where qkv is unrotated, rotates it by `table` and appends it first. */
+  virtual void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
+                      Tensor table, int64_t layer, const AttentionShape& shape) = 0;
   /** out (T, ffn) = up * silu(gate), with gate_up (T, 2 * ffn): gate, then up. */
   virtual void swiglu(Tensor out, Tensor gate_up) = 0;
   /** out = a + b, elementwise; out may be a. */
@@ -124,13 +128,13 @@ class Backend {
   virtual void copy(Tensor out, Tensor in) = 0;
   /** position += count, in device memory. */
   virtual void advance(int32_t* position, int64_t count) = 0;
-  /** Sends *id to the host, which takes it by `receive` without stopping what is said after this. */
-  virtual void publish(const int32_t* id) = 0;
+  /** Sends *id to the host, which takes it by `next_token` while the device goes on. */
+  virtual void emit(const int32_t* id) = 0;
 
   // Fused verbs; `normed`, `projected`, `gate_up` are scratch that an override may leave undefined.
 
   /** qkv = norm(hidden) · weightᵀ, rotated, its keys and values appended. */
-  virtual void norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+  virtual void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                                     const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
                                     const AttentionShape& shape, float eps) {
     rms_norm(normed, hidden, norm, eps);
@@ -144,13 +148,14 @@ class Backend {
 
   /** hidden += context · weightᵀ. */
   virtual void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) {
+    context.expect_float32("project_residual");
     matmul(projected, context, weight);
     tap("self_attn.o_proj", layer, projected);
     add(hidden, hidden, projected);
   }
 
   /** activation = swiglu(norm(hidden) · weightᵀ). */
-  virtual void norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
+  virtual void norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
                                    const Weight& weight, int64_t layer, float eps) {
     rms_norm(normed, hidden, norm, eps);
     tap("post_attention_layernorm", layer, normed);
@@ -162,6 +167,7 @@ class Backend {
 
   /** hidden += activation · weightᵀ. */
   virtual void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) {
+    activation.expect_float32("down_residual");
     matmul(projected, activation, weight);
     tap("mlp.down_proj", layer, projected);
     add(hidden, hidden, projected);
@@ -174,22 +180,22 @@ class Backend {
     matmul(logits, normed, weight);
   }
 
-  /** id = argmax of norm_lm_head, published, and the position advanced by the pass's tokens: the next pass may begin.
+  /** id = argmax of norm_lm_head, emitted, and the position advanced by the pass's tokens: the next pass may begin.
    */
-  virtual void next_token(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
-                          const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
-                          float eps) {
+  virtual void norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+                                   const Weight& norm, const Weight& weight, const int32_t* excluded,
+                                   int64_t excluded_count, float eps) {
     norm_lm_head(logits, normed, hidden, norm, weight, eps);
     at(Part::argmax, -1, 0);
     argmax(id, logits, excluded, excluded_count);
-    publish(id);
+    emit(id);
     advance(input.position, input.tokens);
   }
 
  protected:
-  /** Hears of every verb that `at` names, before it is said. */
+  /** Is told of every verb that `at` names, before it comes. */
   virtual void begin_stage(const Mark& mark) { (void)mark; }
-  bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
+  bool aborted() const { return abort_flag_ && abort_flag_->load(std::memory_order_relaxed); }
   /** Of the next piece of work that is queued; the verb's later pieces are no calls of their own. */
   Mark take_mark() {
     const Mark mark = mark_;
@@ -198,9 +204,9 @@ class Backend {
   }
 
  private:
-  Listener listener_;
+  Tap tap_;
   Mark mark_;
-  const std::atomic<bool>* stop_ = nullptr;
+  const std::atomic<bool>* abort_flag_ = nullptr;
 };
 
 /** Waits, at the end of its scope, for what the device still does for a generation, before its cache goes. */

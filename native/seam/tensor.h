@@ -1,10 +1,11 @@
-// What the two sides of the seam pass to each other: float32 tensors in the device's memory, weights as they lie in
-// their files, and the shapes of attention. Plain data; neither a model nor a device is named here.
+// What the two sides of the seam pass to each other: tensors in the device's memory, weights as they lie in their
+// files, and the shapes of attention. Plain data; neither a model nor a device is named here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,19 +13,54 @@
 
 namespace phi3lab {
 
-/** Float32 numbers in the device's memory, row-major, rows `cols` apart. A view: somebody else owns the memory. */
+/** What a tensor's memory holds. Any verb reads float32; each other layout is one fused verb's, for one reader. */
+enum class Layout : uint8_t {
+  float32,        // (rows, cols)
+  unrotated_qkv,  // float32: its reader rotates q and k, and appends k and v
+  half_qkv,       // 16-bit numbers of the device's kind, as are the others named half; k and v are appended
+  half_context,
+  half_activation,
+  gate_up,  // of an activation (1, cols): float32 (1, 2 * cols), gate, then up
+};
+
+/** A layout with the verb that writes it and the one that reads it, for an error. */
+inline const char* describe(Layout layout) {
+  switch (layout) {
+    case Layout::float32:
+      return "float32 numbers";
+    case Layout::unrotated_qkv:
+      return "the unrotated qkv that norm_qkv_rope_append writes for attend";
+    case Layout::half_qkv:
+      return "the 16-bit qkv that norm_qkv_rope_append writes for attend";
+    case Layout::half_context:
+      return "the 16-bit context that attend writes for project_residual";
+    case Layout::half_activation:
+      return "the 16-bit activation that norm_gate_up_swiglu writes for down_residual";
+    case Layout::gate_up:
+      return "the gate and up that norm_gate_up_swiglu writes for down_residual";
+  }
+  return "an unknown layout";
+}
+
+/** Numbers in the device's memory, row-major, rows `cols` apart. A view: somebody else owns the memory. */
 struct Tensor {
   float* data = nullptr;
   int64_t rows = 0, cols = 0;
+  Layout layout = Layout::float32;
 
+  /** Throws std::logic_error, naming both verbs, where `verb` comes before the one that `layout` is written for. */
+  void expect_float32(const char* verb) const {
+    if (layout != Layout::float32)
+      throw std::logic_error("[" + std::string(verb) + "] Expected float32 numbers but received " + describe(layout));
+  }
   /** `count` rows from row `first` on. */
-  Tensor slice(int64_t first, int64_t count) const { return {data + first * cols, count, cols}; }
+  Tensor slice(int64_t first, int64_t count) const { return {data + first * cols, count, cols, layout}; }
 };
 
 /** Attention's weights for a tap: (heads, query rows, positions); head h, row t begins at data + h * head_stride + t *
  * row_stride. */
 struct AttentionWeights {
-  float* data = nullptr;  // null: nobody listens
+  float* data = nullptr;  // null: they are not asked for
   int64_t head_stride = 0, row_stride = 0;
 };
 
@@ -47,7 +83,7 @@ struct RowGroup {
   bool mapped = false;
 };
 
-/** A weight before it is placed: row groups stacked by pointer (q, k, v; gate, up), each with its own format. */
+/** A weight before it is uploaded: row groups stacked by pointer (q, k, v; gate, up), each with its own format. */
 struct WeightSource {
   std::string name;  // for error messages
   std::vector<RowGroup> groups;
@@ -57,7 +93,7 @@ struct WeightSource {
 /** What a weight is for, so that a backend can choose how to keep it. */
 enum class WeightKind { norm, embedding, projection, head };
 
-/** A placed weight: (rows, cols) by the model's count, whatever order and format the backend keeps. */
+/** An uploaded weight: (rows, cols) by the model's count, whatever order and format the backend keeps. */
 class Weight {
  public:
   virtual ~Weight() = default;

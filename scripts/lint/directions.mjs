@@ -28,12 +28,16 @@ const partOf = (path) => parts.find(({ folder }) => inside(path, folder));
 function* named(path, text, exists) {
   if (cpp.includes(extname(path))) {
     for (const [, name] of text.matchAll(/^\s*#include\s+["<]([^">]+)[">]/gm)) {
-      const beside = normalize(join(dirname(path), name)).split(sep).join("/");
+      const beside = normalize(join(dirname(path), name))
+        .split(sep)
+        .join("/");
       yield exists(beside) ? beside : name;
     }
   } else {
     for (const [, name] of text.matchAll(/(?:from|import|require\()\s*["'](\.[^"']+)["']/g))
-      yield normalize(join(dirname(path), name)).split(sep).join("/");
+      yield normalize(join(dirname(path), name))
+        .split(sep)
+        .join("/");
   }
 }
 
@@ -64,11 +68,15 @@ export function wrongDirections(files) {
 export function unequalTops(names) {
   const stems = (folder) =>
     new Set(
-      names.filter((name) => /^[^/]+\.(cc|cu)$/.test(relative(folder, name))).map((name) => name.replace(/^.*\/|\.\w+$/g, "")),
+      names
+        .filter((name) => /^[^/]+\.(cc|cu)$/.test(relative(folder, name)))
+        .map((name) => name.replace(/^.*\/|\.\w+$/g, "")),
     );
   const [cpu, cuda] = [stems("cpu"), stems("cuda")];
   const lack = (folder, missing, other) =>
-    [...other].filter((name) => !missing.has(name)).map((name) => `${folder}/ has no ${name} at its top, as the other backend has`);
+    [...other]
+      .filter((name) => !missing.has(name))
+      .map((name) => `${folder}/ has no ${name} at its top, as the other backend has`);
   return [...lack("cpu", cpu, cuda), ...lack("cuda", cuda, cpu)];
 }
 

@@ -36,17 +36,11 @@ function withCuda({ nvcc, architectures, flags }, args, environment) {
 }
 
 /**
- * Builds the addon anew where its sources changed. Visual Studio's own generator finds its compiler; Ninja would need
- * Visual Studio's command prompt.
+ * Builds the addon anew where its sources changed.
+ * @param ninja whether there is one; else CMake takes its own default
  * @param cuda what `decideCuda` decided
  */
-export async function buildAddon({
-  cmake,
-  env = process.env,
-  ninja = process.platform !== "win32",
-  cuda = { built: false },
-  context = {},
-}) {
+export async function buildAddon({ cmake, env = process.env, ninja = true, cuda = { built: false }, context = {} }) {
   // CMake's list of compiler calls is for `npm run lint` and for editors.
   const environment = { ...env, CMAKE_EXPORT_COMPILE_COMMANDS: "ON" };
   // With npm's nodedir cmake-js would take that folder's headers, not the ones of node-api-headers.

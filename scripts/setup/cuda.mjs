@@ -15,7 +15,7 @@ const record = join(cache, "cuda.json");
 const requirements = join(root, "requirements-cuda.txt");
 const packages = join(venv, "cuda");
 const stamp = join(packages, ".phi3lab-nvcc");
-const packagedNvcc = join(packages, "nvidia", "cu13", "bin", process.platform === "win32" ? "nvcc.exe" : "nvcc");
+const packagedNvcc = join(packages, "nvidia", "cu13", "bin", "nvcc");
 /** CUDA's version in requirements-cuda.txt. */
 const packaged = "13.0";
 /** What the sources are written for. */
@@ -112,7 +112,6 @@ async function installNvcc(context) {
 
 /** Compiles and links a program of one line, as the build will: a toolkit may lack a part, or refuse this C++ compiler. */
 async function tryNvcc({ nvcc, flags, architectures }, env, context) {
-  if (process.platform === "win32") return; // nvcc would want Visual Studio's command prompt
   const folder = join(cache, "cuda-sample");
   mkdirSync(folder, { recursive: true });
   const source = join(folder, "sample.cu");

@@ -13,7 +13,6 @@ import { cache, root } from "./places.mjs";
 function address() {
   const name = `phi3lab-setup-${createHash("sha256").update(root).digest("hex").slice(0, 24)}`;
   if (process.platform === "linux") return `\0${name}`;
-  if (process.platform === "win32") return `\\\\.\\pipe\\${name}`;
   // A path in the file system may be at most 103 bytes long; relative to the checkout, it is short.
   mkdirSync(cache, { recursive: true });
   process.chdir(root);
@@ -57,22 +56,19 @@ function holderEnds(path, onWait) {
 
 /**
  * Waits for the lock; `onWait(pid)` is told whom it waits for (undefined: a program left over from a killed set-up).
- * `descriptor` is for children to inherit, so that they hold the lock too (undefined on Windows).
+ * `descriptor` is for children to inherit, so that they hold the lock too.
  */
 export async function acquireLock(onWait) {
   const path = address();
   for (let told = false; ; ) {
     const server = await listen(path);
-    if (server !== undefined) {
-      const descriptor = process.platform === "win32" ? undefined : server._handle?.fd;
-      return { descriptor, release: () => server.close() };
-    }
+    if (server !== undefined) return { descriptor: server._handle?.fd, release: () => server.close() };
     const held = await holderEnds(path, (pid) => {
       if (!told) onWait(pid);
       told = true;
     });
     // Where the socket is a file, it outlives its holder.
-    if (!held && !path.startsWith("\0") && process.platform !== "win32") rmSync(path, { force: true });
+    if (!held && !path.startsWith("\0")) rmSync(path, { force: true });
     await pause(50 + Math.random() * 100);
   }
 }

@@ -7,6 +7,7 @@ import { packagesStep } from "./packages.mjs";
 import { SetupProblem, freeBytes, problems, recognise } from "./problem.mjs";
 import { modelStep, pythonStep } from "./python.mjs";
 import { stopAll } from "./run.mjs";
+import { checkPlatform } from "./tools.mjs";
 import { typescriptStep } from "./typescript.mjs";
 
 const steps = [packagesStep, pythonStep, modelStep, cudaStep, addonStep, typescriptStep, kernelspecStep];
@@ -112,6 +113,7 @@ export async function main(args) {
   };
   for (const signal of signals) process.on(signal, stop);
   try {
+    checkPlatform();
     const chosen = choose(args.filter((arg) => arg !== "--force"));
     lock = await acquireLock((pid) =>
       say(`waiting for ${pid ? `another set-up (process ${pid})` : "what a stopped set-up left running"} …`),

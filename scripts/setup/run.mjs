@@ -28,7 +28,7 @@ export async function run(command, args, { log, fresh = false, server, lock, noi
     writeSync(file, `$ ${[command, ...args].join(" ")}\n`);
     const stdio = ["ignore", file, file, ...(lock === undefined ? [] : [lock])];
     const end = await new Promise((done) => {
-      const child = spawn(command, args, { cwd: root, env, stdio, windowsHide: true });
+      const child = spawn(command, args, { cwd: root, env, stdio });
       running.add(child);
       child.once("error", (error) => done({ error }));
       child.once("close", (code, signal) => done({ code, signal }));
@@ -49,7 +49,7 @@ function failure(command, args, { code, signal, error }, output, path, noise) {
   const how = error?.message ?? (signal ? `was ended by ${signal}` : `ended with ${code}`);
   const lines = output
     .trimEnd()
-    .split(/\r?\n/)
+    .split("\n")
     .filter((line) => line !== "" && !line.startsWith("$ ") && !noise?.test(line));
   const shown = lines.length <= 30 ? lines : [...lines.slice(0, 15), "…", ...lines.slice(-15)];
   return new SetupProblem(

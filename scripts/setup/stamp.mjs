@@ -12,7 +12,7 @@ export function fingerprint(paths, facts = {}) {
   const hash = createHash("sha256").update(JSON.stringify(facts));
   const add = (path) => {
     const stat = statSync(path, { throwIfNoEntry: false });
-    const name = relative(root, path).replaceAll("\\", "/");
+    const name = relative(root, path);
     if (stat === undefined) {
       hash.update(`\n${name} absent`);
     } else if (stat.isDirectory()) {

@@ -3,11 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
-const windows = process.platform === "win32";
-const program = (name) => (windows ? `${name}.exe` : name);
-
 function ask(command, args) {
-  const { status, stdout } = spawnSync(command, args, { encoding: "utf8", timeout: 60_000, windowsHide: true });
+  const { status, stdout } = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
   return status === 0 ? stdout : undefined;
 }
 
@@ -28,18 +25,11 @@ function entries(folder) {
   }
 }
 
-const pathFolders = (env) => {
-  const name = Object.keys(env).find((key) => key.toUpperCase() === "PATH") ?? "PATH";
-  return (env[name] ?? "").split(delimiter).filter(Boolean);
-};
-
 /**
  * The driver's library, where the loader will find it; undefined where there is none. Only looks at files, so it may be
  * asked often. The kernel's half alone (a container that was given no GPU sees it) is no driver.
  */
 export function findDriver(env = process.env) {
-  if (windows)
-    return [join(env.SystemRoot ?? "C:\\Windows", "System32", "nvcuda.dll")].find((path) => existsSync(path));
   if (process.platform !== "linux") return undefined;
   const named = (env.LD_LIBRARY_PATH ?? "").split(":").filter(Boolean);
   const known = text("/etc/ld.so.cache", "latin1").match(/\/[^\0]*\/libcuda\.so\.1(?=\0)/g) ?? [];
@@ -90,19 +80,19 @@ export function askDriver() {
   return { version, cuda, cards };
 }
 
-/** Where an nvcc may lie, the likeliest first. One that CUDACXX names is the only one. */
+/** Where an nvcc may lie, the most likely first. One that CUDACXX names is the only one. */
 export function nvccPlaces(env = process.env) {
   if (env.CUDACXX) return [env.CUDACXX];
   const homes = [env.CUDA_HOME, env.CUDA_PATH].filter(Boolean);
-  const installed = windows ? [] : entries("/usr/local").filter((name) => /^cuda(-\d+(\.\d+)?)?$/.test(name));
+  const installed = entries("/usr/local").filter((name) => /^cuda(-\d+(\.\d+)?)?$/.test(name));
   const folders = [
     ...homes.map((home) => join(home, "bin")),
-    ...pathFolders(env),
+    ...(env.PATH ?? "").split(delimiter).filter(Boolean),
     ...installed.map((name) => join("/usr/local", name, "bin")),
   ];
   const seen = new Set();
   return folders
-    .map((folder) => join(folder, program("nvcc")))
+    .map((folder) => join(folder, "nvcc"))
     .filter((path) => existsSync(path) && !seen.has(realpathSync(path)) && seen.add(realpathSync(path)));
 }
 

@@ -1,13 +1,16 @@
-/** Finds the programs that set-up needs from the machine: Python, npm, a C++ compiler. */
+/** What set-up needs from the machine: its system, and the programs Python, npm and a C++ compiler. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, basename, join } from "node:path";
 import { problems } from "./problem.mjs";
 
-const windows = process.platform === "win32";
+/** Throws on a system that is not served. */
+export function checkPlatform() {
+  if (process.platform === "win32") throw problems.windows();
+}
 
 function probe(command, args, options = {}) {
-  return spawnSync(command, args, { encoding: "utf8", timeout: 60_000, windowsHide: true, ...options });
+  return spawnSync(command, args, { encoding: "utf8", timeout: 60_000, ...options });
 }
 
 const question =
@@ -18,7 +21,7 @@ const question =
 function askPython([command, ...args]) {
   const { status, stdout } = probe(command, [...args, "-c", question]);
   if (status !== 0) return undefined;
-  const [path, version, venv] = stdout.trim().split(/\r?\n/);
+  const [path, version, venv] = stdout.trim().split("\n");
   const [major, minor] = version.split(".").map(Number);
   return { path, version, recent: major === 3 && minor >= 10, venv: venv === "True" };
 }
@@ -30,9 +33,7 @@ function askPython([command, ...args]) {
 export function findPython() {
   const named = process.env.PHI3LAB_PYTHON;
   const minors = [15, 14, 13, 12, 11, 10];
-  const candidates = named
-    ? [[named]]
-    : [["python3"], ["python"], ...(windows ? [["py", "-3"]] : []), ...minors.map((minor) => [`python3.${minor}`])];
+  const candidates = named ? [[named]] : [["python3"], ["python"], ...minors.map((minor) => [`python3.${minor}`])];
   let best;
   for (const candidate of candidates) {
     const found = askPython(candidate);
@@ -50,13 +51,12 @@ export function findNpm() {
   const beside = dirname(process.execPath);
   const scripts = [
     basename(process.env.npm_execpath ?? "") === "npm-cli.js" ? process.env.npm_execpath : undefined,
-    join(beside, "node_modules/npm/bin/npm-cli.js"),
     join(beside, "../lib/node_modules/npm/bin/npm-cli.js"),
     join(beside, "../share/nodejs/npm/bin/npm-cli.js"),
   ];
   const script = scripts.find((path) => path && existsSync(path));
   if (script) return [process.execPath, script];
-  if (!windows && probe("npm", ["--version"]).status === 0) return ["npm"];
+  if (probe("npm", ["--version"]).status === 0) return ["npm"];
   throw problems.npm();
 }
 
@@ -65,7 +65,6 @@ const sample = "#include <span>\n#include <thread>\nint main() { return static_c
 
 /** Throws when no compiler on this machine can build the addon. */
 export function checkCompiler() {
-  if (windows) return checkVisualStudio();
   const named = process.env.CXX;
   const candidates = named ? [named] : ["c++", "g++", "clang++"];
   let reason;
@@ -81,12 +80,4 @@ export function checkCompiler() {
     else if (named) reason ??= `CXX=${named} does not run`;
   }
   throw problems.compiler(reason);
-}
-
-function checkVisualStudio() {
-  const programs = process.env["ProgramFiles(x86)"] ?? "C:\\Program Files (x86)";
-  const finder = join(programs, "Microsoft Visual Studio", "Installer", "vswhere.exe");
-  const part = "Microsoft.VisualStudio.Component.VC.Tools.*";
-  const { stdout } = probe(finder, ["-products", "*", "-requires", part, "-property", "installationPath"]);
-  if (!stdout?.trim()) throw problems.compiler();
 }

@@ -41,7 +41,7 @@ export const typescriptStep = {
       noise: /^TSFILE: /,
     });
     const log = readFileSync(join(cache, "typescript.log"), "utf8");
-    prune(dist, new Set([...log.matchAll(/^TSFILE: (.*?)\r?$/gm)].map((match) => resolve(match[1]))));
+    prune(dist, new Set([...log.matchAll(/^TSFILE: (.*)$/gm)].map((match) => resolve(match[1]))));
     writeStamp(stamp, before);
   },
 };

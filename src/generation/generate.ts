@@ -11,6 +11,7 @@ import { Tensor } from "../tensor";
 import { type GenerateArguments, readSettings, type Settings } from "./options";
 import { greedy, logitsProcessors, sample } from "./processors";
 import { randomNumbers } from "./random";
+import { ended } from "./stopping";
 
 export type { GenerateArguments, GenerateOptions } from "./options";
 
@@ -114,9 +115,7 @@ async function greedyRow(
   let failure: unknown;
   const result: GreedyResult = await core.native.generateGreedy({
     ids,
-    max_new_tokens: settings.newTokens(ids.length),
-    min_new_tokens: settings.min_new_tokens,
-    eos_token_id: settings.eos,
+    ...settings.stopping(ids.length),
     use_cache: settings.use_cache,
     abort,
     onToken:
@@ -156,9 +155,9 @@ async function loopRow(
     throw new RangeError(
       `Expected past_key_values of fewer positions than the prompt's ${ids.length} but received ${cache.length}`,
     );
-  const processors = logitsProcessors({ ...settings, eos_token_id: settings.eos, prompt_length: prompt.length });
+  const stopping = settings.stopping(prompt.length);
+  const processors = logitsProcessors({ ...settings, ...stopping, prompt_length: prompt.length });
   const taps = tapNames(config, given);
-  const limit = settings.newTokens(prompt.length);
   const row: Row = { tokens: [], timings: { prompt_ms: 0, token_ms: new Float64Array(0) }, steps: [] };
   const times: number[] = [];
   try {
@@ -177,9 +176,8 @@ async function loopRow(
       row.tokens.push(id);
       ids.push(id);
       given.streamer?.put([id]);
-      if (settings.eos.includes(id)) break;
-      if (abort.aborted) throw abortError();
-    } while (row.tokens.length < limit);
+      if (abort.aborted && !ended(stopping, row.tokens)) throw abortError();
+    } while (!ended(stopping, row.tokens));
   } finally {
     if (own) cache?.dispose();
   }

@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { checkOptions, type FlagNames, type OptionNames } from "../options";
 import type { IdsInput } from "../model/inputs";
 import type { DynamicCache } from "../model/outputs";
+import type { Stopping } from "./stopping";
 import type { BaseStreamer } from "./streamer";
 
 /** What decides which tokens come. */
@@ -108,11 +109,8 @@ export interface ModelDefaults {
 }
 
 export type Settings = Required<
-  Pick<
-    GenerateOptions,
-    "min_new_tokens" | "do_sample" | "temperature" | "top_k" | "top_p" | "repetition_penalty" | "seed" | "use_cache"
-  >
-> & { eos: number[]; pad: number; newTokens: (prompt: number) => number };
+  Pick<GenerateOptions, "do_sample" | "temperature" | "top_k" | "top_p" | "repetition_penalty" | "seed" | "use_cache">
+> & { pad: number; stopping: (prompt: number) => Stopping };
 
 /** @throws {TypeError | RangeError} a sentence for the first option that cannot be. */
 export function readSettings(options: GenerateArguments, model: ModelDefaults): Settings {
@@ -141,7 +139,6 @@ export function readSettings(options: GenerateArguments, model: ModelDefaults): 
   for (const id of eos) whole(id, 0, "eos_token_id");
   const context = model.max_position_embeddings;
   return {
-    min_new_tokens: given.min_new_tokens,
     do_sample: options.do_sample ?? false,
     temperature: given.temperature,
     top_k: given.top_k,
@@ -149,14 +146,14 @@ export function readSettings(options: GenerateArguments, model: ModelDefaults): 
     repetition_penalty: given.repetition_penalty,
     seed: options.seed ?? Math.floor(Math.random() * 0x100000000),
     use_cache: options.use_cache ?? true,
-    eos,
     pad: options.pad_token_id ?? model.pad_token_id ?? eos[0] ?? 0,
-    newTokens: (prompt) => {
+    stopping: (prompt) => {
       const wanted = max_new_tokens ?? (max_length === undefined ? 20 : max_length - prompt);
       if (wanted < 1)
         throw new RangeError(`Expected max_length above the prompt's ${prompt} tokens but received ${max_length}`);
       // The last token needs no position of its own: nothing is computed behind it.
-      return Math.min(wanted, context - prompt + 1);
+      const most = Math.min(wanted, context - prompt + 1);
+      return { eos_token_id: eos, max_new_tokens: most, min_new_tokens: given.min_new_tokens };
     },
   };
 }

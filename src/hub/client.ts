@@ -226,7 +226,7 @@ export class HubClient {
     const page = `${endpoint}/${id}`;
     if (code === "GatedRepo" || status === 403) {
       const who = token ? "your token gives no access to it" : "it asks for a token (HF_TOKEN) of a user with access";
-      return `${id} is not given to everyone: ${who}. Ask for access at ${page}.`;
+      return `${id} is gated: ${who}. Ask for access at ${page}.`;
     }
     if (code === "RevisionNotFound") return `${id} has no revision ${JSON.stringify(revision)}; see ${page}.`;
     if (status === 401 && token)

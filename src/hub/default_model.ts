@@ -70,7 +70,7 @@ async function findSmall(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Folders in which Python environments may lie, the likeliest first. */
+/** Folders in which Python environments may lie, the most likely first. */
 async function environments(): Promise<string[]> {
   const found = [process.env.VIRTUAL_ENV, process.env.CONDA_PREFIX];
   // The checkout (or the project that this package is installed in), and the notebook's own folder, upwards.
@@ -82,8 +82,7 @@ async function environments(): Promise<string[]> {
   }
   // The Python on the PATH is the one that started JupyterLab, as a rule; a pyvenv.cfg names the one under it.
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    const python = ["python3", "python", "python.exe"].some((name) => existsSync(join(folder, name)));
-    if (python) found.push(dirname(folder), folder);
+    if (["python3", "python"].some((name) => existsSync(join(folder, name)))) found.push(dirname(folder));
   }
   const prefixes = [...new Set(found.filter((folder): folder is string => folder !== undefined && folder !== ""))];
   const bases = await Promise.all(prefixes.map(basePrefix));
@@ -101,10 +100,9 @@ async function basePrefix(environment: string): Promise<string | undefined> {
 function sitePackages(prefixes: string[]): string[] {
   return prefixes.flatMap((prefix) => {
     const versions = list(join(prefix, "lib")).filter((name) => /^python3(\.\d+)?$/.test(name));
-    const unix = versions.flatMap((version) =>
+    return versions.flatMap((version) =>
       ["site-packages", "dist-packages"].map((name) => join(prefix, "lib", version, name)),
     );
-    return [...unix, join(prefix, "Lib", "site-packages")];
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Fetches one file of a commit into the cache. The bytes go to `blobs/<etag>.incomplete`, which survives interruptions and
- * is gone on with by the next call; when all are there and their hash is right the file gets its name, at once whole.
+ * which the next call resumes; when all are there and their hash is right the file gets its name, at once whole.
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";

@@ -9,7 +9,15 @@ import { sayOnce } from "../say";
 import { openWeights, partsOf } from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
-import { checkKvDtype, choosePlace, computeNote, type DtypeOption, readCompute, readDtype, readKvDtype } from "./place";
+import {
+  checkKvDtype,
+  chooseDevice,
+  computeNote,
+  type DtypeOption,
+  readCompute,
+  readDtype,
+  readKvDtype,
+} from "./device_choice";
 
 export interface ModelLoadOptions extends ResolveOptions {
   /**
@@ -32,7 +40,7 @@ export interface ModelLoadOptions extends ResolveOptions {
   /**
    * What the CPU keeps keys and values in. Default: "float32". "float16" halves their memory, and long contexts decode
    * faster; numbers beyond ±65504 are clamped.
-   * Measured on SmolLM2 over 2,000 tokens of prose, beside float32: the same likeliest token at 99.95% of the positions,
+   * Measured on SmolLM2 over 2,000 tokens of prose, beside float32: the same top-1 token at 99.95% of the positions,
    * a perplexity within 0.002%, logits that differ by 0.025% in root mean square. A GPU keeps keys and values in `dtype`:
    * any other type here is an error there.
    */
@@ -43,7 +51,7 @@ export interface ModelLoadOptions extends ResolveOptions {
    * What a prompt's matrix products are computed in on the CPU. "bfloat16" reads prompts of 24 tokens and more faster (of
    * 512 tokens 1.3 times, on two Zen 4 cores): activations and weights are rounded to bfloat16 (8 bits), sums stay
    * float32; a decoded token is computed as ever. Beside float32, over a prompt of 2,000 tokens of prose on SmolLM2, 99.1%
-   * of the likeliest next tokens are the same, every other one a near tie, and the perplexity is 0.13% higher; a greedy
+   * of the top-1 tokens are the same, every other one a near tie, and the perplexity is 0.13% higher; a greedy
    * text may turn at such a tie, and differ with and without the cache. It needs a processor with AVX-512 BF16 (Zen 4,
    * Sapphire Rapids and later): others refuse it
    * with a sentence. Default: "float32", exact on every processor.
@@ -93,17 +101,17 @@ export class AutoModelForCausalLM {
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
     const { config, ...opened } = await openWeights(path);
-    const { said, ...place } = choosePlace(wanted, arithmetic, partsOf(opened.weights));
-    checkKvDtype(kept, place);
+    const { said, ...choice } = chooseDevice(wanted, arithmetic, partsOf(opened.weights));
+    checkKvDtype(kept, choice);
     sayOnce(said);
-    sayOnce(computeNote(place, products));
+    sayOnce(computeNote(choice, products));
     const shards = opened.files.length;
     const bar = progressBar({ label: "Loading checkpoint shards", total: shards });
     try {
       const native = await abortable(options.signal, (abort) =>
         addon().open({
           ...opened,
-          ...place,
+          ...choice,
           kv_dtype: kept,
           threads,
           compute: products,

@@ -43,9 +43,9 @@ class Layer {
     const PassInput input{&ids, &position, tokens};
     const Tensor in{rows.data(), tokens, shape_.qkv_cols()};
     backend_.append(*cache_, in, input, 0, shape_);
-    backend_.attend({context.data(), tokens, shape_.context_cols()},
-                    {with_weights ? weights.data() : nullptr, tokens * length_, length_}, in, *cache_, input, 0,
-                    shape_);
+    Tensor out{context.data(), tokens, shape_.context_cols()};
+    backend_.attend(out, {with_weights ? weights.data() : nullptr, tokens * length_, length_}, in, *cache_, input, {},
+                    0, shape_);
     backend_.synchronize();
     return context;
   }
@@ -86,7 +86,7 @@ std::string cuts(const Isa& isa, KvType type, const AttentionShape& shape, int64
           const std::vector<float> piece = layer.pass(&rows[first * shape.qkv_cols()], count, with_weights);
           if (!same(piece.data(), &whole[first * cols], count * cols))
             return "passes of " + std::to_string(most) + " differ from one pass on " + std::to_string(threads) +
-                   " threads" + (with_weights ? ", heard" : "");
+                   " threads" + (with_weights ? ", with weights" : "");
         }
       }
   return "";

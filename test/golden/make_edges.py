@@ -4,7 +4,7 @@ head and a vocabulary of 3 whose context is 40, and edges.json beside it.
     python make_edges.py
 
 edges.json: `full`, the logits of a prompt that fills the context and the token that follows it; `one`, the greedy tokens
-after a prompt of one token, which fill it too; `strange`, the last position's logits of tiny/multi_head when one of its
+after a prompt of one token, which fill it too; `nonfinite`, the last position's logits of tiny/multi_head when one of its
 weights is infinite or NaN, such numbers as strings.
 """
 
@@ -54,13 +54,13 @@ def main():
     model.save_pretrained(HERE / "edges" / "one_head")
     edges["full"] = {"prompt": prompt, "logits": logits_of(model, prompt).tolist(), "token": after[0]}
     edges["one"] = {"prompt": [1], "tokens": tokens}
-    edges["strange"] = []
+    edges["nonfinite"] = []
     for name, index, value in DAMAGES:
         model = Phi3ForCausalLM.from_pretrained(HERE / "tiny" / "multi_head", attn_implementation="eager").eval()
         with torch.no_grad():
             model.get_parameter(name).view(-1)[index] = value
         logits = [x if math.isfinite(x) else str(x) for x in logits_of(model, PROMPT)[-1].tolist()]
-        edges["strange"].append({"name": name, "index": index, "value": str(value), "prompt": PROMPT, "logits": logits})
+        edges["nonfinite"].append({"name": name, "index": index, "value": str(value), "prompt": PROMPT, "logits": logits})
         print(name, index, value, sorted({x if isinstance(x, str) else "finite" for x in logits}))
     (HERE / "edges" / "edges.json").write_text(json.dumps(edges) + "\n")
     print("seed", seed, "gap", gap)

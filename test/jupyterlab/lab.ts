@@ -11,7 +11,7 @@ import { delimiter, join, resolve } from "node:path";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 
 export const root = resolve(__dirname, "../..");
-const bin = join(root, ".venv", process.platform === "win32" ? "Scripts" : "bin");
+const bin = join(root, ".venv", "bin");
 
 /** The system's Chromium or Chrome, or undefined; `PHI3LAB_CHROMIUM` names another. */
 export function findChromium(): string | undefined {
@@ -21,7 +21,6 @@ export function findChromium(): string | undefined {
       .split(delimiter)
       .flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))),
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
   ];
   return known.find((path) => path !== undefined && existsSync(path));
 }

@@ -8,7 +8,6 @@ import type { MagicContext } from "../../kernel/magics/magic";
 import type { Wire } from "../../kernel/protocol/wire";
 import { Cell } from "../../kernel/session/cell";
 import { ErrorReporter } from "../../kernel/session/errors";
-import { Questions } from "../../kernel/session/input";
 import { magicContext } from "../../kernel/session/magics";
 import { Runner } from "../../kernel/session/runner";
 
@@ -18,7 +17,6 @@ describe("The context of a magic", function () {
   const wire = {
     write: (_serial: number, stream: string, text: string) => written.push(`${stream}: ${text}`),
     publish: (_serial: number, type: string, content: unknown) => written.push(`${type}: ${JSON.stringify(content)}`),
-    ask: () => undefined,
   } as unknown as Wire;
   const reporter = new ErrorReporter();
   let engine: TslabEngine;
@@ -32,7 +30,7 @@ describe("The context of a magic", function () {
     process.chdir(folder);
     engine = new TslabEngine();
     cell = new Cell(wire, { serial: 1, count: 1, silent: false, allowStdin: true });
-    context = magicContext(cell, new Runner(engine, reporter), new Questions(wire));
+    context = magicContext(cell, new Runner(engine, reporter));
   });
   after(() => {
     engine.dispose();

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { kernelCommand } from "./client";
 
-const python = resolve(__dirname, "../../.venv", process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+const python = resolve(__dirname, "../../.venv/bin/python");
 
 describe("jupyter_kernel_test", function () {
   this.timeout(180_000);

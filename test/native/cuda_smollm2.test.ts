@@ -85,7 +85,7 @@ for (const [type, dtype] of [
       ["as a prompt", prefilled, () => reference.prompt],
       ["token by token", decoded, () => reference.steps],
     ] as const)
-      it(`agrees in 99.5% of the likeliest tokens and in the perplexity to 0.2%, ${what}`, async () => {
+      it(`agrees in 99.5% of the top-1 tokens and in the perplexity to 0.2%, ${what}`, async () => {
         const { agreement, perplexity, misses } = compare(await run(model, ids), expected());
         const found = `${(100 * agreement).toFixed(2)}% agree, perplexity × ${perplexity.toFixed(5)}`;
         console.log(`      ${found}${misses.length > 0 ? "; where they do not:" : ""}`);

@@ -1,4 +1,4 @@
-/** The edges of what a model may be, and strange numbers, beside transformers' float32; see test/golden/make_edges.py. */
+/** The edges of what a model may be, and non-finite numbers, beside transformers' float32; see test/golden/make_edges.py. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,10 +8,10 @@ import { type OpenWeights, openWeights, partsOf } from "../../src/weights";
 import { atEach, exactPlaces, open } from "./places";
 
 const goldens = join(__dirname, "..", "golden");
-const { full, one, strange } = JSON.parse(readFileSync(join(goldens, "edges", "edges.json"), "utf8")) as {
+const { full, one, nonfinite } = JSON.parse(readFileSync(join(goldens, "edges", "edges.json"), "utf8")) as {
   full: { prompt: number[]; logits: number[][]; token: number };
   one: { prompt: number[]; tokens: number[] };
-  strange: { name: string; index: number; value: string; prompt: number[]; logits: (number | string)[] }[];
+  nonfinite: { name: string; index: number; value: string; prompt: number[]; logits: (number | string)[] }[];
 };
 
 const options = { min_new_tokens: 0, eos_token_id: [], use_cache: true };
@@ -26,7 +26,7 @@ async function logits(model: NativeModel, prompt: number[], rows: number): Promi
 const number = (written: number | string): number =>
   typeof written === "number" ? written : Number(written.replace("inf", "Infinity"));
 
-/** Strange numbers are equal, the others near. */
+/** Non-finite numbers are equal, the others near. */
 function alike(mine: Float32Array, theirs: number[]): void {
   const most = Math.max(...theirs.filter(Number.isFinite).map(Math.abs));
   assert.equal(mine.length, theirs.length);
@@ -68,7 +68,7 @@ atEach(exactPlaces, "models at the edges agree with transformers", (place) => {
   });
 
   describe(`NaN and infinity ${place.name}`, () => {
-    const folder = mkdtempSync(join(tmpdir(), "phi3lab-strange-"));
+    const folder = mkdtempSync(join(tmpdir(), "phi3lab-nonfinite-"));
     let opened: OpenWeights;
 
     before(async () => {
@@ -76,7 +76,7 @@ atEach(exactPlaces, "models at the edges agree with transformers", (place) => {
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
-    for (const { name, index, value, prompt, logits: theirs } of strange)
+    for (const { name, index, value, prompt, logits: theirs } of nonfinite)
       it(`in a weight reach the scores as transformers has them: ${value} in ${name}`, async () => {
         const weight = partsOf(opened.weights).find((one) => one.name === name);
         assert.ok(weight);

@@ -1,7 +1,7 @@
 /** Teacher forcing: what a model makes of each token of a given text, and how two models' answers differ. */
 import type { NativeModel, NativeTensor } from "../../src/native";
 
-/** Of each position: the likeliest next token, its logit's lead over the second, and the given next token's -log p. */
+/** Of each position: the top-1 token, its logit's lead over the second, and the given next token's -log p. */
 export interface Scores {
   best: number[];
   lead: number[];
@@ -56,7 +56,7 @@ export async function decoded(model: NativeModel, ids: Int32Array): Promise<Scor
 }
 
 export interface Comparison {
-  /** The share of positions with the same likeliest token. */
+  /** The share of positions with the same top-1 token. */
   agreement: number;
   /** One model's perplexity by the other's. */
   perplexity: number;

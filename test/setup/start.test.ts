@@ -184,9 +184,9 @@ describe("the signing of notebooks", function () {
     const place = join(folder, "signatures");
     const args: string[] = trustNotebooks({ notebooks: list, folder, place });
     const names = ["added", "changed", "ours"].map((name) => join(folder, `${name}.ipynb`));
-    const program = join(root, ".venv", process.platform === "win32" ? "Scripts" : "bin", "jupyter-trust");
+    const program = join(root, ".venv", "bin", "jupyter-trust");
     const { stdout } = spawnSync(program, [...args, ...names], { encoding: "utf8" });
-    assert.deepEqual(stdout.trim().split(/\r?\n/), [
+    assert.deepEqual(stdout.trim().split("\n"), [
       `Signing notebook: ${names[0]}`,
       `Signing notebook: ${names[1]}`,
       `Notebook already signed: ${names[2]}`,

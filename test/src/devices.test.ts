@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { AutoModelForCausalLM, devices } from "../../src";
 import { cudaInfo, listDevices, readDevice } from "../../src/devices";
 import { jupyterDisplay } from "../../src/host";
-import { autoDtype, checkKvDtype, choosePlace, computeNote, gpuBytes, readDtype } from "../../src/model/place";
+import { autoDtype, checkKvDtype, chooseDevice, computeNote, gpuBytes, readDtype } from "../../src/model/device_choice";
 import type { CudaInfo } from "../../src/native";
 import { openWeights, partsOf } from "../../src/weights";
 
@@ -94,7 +94,7 @@ describe("device", () => {
 
   const bf16 = [{ type: "BF16" as const, shape: [1000, 1_000_000] }];
   const choose = (info: CudaInfo, driver = false, option: "auto" | "float32" = "auto") =>
-    choosePlace("auto", option, bf16, { info: () => info, driver: () => driver });
+    chooseDevice("auto", option, bf16, { info: () => info, driver: () => driver });
 
   it('"auto" takes the GPU that has room for the weights, and says so', () => {
     const said = "Device: cuda:0, NVIDIA H200, in bfloat16.";
@@ -155,8 +155,8 @@ describe("dtype", () => {
   it("that is named is taken on a GPU, whatever the files hold", () => {
     const weights = [{ type: "Q4_0" as const, shape: [32, 32] }];
     const info = () => h200(100e9);
-    assert.equal(choosePlace("cuda", "float16", weights, { info }).dtype, "float16");
-    assert.equal(choosePlace("cuda", "auto", weights, { info }).dtype, "float32");
+    assert.equal(chooseDevice("cuda", "float16", weights, { info }).dtype, "float16");
+    assert.equal(chooseDevice("cuda", "auto", weights, { info }).dtype, "float32");
     assert.equal(gpuBytes(weights, "float16"), 2048);
   });
 

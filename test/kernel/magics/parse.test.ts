@@ -1,8 +1,8 @@
 /** Which lines of a cell are magics, and which are JavaScript. */
 import assert from "node:assert/strict";
-import { type Names, parseCell } from "../../../kernel/magics/parse";
+import { parseCell } from "../../../kernel/magics/parse";
 
-const names: Names = { line: new Set(["timeit", "time", "lsmagic"]), all: ["timeit", "time", "capture", "lsmagic"] };
+const names = new Set(["timeit", "time", "lsmagic"]);
 
 /** The magics of a cell: row, kind, name, text. */
 function magics(source: string): unknown[] {

@@ -1,4 +1,4 @@
-// Rotation, the cache and attention as primitive verbs: while someone listens, all three say exactly what they are
+// Rotation, the cache and attention as primitive verbs: while a tap is set, all three do exactly what they are
 // told.
 #include "device.h"
 #include "planted.h"
@@ -37,7 +37,7 @@ Verdict rope(Bench& bench, const Shape& shape) {
   const std::vector<float> values = bench.random.floats(shape.tokens * cols, -2, 2);
   const Guarded table(backend, positions, dim, angles), qkv(backend, shape.tokens, cols, values);
   DevicePass pass(backend, shape.tokens);
-  const Listening listening(backend);
+  const Tapping primitives(backend);
   backend.rope(qkv.tensor(), pass.at(shape.position, shape.tokens), table.tensor(), heads);
   Numbers expected = numbers_of(values), scale(expected.size(), 1e-30);  // values do not turn
   twin::rope(expected, angles, shape.position, heads);
@@ -55,7 +55,7 @@ Verdict append(Bench& bench, const Shape& shape) {
   AttentionShape heads = shape.heads;
   const int64_t end = shape.position + shape.tokens;
   const auto cache = backend.reserve_cache(heads, 2, end + 70);
-  const Listening listening(backend);
+  const Tapping primitives(backend);
   twin::Cache layers[2];
   Prefix prefix(bench, heads, shape.position);
   for (int64_t layer : {0, 1})
@@ -79,7 +79,8 @@ Verdict append(Bench& bench, const Shape& shape) {
       const Guarded qkv(backend, tokens, heads.qkv_cols(), floats_of(queries)),
           context(backend, tokens, heads.context_cols());
       DevicePass reading(backend, tokens);
-      backend.attend(context.tensor(), {}, qkv.tensor(), *cache, reading.at(first, tokens), layer, heads);
+      Tensor out = context.tensor();
+      backend.attend(out, {}, qkv.tensor(), *cache, reading.at(first, tokens), {}, layer, heads);
       const twin::Attention expected = twin::attend(queries, layers[layer], first, heads);
       // A single weight is 1: nothing is left to round but what a prompt hands on, a number of the format already.
       verdict.error =
@@ -94,7 +95,7 @@ Verdict attend(Bench& bench, const Shape& shape, bool with_weights) {
   const AttentionShape& heads = shape.heads;
   const int64_t end = shape.position + shape.tokens, cols = heads.qkv_cols();
   const auto cache = backend.reserve_cache(heads, 1, end + 1);
-  const Listening listening(backend);
+  const Tapping primitives(backend);
   Numbers before = twin::rows_of(bench.random, shape.position, heads);
   Numbers now = twin::rows_of(bench.random, shape.tokens, heads);
   plant(before, now, shape.position, heads);
@@ -109,7 +110,8 @@ Verdict attend(Bench& bench, const Shape& shape, bool with_weights) {
   backend.append(*cache, qkv.tensor(), input, 0, heads);
   AttentionWeights asked;
   if (with_weights) asked = {weights.tensor().data, shape.tokens * end, end};
-  backend.attend(context.tensor(), asked, qkv.tensor(), *cache, input, 0, heads);
+  Tensor out = context.tensor();
+  backend.attend(out, asked, qkv.tensor(), *cache, input, {}, 0, heads);
   twin::append(expected_cache, now, shape.position, heads, bench.kv);
   const twin::Attention expected = twin::attend(now, expected_cache, shape.position, heads);
   Verdict verdict{largest_error(context.get(), expected.context, expected.scale),

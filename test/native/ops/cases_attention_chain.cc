@@ -44,7 +44,7 @@ struct Shape {
 
 struct Pass {
   int64_t tokens;
-  bool listening = false;
+  bool tapped = false;
 };
 
 struct Plan {
@@ -57,7 +57,7 @@ struct Plan {
 struct Layer {
   TestNorm norm;
   TestWeight qkv, projection;
-  std::unique_ptr<Weight> placed_norm, placed_qkv, placed_projection;
+  std::unique_ptr<Weight> uploaded_norm, uploaded_qkv, uploaded_projection;
   twin::Cache cache;
 
   Layer(Bench& bench, const Shape& shape)
@@ -65,9 +65,9 @@ struct Layer {
         qkv(bench.random, shape.qkv, shape.hidden, 1 / std::sqrt(static_cast<double>(shape.hidden))),
         projection(bench.random, {{shape.projection, shape.hidden}}, shape.heads.context_cols(),
                    2 / std::sqrt(static_cast<double>(shape.heads.context_cols()))),
-        placed_norm(bench.backend.place(norm.source(), WeightKind::norm)),
-        placed_qkv(bench.backend.place(qkv.source(), WeightKind::projection)),
-        placed_projection(bench.backend.place(projection.source(), WeightKind::projection)) {}
+        uploaded_norm(bench.backend.upload_weight(norm.source(), WeightKind::norm)),
+        uploaded_qkv(bench.backend.upload_weight(qkv.source(), WeightKind::projection)),
+        uploaded_projection(bench.backend.upload_weight(projection.source(), WeightKind::projection)) {}
 };
 
 struct Expected {
@@ -139,7 +139,7 @@ Verdict chain(Bench& bench, const Plan& plan) {
   bool rough = false;
   int64_t position = plan.before;
   for (size_t n = 0; n < plan.passes.size(); n++) {
-    const auto [tokens, listening] = plan.passes[n];
+    const auto [tokens, tapped] = plan.passes[n];
     rough = rough || tokens > 1;
     for (int64_t l : {0, 1}) {
       Layer& layer = layers[l];
@@ -147,7 +147,7 @@ Verdict chain(Bench& bench, const Plan& plan) {
       Numbers qkv = twin::matmul(twin::rms_norm(numbers_of(start), layer.norm.numbers(), kEps), layer.qkv, bench.dtype);
       twin::rope(qkv, angles, position, heads);
       if (n == 0 && plan.before > 0) {
-        const Listening primitives(backend);
+        const Tapping primitives(backend);
         Numbers before = twin::rows_of(bench.random, plan.before, heads), now = qkv;
         plant(before, now, plan.before, heads);
         Prefix(bench, heads, plan.before).append(*cache, layer.cache, l, before);
@@ -156,13 +156,12 @@ Verdict chain(Bench& bench, const Plan& plan) {
       const Scratch scratch(backend, tokens, shape);
       const PassInput input = device_pass.at(position, tokens);
       cache->commit(position + tokens);
-      const Listening definitions(backend, listening);
-      backend.norm_qkv_rope_append(scratch.qkv.tensor(), *cache, scratch.normed.tensor(), hidden.tensor(),
-                                   *layer.placed_norm, *layer.placed_qkv, input, table.tensor(), l, heads,
-                                   static_cast<float>(kEps));
-      backend.attend(scratch.context.tensor(), {}, scratch.qkv.tensor(), *cache, input, l, heads);
-      backend.project_residual(hidden.tensor(), scratch.projected.tensor(), scratch.context.tensor(),
-                               *layer.placed_projection, l);
+      const Tapping definitions(backend, tapped);
+      Tensor rows = scratch.qkv.tensor(), context = scratch.context.tensor();
+      backend.norm_qkv_rope_append(rows, *cache, scratch.normed.tensor(), hidden.tensor(), *layer.uploaded_norm,
+                                   *layer.uploaded_qkv, input, table.tensor(), l, heads, static_cast<float>(kEps));
+      backend.attend(context, {}, rows, *cache, input, table.tensor(), l, heads);
+      backend.project_residual(hidden.tensor(), scratch.projected.tensor(), context, *layer.uploaded_projection, l);
       backend.checkpoint(tokens);
       const Expected expected =
           define(numbers_of(start), qkv, layer, position, plan.before, heads, bench.dtype, bench.kv);
@@ -194,7 +193,7 @@ void attention_chain_cases(std::vector<Case>& table) {
   const auto put = [&](const Plan& plan, bool quick) {
     std::string name = "attention chain " + std::string(plan.shape.name) + " at=" + std::to_string(plan.before) + " T=";
     for (size_t i = 0; i < plan.passes.size(); i++)
-      name += (i ? "," : "") + std::to_string(plan.passes[i].tokens) + (plan.passes[i].listening ? "l" : "");
+      name += (i ? "," : "") + std::to_string(plan.passes[i].tokens) + (plan.passes[i].tapped ? "t" : "");
     table.push_back({name, quick, [=](Bench& b) { return chain(b, plan); }});
   };
   const AttentionShape small_heads = heads_of(9, 3, 64, 0);
@@ -216,7 +215,7 @@ void attention_chain_cases(std::vector<Case>& table) {
     const bool quick = shape.hidden <= 256;
     put({shape, 0, {{130}, {1}, {1}, {7}, {1}}}, false);
     put({shape, 0, {{1}, {1}, {1}, {1}}}, quick);
-    put({shape, 0, {{25}, {1, true}, {1}, {16, true}, {1}, {2}}}, quick);  // heard and unheard passes share a cache
+    put({shape, 0, {{25}, {1, true}, {1}, {16, true}, {1}, {2}}}, quick);  // tapped and unheard passes share a cache
     put({shape, 0, {{65, true}, {1, true}, {7, true}}}, false);
     for (int64_t before : {1, 63, 64, 127, 500}) put({shape, before, {{1}, {1}}}, quick && before == 127);
     put({shape, 65, {{64}, {1}}}, quick);

@@ -22,19 +22,19 @@ struct Shape {
   int64_t hidden, ffn;
   W type;
   int64_t tokens;
-  bool listening = false;
+  bool tapped = false;
 };
 
 Verdict feed_forward(Bench& bench, const Shape& shape) {
   Backend& backend = bench.backend;
-  const auto [hidden_size, ffn, type, tokens, listening] = shape;
+  const auto [hidden_size, ffn, type, tokens, tapped] = shape;
   const TestNorm norm(bench.random, hidden_size);
   const TestWeight gate_up(bench.random, {{type, ffn}, {type, ffn}}, hidden_size,
                            1 / std::sqrt(static_cast<double>(hidden_size)));
   const TestWeight down(bench.random, {{type, hidden_size}}, ffn, 2 / std::sqrt(static_cast<double>(ffn)));
-  const auto placed_norm = backend.place(norm.source(), WeightKind::norm);
-  const auto placed_gate_up = backend.place(gate_up.source(), WeightKind::projection);
-  const auto placed_down = backend.place(down.source(), WeightKind::projection);
+  const auto uploaded_norm = backend.upload_weight(norm.source(), WeightKind::norm);
+  const auto uploaded_gate_up = backend.upload_weight(gate_up.source(), WeightKind::projection);
+  const auto uploaded_down = backend.upload_weight(down.source(), WeightKind::projection);
   const std::vector<float> start = bench.random.floats(tokens * hidden_size, -2, 2);
   const Guarded hidden(backend, tokens, hidden_size, start), normed(backend, tokens, hidden_size);
   const Guarded stacked(backend, tokens, 2 * ffn), activation(backend, tokens, ffn),
@@ -44,10 +44,11 @@ Verdict feed_forward(Bench& bench, const Shape& shape) {
       twin::swiglu(twin::matmul(twin::rms_norm(expected, norm.numbers(), kEps), gate_up, bench.dtype), ffn), down,
       bench.dtype);
   {
-    const Listening definitions(backend, listening);
-    backend.norm_gate_up_swiglu(activation.tensor(), normed.tensor(), stacked.tensor(), hidden.tensor(), *placed_norm,
-                                *placed_gate_up, 0, static_cast<float>(kEps));
-    backend.down_residual(hidden.tensor(), projected.tensor(), activation.tensor(), *placed_down, 0);
+    const Tapping definitions(backend, tapped);
+    Tensor between = activation.tensor();
+    backend.norm_gate_up_swiglu(between, normed.tensor(), stacked.tensor(), hidden.tensor(), *uploaded_norm,
+                                *uploaded_gate_up, 0, static_cast<float>(kEps));
+    backend.down_residual(hidden.tensor(), projected.tensor(), between, *uploaded_down, 0);
     backend.checkpoint(tokens);
     backend.synchronize();
   }
@@ -67,18 +68,18 @@ Verdict feed_forward(Bench& bench, const Shape& shape) {
 /** Logits and the id chosen from them, by both verbs; the position moves on by the pass's tokens. */
 Verdict head(Bench& bench, const Shape& shape, int64_t vocab) {
   Backend& backend = bench.backend;
-  const auto [hidden_size, ffn, type, tokens, listening] = shape;
+  const auto [hidden_size, ffn, type, tokens, tapped] = shape;
   const TestNorm norm(bench.random, hidden_size);
   const TestWeight weight(bench.random, {{type, vocab}}, hidden_size, 1 / std::sqrt(static_cast<double>(hidden_size)));
-  const auto placed_norm = backend.place(norm.source(), WeightKind::norm);
-  const auto placed = backend.place(weight.source(), WeightKind::head);
+  const auto uploaded_norm = backend.upload_weight(norm.source(), WeightKind::norm);
+  const auto uploaded = backend.upload_weight(weight.source(), WeightKind::head);
   const std::vector<float> start = bench.random.floats(hidden_size, -2, 2);
   const Guarded hidden(backend, 1, hidden_size, start), normed(backend, 1, hidden_size), logits(backend, 1, vocab);
   const Numbers normal = twin::rms_norm(numbers_of(start), norm.numbers(), kEps);
   const Numbers expected = twin::matmul(normal, weight, bench.dtype),
                 scale = twin::matmul_scale(normal, weight, bench.dtype);
-  const Listening definitions(backend, listening);
-  backend.norm_lm_head(logits.tensor(), normed.tensor(), hidden.tensor(), *placed_norm, *placed,
+  const Tapping definitions(backend, tapped);
+  backend.norm_lm_head(logits.tensor(), normed.tensor(), hidden.tensor(), *uploaded_norm, *uploaded,
                        static_cast<float>(kEps));
   Verdict verdict{largest_error(logits.get(), expected, scale), kLogits};
   hidden.expect_kept(start);
@@ -91,9 +92,10 @@ Verdict head(Bench& bench, const Shape& shape, int64_t vocab) {
   for (const std::vector<int32_t>& without : {std::vector<int32_t>{}, std::vector<int32_t>{best}}) {
     logits.tensor();
     const PassInput input = pass.at(40, tokens);
-    backend.next_token(id.data(), logits.tensor(), normed.tensor(), input, hidden.tensor(), *placed_norm, *placed,
-                       excluded.data(), static_cast<int64_t>(without.size()), static_cast<float>(kEps));
-    const int32_t received = backend.receive(), chosen = id.get()[0];
+    backend.norm_lm_head_argmax(id.data(), logits.tensor(), normed.tensor(), input, hidden.tensor(), *uploaded_norm,
+                                *uploaded, excluded.data(), static_cast<int64_t>(without.size()),
+                                static_cast<float>(kEps));
+    const int32_t received = backend.next_token(), chosen = id.get()[0];
     const std::vector<float> now = logits.get();
     const double error = largest_error(now, expected, scale);
     if (!(error <= verdict.error)) verdict.error = error;
@@ -106,7 +108,7 @@ Verdict head(Bench& bench, const Shape& shape, int64_t vocab) {
 
 std::string text(const Shape& shape) {
   return std::to_string(shape.hidden) + " " + format_of(shape.type).name + " T=" + std::to_string(shape.tokens) +
-         (shape.listening ? " heard" : "");
+         (shape.tapped ? " tapped" : "");
 }
 
 }  // namespace
@@ -133,13 +135,13 @@ void feed_forward_chain_cases(std::vector<Case>& table) {
     table.push_back(
         {"head " + std::to_string(vocab) + "x" + text(shape), quick, [=](Bench& b) { return head(b, shape, vocab); }});
   };
-  for (bool listening : {false, true}) {
-    put_head({48, 0, W::F32, 1, listening}, 211, true);
-    put_head({50, 0, W::F16, 7, listening}, 211, true);
-    put_head({64, 0, W::BF16, 1, listening}, 200000, false);
-    put_head({576, 0, W::Q8_0, 1, listening}, 3072, false);
-    put_head({256, 0, W::Q6_K, 1, listening}, 3, true);
-    put_head({576, 0, W::BF16, 130, listening}, 32064, false);
+  for (bool tapped : {false, true}) {
+    put_head({48, 0, W::F32, 1, tapped}, 211, true);
+    put_head({50, 0, W::F16, 7, tapped}, 211, true);
+    put_head({64, 0, W::BF16, 1, tapped}, 200000, false);
+    put_head({576, 0, W::Q8_0, 1, tapped}, 3072, false);
+    put_head({256, 0, W::Q6_K, 1, tapped}, 3, true);
+    put_head({576, 0, W::BF16, 130, tapped}, 32064, false);
   }
   put_head({3072, 0, W::BF16, 1}, 32064, false);
 }

@@ -1,4 +1,5 @@
-// Products with weights in every file format: sizes that fit no tile, stacked groups, permuted rows, strange numbers.
+// Products with weights in every file format: sizes that fit no tile, stacked groups, permuted rows, non-finite
+// numbers.
 #include "device.h"
 #include "twin.h"
 
@@ -48,10 +49,10 @@ struct Shape {
 Verdict matmul(Bench& bench, const Shape& shape) {
   Backend& backend = bench.backend;
   const TestWeight weight(bench.random, shape.parts, shape.cols, 1 / std::sqrt(static_cast<double>(shape.cols)));
-  const auto placed = backend.place(weight.source(), shape.kind);
+  const auto uploaded = backend.upload_weight(weight.source(), shape.kind);
   const std::vector<float> x = activations(bench.random, shape.tokens, shape.cols);
   const Guarded in(backend, shape.tokens, shape.cols, x), out(backend, shape.tokens, weight.rows());
-  backend.matmul(out.tensor(), in.tensor(), *placed);
+  backend.matmul(out.tensor(), in.tensor(), *uploaded);
   const std::vector<float> got = out.get();
   in.expect_kept(x);
   const Numbers exact = numbers_of(x), scale = scale_of(bench, weight, exact);
@@ -64,16 +65,16 @@ Verdict matmul(Bench& bench, const Shape& shape) {
 }
 
 /** NaN and infinity reach every output of their token and none of another's. */
-Verdict strange(Bench& bench, int64_t tokens, int64_t cols) {
+Verdict nonfinite(Bench& bench, int64_t tokens, int64_t cols) {
   Backend& backend = bench.backend;
   const TestWeight weight(bench.random, {{W::BF16, 83}}, cols, 1);
-  const auto placed = backend.place(weight.source(), WeightKind::projection);
+  const auto uploaded = backend.upload_weight(weight.source(), WeightKind::projection);
   std::vector<float> x = activations(bench.random, tokens, cols);
   const int64_t nan = bench.random.below(tokens), infinite = (nan + 1) % tokens;
   x[nan * cols + bench.random.below(cols)] = NAN;
   x[infinite * cols + bench.random.below(cols)] = INFINITY;
   const Guarded in(backend, tokens, cols, x), out(backend, tokens, 83);
-  backend.matmul(out.tensor(), in.tensor(), *placed);
+  backend.matmul(out.tensor(), in.tensor(), *uploaded);
   const std::vector<float> got = out.get();
   double wrong = 0;
   for (int64_t i = 0; i < tokens * 83; i++) {
@@ -138,7 +139,7 @@ void matmul_cases(std::vector<Case>& table) {
   for (int64_t tokens : {7, 65})
     for (int64_t cols : {50, 576})
       table.push_back({"matmul of NaN and infinity cols=" + std::to_string(cols) + " T=" + std::to_string(tokens),
-                       cols == 50, [=](Bench& b) { return strange(b, tokens, cols); }});
+                       cols == 50, [=](Bench& b) { return nonfinite(b, tokens, cols); }});
 }
 
 }  // namespace phi3lab::ops

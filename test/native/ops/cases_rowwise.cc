@@ -23,7 +23,7 @@ std::string shape_text(int64_t rows, int64_t cols) { return std::to_string(rows)
 Verdict embed(Bench& bench, const std::vector<Part>& parts, int64_t cols, int64_t tokens) {
   Backend& backend = bench.backend;
   const TestWeight table(bench.random, parts, cols, 0.05);
-  const auto placed = backend.place(table.source(), WeightKind::embedding);
+  const auto uploaded = backend.upload_weight(table.source(), WeightKind::embedding);
   std::vector<int32_t> ids;
   for (int64_t t = 0; t < tokens; t++) ids.push_back(static_cast<int32_t>(bench.random.below(table.rows())));
   ids.back() = static_cast<int32_t>(table.rows() - 1);
@@ -31,7 +31,7 @@ Verdict embed(Bench& bench, const std::vector<Part>& parts, int64_t cols, int64_
   DevicePass pass(backend, tokens);
   const Guarded out(backend, tokens, cols);
   pass.ids().set(ids);
-  backend.embed(out.tensor(), pass.at(5, tokens), *placed);
+  backend.embed(out.tensor(), pass.at(5, tokens), *uploaded);
   Numbers expected(static_cast<size_t>(tokens * cols)), scale(expected.size());
   for (int64_t t = 0; t < tokens; t++) {
     table.row(&expected[t * cols], ids[t], bench.dtype);
@@ -45,7 +45,7 @@ Verdict embed(Bench& bench, const std::vector<Part>& parts, int64_t cols, int64_
 Verdict rms_norm(Bench& bench, int64_t rows, int64_t cols, WeightType type, bool in_place) {
   Backend& backend = bench.backend;
   const TestNorm norm(bench.random, cols, type);
-  const auto placed = backend.place(norm.source(), WeightKind::norm);
+  const auto uploaded = backend.upload_weight(norm.source(), WeightKind::norm);
   std::vector<float> values = bench.random.floats(rows * cols, -2, 2);
   // Rows of many sizes: nothing but zeros, so small that eps decides, large enough for squares of 10²⁴.
   const float sizes[] = {1, 0, 1e-3f, 1e-8f, 1e12f, 300};
@@ -53,7 +53,7 @@ Verdict rms_norm(Bench& bench, int64_t rows, int64_t cols, WeightType type, bool
     for (int64_t k = 0; k < cols; k++) values[r * cols + k] *= sizes[r % 6];
   const Guarded in(backend, rows, cols, values), other(backend, rows, cols);
   const Guarded& out = in_place ? in : other;
-  backend.rms_norm(out.tensor(), in.tensor(), *placed, 1e-5f);
+  backend.rms_norm(out.tensor(), in.tensor(), *uploaded, 1e-5f);
   const Numbers expected = twin::rms_norm(numbers_of(values), norm.numbers(), static_cast<double>(1e-5f));
   Numbers scale;
   for (double x : expected) scale.push_back(std::fabs(x));
@@ -113,19 +113,19 @@ Verdict advance(Bench& bench) {
 
 /** Ids come in the order in which they were sent, also while later ones are on their way; `discard` forgets the rest.
  */
-Verdict publish(Bench& bench) {
+Verdict emit(Bench& bench) {
   Backend& backend = bench.backend;
   const GuardedIds id(backend, {7});
   double wrong = 0;
   for (int round = 0; round < 50; round++) {
-    backend.publish(id.data());
+    backend.emit(id.data());
     backend.advance(id.data(), 1);
-    backend.publish(id.data());
-    wrong += backend.receive() != 7 + round;
+    backend.emit(id.data());
+    wrong += backend.next_token() != 7 + round;
     if (round % 3 == 0)
       backend.discard();
     else
-      wrong += backend.receive() != 8 + round;
+      wrong += backend.next_token() != 8 + round;
   }
   return {wrong, kExact};
 }
@@ -169,7 +169,7 @@ void rowwise_cases(std::vector<Case>& table) {
     }
   }
   put("advance 1, 5, 130", true, advance);
-  put("publish, receive and discard", true, publish);
+  put("emit, next_token and discard", true, emit);
 }
 
 }  // namespace phi3lab::ops

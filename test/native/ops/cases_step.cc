@@ -1,5 +1,5 @@
-// Whole decode steps, as the model says them: recorded under a key and replayed, token and position in the device's
-// memory, several said before the first id is received. Tied weights, two layers, past the cache's first blocks.
+// Whole decode steps, as the model enqueues them: recorded under a key and replayed, token and position in the device's
+// memory, several enqueued before the first id is taken. Tied weights, two layers, past the cache's first blocks.
 #include "device.h"
 #include "twin.h"
 
@@ -29,8 +29,8 @@ double over_root(int64_t cols) { return 1 / std::sqrt(static_cast<double>(cols))
 struct Layer {
   TestNorm norm, feed_forward_norm;
   TestWeight qkv, projection, gate_up, down;
-  std::unique_ptr<Weight> placed_norm, placed_feed_forward_norm, placed_qkv, placed_projection, placed_gate_up,
-      placed_down;
+  std::unique_ptr<Weight> uploaded_norm, uploaded_feed_forward_norm, uploaded_qkv, uploaded_projection,
+      uploaded_gate_up, uploaded_down;
   twin::Cache cache;
 
   Layer(Bench& b, const Shape& s)
@@ -40,12 +40,12 @@ struct Layer {
         projection(b.random, {{s.type, s.hidden}}, s.heads.context_cols(), over_root(s.heads.context_cols())),
         gate_up(b.random, {{s.type, s.ffn}, {s.type, s.ffn}}, s.hidden, over_root(s.hidden)),
         down(b.random, {{s.type, s.hidden}}, s.ffn, over_root(s.ffn)),
-        placed_norm(b.backend.place(norm.source(), WeightKind::norm)),
-        placed_feed_forward_norm(b.backend.place(feed_forward_norm.source(), WeightKind::norm)),
-        placed_qkv(b.backend.place(qkv.source(), WeightKind::projection)),
-        placed_projection(b.backend.place(projection.source(), WeightKind::projection)),
-        placed_gate_up(b.backend.place(gate_up.source(), WeightKind::projection)),
-        placed_down(b.backend.place(down.source(), WeightKind::projection)) {}
+        uploaded_norm(b.backend.upload_weight(norm.source(), WeightKind::norm)),
+        uploaded_feed_forward_norm(b.backend.upload_weight(feed_forward_norm.source(), WeightKind::norm)),
+        uploaded_qkv(b.backend.upload_weight(qkv.source(), WeightKind::projection)),
+        uploaded_projection(b.backend.upload_weight(projection.source(), WeightKind::projection)),
+        uploaded_gate_up(b.backend.upload_weight(gate_up.source(), WeightKind::projection)),
+        uploaded_down(b.backend.upload_weight(down.source(), WeightKind::projection)) {}
 };
 
 /** A model of two layers, its step on the device and the step's definition. */
@@ -58,8 +58,8 @@ class Model {
         table_(bench.backend, positions, shape.heads.head_dim, angles_),
         embedding_(bench.random, {{shape.type, shape.vocab}}, shape.hidden, over_root(shape.hidden)),
         norm_(bench.random, shape.hidden),
-        placed_embedding_(bench.backend.place(embedding_.source(), WeightKind::embedding)),
-        placed_norm_(bench.backend.place(norm_.source(), WeightKind::norm)),
+        uploaded_embedding_(bench.backend.upload_weight(embedding_.source(), WeightKind::embedding)),
+        uploaded_norm_(bench.backend.upload_weight(norm_.source(), WeightKind::norm)),
         hidden_(bench.backend, 1, shape.hidden),
         normed_(bench.backend, 1, shape.hidden),
         projected_(bench.backend, 1, shape.hidden),
@@ -75,20 +75,21 @@ class Model {
   void step(Cache& cache, const PassInput& input) {
     Backend& b = bench_.backend;
     const auto eps = static_cast<float>(kEps);
-    b.embed(hidden_.tensor(), input, *placed_embedding_);
+    b.embed(hidden_.tensor(), input, *uploaded_embedding_);
     for (int64_t i : {0, 1}) {
       const Layer& w = *layers_[i];
-      b.norm_qkv_rope_append(qkv_.tensor(), cache, normed_.tensor(), hidden_.tensor(), *w.placed_norm, *w.placed_qkv,
-                             input, table_.tensor(), i, shape_.heads, eps);
-      b.attend(context_.tensor(), {}, qkv_.tensor(), cache, input, i, shape_.heads);
-      b.project_residual(hidden_.tensor(), projected_.tensor(), context_.tensor(), *w.placed_projection, i);
-      b.norm_gate_up_swiglu(activation_.tensor(), normed_.tensor(), gate_up_.tensor(), hidden_.tensor(),
-                            *w.placed_feed_forward_norm, *w.placed_gate_up, i, eps);
-      b.down_residual(hidden_.tensor(), projected_.tensor(), activation_.tensor(), *w.placed_down, i);
+      Tensor qkv = qkv_.tensor(), context = context_.tensor(), activation = activation_.tensor();
+      b.norm_qkv_rope_append(qkv, cache, normed_.tensor(), hidden_.tensor(), *w.uploaded_norm, *w.uploaded_qkv, input,
+                             table_.tensor(), i, shape_.heads, eps);
+      b.attend(context, {}, qkv, cache, input, table_.tensor(), i, shape_.heads);
+      b.project_residual(hidden_.tensor(), projected_.tensor(), context, *w.uploaded_projection, i);
+      b.norm_gate_up_swiglu(activation, normed_.tensor(), gate_up_.tensor(), hidden_.tensor(),
+                            *w.uploaded_feed_forward_norm, *w.uploaded_gate_up, i, eps);
+      b.down_residual(hidden_.tensor(), projected_.tensor(), activation, *w.uploaded_down, i);
       b.checkpoint(1);
     }
-    b.next_token(input.ids, logits.tensor(), normed_.tensor(), input, hidden_.tensor(), *placed_norm_,
-                 *placed_embedding_, input.ids, 0, eps);
+    b.norm_lm_head_argmax(input.ids, logits.tensor(), normed_.tensor(), input, hidden_.tensor(), *uploaded_norm_,
+                          *uploaded_embedding_, input.ids, 0, eps);
   }
 
   /** The logits behind `id` at `position`. */
@@ -117,7 +118,7 @@ class Model {
   Guarded table_;
   TestWeight embedding_;
   TestNorm norm_;
-  std::unique_ptr<Weight> placed_embedding_, placed_norm_;
+  std::unique_ptr<Weight> uploaded_embedding_, uploaded_norm_;
   std::vector<std::unique_ptr<Layer>> layers_;
   Guarded hidden_, normed_, projected_, qkv_, context_, gate_up_, activation_;
 
@@ -126,10 +127,10 @@ class Model {
 };
 
 /** First a step at a time, each looked at; then anew with two on their way always: the same ids must come. */
-Verdict steps(Bench& bench, const Shape& shape, int64_t count, bool listening) {
+Verdict steps(Bench& bench, const Shape& shape, int64_t count, bool tapped) {
   Backend& backend = bench.backend;
   Model model(bench, shape, count);
-  const Listening definitions(backend, listening);
+  const Tapping definitions(backend, tapped);
   std::vector<int32_t> ids = {static_cast<int32_t>(bench.random.below(shape.vocab))};
   DevicePass pass(backend, 1);
   static int64_t keys = 0;  // a backend keeps what it recorded, also when the cache's memory serves another case
@@ -144,7 +145,7 @@ Verdict steps(Bench& bench, const Shape& shape, int64_t count, bool listening) {
     backend.synchronize();
     cache->commit(n + 1);
     run(*cache, input);
-    const int32_t id = backend.receive();
+    const int32_t id = backend.next_token();
     const Numbers expected = model.define(ids.back(), n);
     const std::vector<float> logits = model.logits.get();
     double largest = 0;
@@ -163,7 +164,7 @@ Verdict steps(Bench& bench, const Shape& shape, int64_t count, bool listening) {
   for (int64_t n = 0; n < count + 2; n++) {
     if (n < count) run(*second, input);
     if (n < 2) continue;
-    if (const int32_t id = backend.receive(); id != ids[n - 1])
+    if (const int32_t id = backend.next_token(); id != ids[n - 1])
       throw std::runtime_error("step " + std::to_string(n - 2) + " gave " + std::to_string(id) + ", and " +
                                std::to_string(ids[n - 1]) + " when looked at");
   }
@@ -179,10 +180,10 @@ AttentionShape heads_of(int64_t heads, int64_t kv_heads, int64_t head_dim, int64
 
 void step_cases(std::vector<Case>& table) {
   const auto put = [&](const char* name, const Shape& shape, int64_t count, bool quick) {
-    for (bool listening : {false, true})
+    for (bool tapped : {false, true})
       table.push_back(
-          {"decode " + std::string(name) + " " + std::to_string(count) + " steps" + (listening ? ", heard" : ""), quick,
-           [=](Bench& b) { return steps(b, shape, count, listening); }});
+          {"decode " + std::string(name) + " " + std::to_string(count) + " steps" + (tapped ? ", tapped" : ""), quick,
+           [=](Bench& b) { return steps(b, shape, count, tapped); }});
   };
   put("tiny", {48, 88, 211, heads_of(4, 2, 12, 0), W::F32}, 140, false);
   put("tiny in a window", {48, 88, 211, heads_of(4, 2, 12, 5), W::F32}, 12, true);

@@ -115,14 +115,14 @@ class DevicePass {
 };
 
 /** Makes the fused verbs run their definitions while it lives. */
-class Listening {
+class Tapping {
  public:
-  explicit Listening(Backend& backend, bool really = true) : backend_(backend) {
-    if (really) backend_.listen([](const char*, int64_t, Tensor) {});
+  explicit Tapping(Backend& backend, bool really = true) : backend_(backend) {
+    if (really) backend_.set_tap([](const char*, int64_t, Tensor) {});
   }
-  ~Listening() { backend_.listen({}); }
-  Listening(const Listening&) = delete;
-  Listening& operator=(const Listening&) = delete;
+  ~Tapping() { backend_.set_tap({}); }
+  Tapping(const Tapping&) = delete;
+  Tapping& operator=(const Tapping&) = delete;
 
  private:
   Backend& backend_;

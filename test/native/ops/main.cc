@@ -93,9 +93,9 @@ bool run(const Case& one, const Arguments& arguments, Backend& backend) {
 int test(const Arguments& arguments) {
   std::vector<Case> table;
   for (const auto add : {rowwise_cases, argmax_cases, matmul_cases, attention_cases, attention_chain_cases,
-                         feed_forward_chain_cases, step_cases})
+                         feed_forward_chain_cases, step_cases, order_cases})
     add(table);
-  if (arguments.device == "cpu") strange_cases(table);
+  if (arguments.device == "cpu") nonfinite_cases(table);
   std::vector<Case> chosen;
   for (const Case& one : table)
     if ((!arguments.quick || one.quick) && one.name.find(arguments.only) != std::string::npos) chosen.push_back(one);

@@ -43,7 +43,8 @@ void attention_cases(std::vector<Case>& table);
 void attention_chain_cases(std::vector<Case>& table);
 void feed_forward_chain_cases(std::vector<Case>& table);
 void step_cases(std::vector<Case>& table);
-void strange_cases(std::vector<Case>& table);  // of the CPU
+void order_cases(std::vector<Case>& table);
+void nonfinite_cases(std::vector<Case>& table);  // of the CPU
 
 /** The largest |out − expected| / scale; NaN where either is NaN or the sizes differ. */
 inline double largest_error(const std::vector<float>& out, const Numbers& expected, const Numbers& scale) {

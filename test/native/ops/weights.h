@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "native/seam/backend.h"
 #include "native/model/file.h"
+#include "native/seam/backend.h"
 #include "numbers.h"
 
 namespace phi3lab::ops {

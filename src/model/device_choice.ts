@@ -1,6 +1,5 @@
 /** Where a model goes and in which arithmetic: what `device` and `dtype` mean, "auto" most of all. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
 import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
@@ -29,7 +28,7 @@ export const readKvDtype = (given: unknown): KvDtype | undefined =>
   given === undefined ? undefined : readOne<KvDtype>(["float32", "float16"], "kv_dtype", given);
 
 /** @throws {Error} when a GPU is to keep keys and values otherwise than `dtype` says. */
-export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: Place): void {
+export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: DeviceChoice): void {
   if (device === "cuda" && kv_dtype !== undefined && kv_dtype !== dtype)
     throw new Error(
       `Expected no kv_dtype on a GPU, where dtype decides how keys and values are kept, here ${dtype}, but received "${kv_dtype}"`,
@@ -57,7 +56,7 @@ export function gpuBytes(weights: Weights, dtype: Dtype): number {
   return weights.reduce((sum, weight) => sum + elements(weight), 0) * (dtype === "float32" ? 4 : 2);
 }
 
-export interface Place {
+export interface DeviceChoice {
   device: "cpu" | "cuda";
   dtype: Dtype;
   /** For the reader, where "auto" was a choice: what was taken and why. */
@@ -65,13 +64,13 @@ export interface Place {
 }
 
 /** Decides for a model whose files hold these weights. */
-export function choosePlace(
+export function chooseDevice(
   device: "auto" | "cpu" | "cuda",
   option: DtypeOption,
   weights: Weights,
   { info = cudaInfo, driver = hasGpu }: { info?: () => CudaInfo; driver?: () => boolean } = {},
-): Place {
-  const onCpu = (said?: string): Place => ({ device: "cpu", dtype: "float32", ...(said ? { said } : {}) });
+): DeviceChoice {
+  const onCpu = (said?: string): DeviceChoice => ({ device: "cpu", dtype: "float32", ...(said ? { said } : {}) });
   if (device === "cpu") return onCpu();
   const dtype = option === "auto" ? autoDtype(weights) : option;
   if (device === "cuda") return { device, dtype };
@@ -89,14 +88,12 @@ export function choosePlace(
 }
 
 /** For the reader, where `compute` was asked for and means nothing. */
-export function computeNote({ device, dtype }: Place, compute: Compute): string | undefined {
+export function computeNote({ device, dtype }: DeviceChoice, compute: Compute): string | undefined {
   if (device === "cpu" || compute === "float32") return undefined;
   return `compute: "${compute}" is of the CPU; on the GPU dtype says what is computed in, here ${dtype}.`;
 }
 
 /** Whether the machine has a GPU of NVIDIA's, for builds that cannot ask it. */
 function hasGpu(): boolean {
-  if (process.platform === "win32")
-    return existsSync(join(process.env.SystemRoot ?? "C:\\Windows", "System32", "nvcuda.dll"));
   return ["/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"].some((path) => existsSync(path));
 }
