@@ -1,9 +1,10 @@
 /** What a model can run on here: the CPU, and the GPUs that this build can use. */
 import { arch, cpus, freemem, totalmem } from "node:os";
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "./host";
+import { jupyterDisplay, type MimeBundle, mime } from "./host";
+import { escapeMarkup } from "./markup";
 import { addon, type CpuInfo, type CpuPath, type CudaInfo } from "./native";
-import { escapeHtml, tableHtml, tableText } from "./table";
+import { tableHtml, tableText } from "./table";
 
 /** The machine's processor, as {@link devices} lists it. */
 export interface CpuDevice {
@@ -76,8 +77,8 @@ export class Devices extends Array<CpuDevice | CudaDevice> {
   /** @internal */
   [jupyterDisplay](): MimeBundle {
     const table = tableHtml({ rows: this.#rows() });
-    const note = this.#note().map((text) => `<p>${escapeHtml(text)}</p>`);
-    return { "text/plain": this.toString(), "text/html": [table, ...note].join("") };
+    const note = this.#note().map((text) => `<p>${escapeMarkup(text)}</p>`);
+    return { [mime.text]: this.toString(), [mime.html]: [table, ...note].join("") };
   }
 }
 

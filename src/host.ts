@@ -3,6 +3,13 @@
  * `Host` on `globalThis` under `Symbol.for("phi3lab.host")`; elsewhere (a terminal, a script) there is none.
  */
 
+/** The MIME types that the library shows things in. */
+export const mime = {
+  text: "text/plain",
+  html: "text/html",
+  plotly: "application/vnd.plotly.v1+json",
+} as const;
+
 /** What an object shows in a notebook: data by MIME type, as Jupyter's `display_data` carries it. */
 export type MimeBundle = Record<string, unknown>;
 

@@ -3,7 +3,8 @@
  * bar is an output of its own that is drawn in place (through src/host.ts); in a terminal the running bars are redrawn
  * in place; elsewhere (a log file) each bar is one line when it ends, and a line now and then while it lasts.
  */
-import { type Host, host } from "./host";
+import { type Host, host, mime } from "./host";
+import { escapeMarkup } from "./markup";
 
 export interface ProgressOptions {
   /** What stands before the bar: a file's name, or what is being done. */
@@ -134,7 +135,7 @@ class NotebookSurface implements Surface {
 
   draw(bar: ProgressBar): void {
     this.#host.display(
-      { "text/html": html(bar.state), "text/plain": String(bar) },
+      { [mime.html]: html(bar.state), [mime.text]: String(bar) },
       { display_id: this.#id, update: this.#shown },
     );
     this.#shown = true;
@@ -146,12 +147,11 @@ class NotebookSurface implements Surface {
 }
 
 function html(state: ProgressState): string {
-  const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
   const cell = `style="font-family: var(--jp-code-font-family, monospace); white-space: pre"`;
   return (
-    `<div style="display: flex; gap: 8px; align-items: center"><span ${cell}>${escaped(state.label)}: ${percent(state)}%</span>` +
+    `<div style="display: flex; gap: 8px; align-items: center"><span ${cell}>${escapeMarkup(state.label)}: ${percent(state)}%</span>` +
     `<progress value="${fraction(state).toFixed(4)}" max="1" style="flex: 0 1 240px"></progress>` +
-    `<span ${cell}>${escaped(numbers(state))}</span></div>`
+    `<span ${cell}>${escapeMarkup(numbers(state))}</span></div>`
   );
 }
 

@@ -1,4 +1,5 @@
 /** Small tables of text, as lines for a terminal and as HTML for a notebook. */
+import { escapeMarkup } from "./markup";
 
 /** The first row is the head; all rows are equally long. */
 export interface TextTable {
@@ -20,12 +21,7 @@ export function tableHtml({ rows, numeric = () => false }: TextTable): string {
   const [head = [], ...body] = rows;
   const line = (tag: string, cells: string[]): string => {
     const side = (i: number): string => (numeric(i) ? "right" : "left");
-    return `<tr>${cells.map((cell, i) => `<${tag} style="text-align:${side(i)}">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+    return `<tr>${cells.map((cell, i) => `<${tag} style="text-align:${side(i)}">${escapeMarkup(cell)}</${tag}>`).join("")}</tr>`;
   };
   return `<table><thead>${line("th", head)}</thead><tbody>${body.map((cells) => line("td", cells)).join("")}</tbody></table>`;
-}
-
-/** Text as HTML shows it to the letter. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { Callable } from "../callable";
 import { type GenerateArguments, type GenerateOutput, generate, type MoreThanIds } from "../generation/generate";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { Dtype, ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
 import type { IdsInput } from "./inputs";
@@ -236,6 +236,6 @@ export class Phi3ForCausalLM extends Callable {
   }
   /** @internal */
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }

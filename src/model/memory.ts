@@ -1,6 +1,6 @@
 /** The memory of a model on its device, by what it is for. */
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 
 /**
  * Bytes that a model holds on its device, as `model.memory()` gives them. As a cell's last value it is a line for each.
@@ -47,6 +47,6 @@ export class MemoryUse {
   }
   /** @internal */
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }

@@ -1,7 +1,7 @@
 /** The two halves of a model that the chapter calls apart: the stack of blocks, and the head. */
 import { inspect } from "node:util";
 import { Callable } from "../callable";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { ForwardResult, ModelConfig, NativeModel } from "../native";
 import { checkOptions, type OptionNames } from "../options";
 import { Tensor } from "../tensor";
@@ -175,7 +175,7 @@ export class Phi3Model extends Callable {
   }
   /** @internal */
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }
 
@@ -250,6 +250,6 @@ export class LmHead extends Callable {
   }
   /** @internal */
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 }

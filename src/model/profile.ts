@@ -1,12 +1,13 @@
 /** Where a model's time goes: the stages of its forward pass, timed on the device while a function runs. */
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
+import { escapeMarkup } from "../markup";
 import type { NativeModel, ProfileEntry, ProfileResult } from "../native";
 import { checkOptions } from "../options";
-import { barFigure } from "../plots/bars";
-import type { Figure } from "../plots/figure";
-import { palette } from "../plots/svg";
-import { escapeHtml, type TextTable, tableHtml, tableText } from "../table";
+import { Figure } from "../plots/figure";
+import type { Axis } from "../plots/plot";
+import { palette } from "../plots/style";
+import { type TextTable, tableHtml, tableText } from "../table";
 import { unlessAborted } from "./abort";
 
 /** The stages by name, in the order of a pass; each is one step of it, with what is fused into that step. */
@@ -207,9 +208,9 @@ export class Profile {
   }
   /** @internal */
   [jupyterDisplay](): MimeBundle {
-    const paragraph = (text: string): string => `<p>${escapeHtml(text)}</p>`;
+    const paragraph = (text: string): string => `<p>${escapeMarkup(text)}</p>`;
     const html = [paragraph(this.#title()), tableHtml(this.#table()), ...this.#notes().map(paragraph)];
-    return { "text/plain": this.toString(), "text/html": html.join("") };
+    return { [mime.text]: this.toString(), [mime.html]: html.join("") };
   }
 
   /**
@@ -240,14 +241,18 @@ export class Profile {
     const stages = [...this.stages.map(({ name, ms }) => ({ name, ms })), { name: between, ms: this.between_ms }];
     const rows = by === "stage" ? stages : this.layers.map(({ layer, ms }) => ({ name: `layer ${layer}`, ms }));
     const bars = rows.map(({ name, ms }) => ({
-      label: name,
       value: Math.max(0, ms / count),
       text: percent(ms / this.total_ms),
-      about: name,
+      about: `${name}\nms${words} ${Math.max(0, ms / count).toPrecision(5)}`,
       colour: name === between ? palette.rest : palette.first,
     }));
-    const axis = { name: `ms${words}`, tickformat: "", tick: String };
-    return barFigure({ bars, axis, title, heading: `${title}: ${this.#title()}` });
+    const x: Axis = { kind: "linear", name: `ms${words}` };
+    const y: Axis = { kind: "category", labels: rows.map(({ name }) => name), monospace: true };
+    return new Figure({
+      title,
+      heading: `${title}: ${this.#title()}`,
+      panels: [{ x, y, marks: [{ mark: "bars", bars }] }],
+    });
   }
 }
 

@@ -5,25 +5,25 @@
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { inspect } from "node:util";
-import { jupyterDisplay, type MimeBundle } from "../host";
-import { config } from "./layout";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
+import { escapeMarkup } from "../markup";
+import { letters } from "./letters";
 import { page } from "./page";
+import { picture } from "./picture";
+import type { Plot } from "./plot";
+import { plotly } from "./plotly";
+import { config } from "./plotly_layout";
 import { png } from "./png";
-import { escapeXml } from "./svg";
 
-/** The three forms of one plot; made by the plot functions. */
-export interface FigureParts {
-  /** Plotly's traces. */
-  data: object[];
-  /** Plotly's layout. */
-  layout: Record<string, unknown>;
-  /** The same picture, standing still. */
-  svg: string;
-  /** The same facts in letters. */
-  text: string;
-}
-
-/** A finished plot. As a cell's last value it is shown; `String(figure)` is its text. */
+/**
+ * A finished plot. As a cell's last value it is shown; `String(figure)` is its text.
+ *
+ * @example
+ * const figure = plotNextToken(logits, { tokenizer });
+ * figure.layout.height = 600;           // live it is plotly's: all of it may be changed
+ * await figure.save("next.html");
+ * figure;
+ */
 export class Figure {
   /** Plotly's traces, free to be changed before the figure is shown live. */
   readonly data: object[];
@@ -32,37 +32,55 @@ export class Figure {
   readonly #svg: string;
   readonly #text: string;
 
-  constructor(parts: FigureParts) {
-    this.data = parts.data;
-    this.layout = parts.layout;
-    this.#svg = parts.svg;
-    this.#text = parts.text;
+  /** @internal */
+  constructor(plot: Plot) {
+    const { data, layout } = plotly(plot);
+    this.data = data;
+    this.layout = layout;
+    this.#svg = picture(plot);
+    this.#text = letters(plot);
   }
 
-  /** The picture as SVG source, on a transparent ground. */
+  /**
+   * The picture as SVG source, on a transparent ground.
+   *
+   * @example
+   * plotNextToken(logits, { tokenizer }).toSVG().slice(0, 4);
+   * // => '<svg'
+   */
   toSVG(): string {
     return this.#svg;
   }
 
+  /**
+   * The plot in letters, as a terminal shows it.
+   *
+   * @example console.log(String(plotNextToken(logits, { tokenizer, k: 3 })));
+   */
   toString(): string {
     return this.#text;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.#text;
   }
 
-  /** What a notebook shows: the first of these that it can. */
+  /**
+   * What a notebook shows: the first of these that it can.
+   *
+   * @internal
+   */
   [jupyterDisplay](): MimeBundle {
     return {
-      "application/vnd.plotly.v1+json": {
+      [mime.plotly]: {
         data: this.data,
         layout: this.layout,
         config,
       },
       // An image, not inline SVG or `image/svg+xml`: JupyterLab shows neither of those while a notebook is not trusted.
-      "text/html": `<img alt="${escapeXml(this.#text)}" src="data:image/svg+xml;base64,${Buffer.from(this.#svg).toString("base64")}"/>`,
-      "text/plain": this.#text,
+      [mime.html]: `<img alt="${escapeMarkup(this.#text)}" src="data:image/svg+xml;base64,${Buffer.from(this.#svg).toString("base64")}"/>`,
+      [mime.text]: this.#text,
     };
   }
 

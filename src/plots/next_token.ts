@@ -2,11 +2,12 @@
 import { inspect } from "node:util";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
-import { type Bar, type BarAxis, barFigure } from "./bars";
-import type { Figure } from "./figure";
-import { palette } from "./svg";
+import { Figure } from "./figure";
+import type { Axis, Bar } from "./plot";
+import { palette } from "./style";
 import { type LabelTokenizer, tokenLabel } from "./token_label";
 
+/** The options of {@link plotNextToken}. */
 export interface PlotNextTokenOptions {
   /** Names the tokens. */
   tokenizer: LabelTokenizer;
@@ -44,7 +45,9 @@ export function plotNextToken(logits: Tensor, options: PlotNextTokenOptions): Fi
     throw new Error(`Expected number > 0 for temperature but received ${temperature}`);
   const { bars, vocabulary } = distribution(lastRow(logits), tokenizer, k, temperature);
   const heading = `${title} (of ${vocabulary.toLocaleString("en-US")} tokens)`;
-  return barFigure({ bars: bars.map(drawn), axis, title, heading });
+  const x: Axis = { kind: "linear", name: "probability", format: "percent" };
+  const y: Axis = { kind: "category", labels: bars.map(({ label }) => label), monospace: true };
+  return new Figure({ title, heading, panels: [{ x, y, marks: [{ mark: "bars", bars: bars.map(drawn) }] }] });
 }
 
 function lastRow(logits: Tensor): ArrayLike<number> {
@@ -83,17 +86,11 @@ function distribution(row: ArrayLike<number>, tokenizer: LabelTokenizer, k: numb
 }
 
 const percent = (p: number): string => (p >= 0.0995 ? `${(p * 100).toFixed(1)}%` : `${(p * 100).toPrecision(2)}%`);
-const axis: BarAxis = {
-  name: "probability",
-  tickformat: ".0%",
-  tick: (mark) => `${Number((mark * 100).toPrecision(6))}%`,
-};
 
 /** A bar as it is drawn. */
 const drawn = ({ id, label, probability }: Candidate): Bar => ({
-  label,
   value: probability,
   text: percent(probability),
-  about: id === undefined ? label : `${label}  (token ${id})`,
+  about: `${label}${id === undefined ? "" : `  (token ${id})`}\nprobability ${probability.toPrecision(5)}`,
   colour: id === undefined ? palette.rest : palette.first,
 });

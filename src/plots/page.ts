@@ -1,14 +1,12 @@
 /** A plot as one HTML page that carries plotly.js itself, so that it opens live without any network. */
 import { readFileSync } from "node:fs";
-import { config } from "./layout";
-
-/** Text inside a script element: nothing in it may end the element or start a comment. */
-const scriptSafe = (json: string): string => json.replace(/</g, "\\u003c").replace(/\u2028|\u2029/g, " ");
+import { scriptJson } from "../markup";
+import { config } from "./plotly_layout";
 
 /** The page's source; `data` and `layout` are plotly's. */
 export function page(data: object[], layout: Record<string, unknown>): string {
   const plotly = readFileSync(require.resolve("plotly.js-dist/plotly.js"), "utf8").replace(/<\/script/gi, "<\\/script");
-  const figure = scriptSafe(JSON.stringify({ data, layout, config: { ...config, responsive: true } }));
+  const figure = scriptJson({ data, layout, config: { ...config, responsive: true } });
   return `<!doctype html>
 <html lang="en">
 <head>

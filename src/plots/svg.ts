@@ -1,31 +1,7 @@
-/**
- * The few shapes that the static pictures of plots are made of: text, rectangles, lines and axes, as SVG source. Colours
- * stand on a transparent ground and read on a white page as on a dark one.
- */
-import { columns, wrap } from "./words";
-
-/** Colours that keep their contrast on light and dark pages alike. */
-export const palette = {
-  ink: "#7a7a7a",
-  grid: "#7a7a7a40",
-  first: "#3d8ef0",
-  second: "#e8762d",
-  rest: "#9a9a9a",
-} as const;
-
-/** Text as XML carries it: no character of it is markup, and none that XML forbids is left. */
-export function escapeXml(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 allows no other control characters
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
-      .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd")
-      .replace(/&/g, "&amp;")
-      .replace(/</g, "&lt;")
-      .replace(/>/g, "&gt;")
-      .replace(/"/g, "&quot;")
-  );
-}
+/** The few shapes that still pictures are made of: text, rectangles and lines, as SVG source on a transparent ground. */
+import { escapeMarkup } from "../markup";
+import { fonts, palette } from "./style";
+import { textWidth, wrap } from "./words";
 
 /** A coordinate with no more digits than a screen shows. */
 const at = (value: number): string => String(Math.round(value * 100) / 100);
@@ -43,12 +19,20 @@ export function text(x: number, y: number, value: string, options: TextOptions =
   const { anchor = "start", size = 13, weight, fill = palette.ink, vertical } = options;
   const turn = vertical ? ` transform="rotate(-90 ${at(x)} ${at(y)})"` : "";
   const bold = weight ? ` font-weight="${weight}"` : "";
-  return `<text x="${at(x)}" y="${at(y)}" font-size="${size}" text-anchor="${anchor}" fill="${fill}"${bold}${turn} xml:space="preserve">${escapeXml(value)}</text>`;
+  return `<text x="${at(x)}" y="${at(y)}" font-size="${size}" text-anchor="${anchor}" fill="${fill}"${bold}${turn} xml:space="preserve">${escapeMarkup(value)}</text>`;
 }
 
-export function rect(x: number, y: number, width: number, height: number, fill: string, title?: string): string {
-  const inner = title === undefined ? "/>" : `><title>${escapeXml(title)}</title></rect>`;
-  return `<rect x="${at(x)}" y="${at(y)}" width="${at(Math.max(width, 0))}" height="${at(height)}" rx="2" fill="${fill}"${inner}`;
+export interface RectOptions {
+  /** What it is, for whoever points at it. */
+  title?: string;
+  /** Of its corners. */
+  radius?: number;
+}
+
+export function rect(x: number, y: number, width: number, height: number, fill: string, options: RectOptions = {}) {
+  const { title, radius = 2 } = options;
+  const inner = title === undefined ? "/>" : `><title>${escapeMarkup(title)}</title></rect>`;
+  return `<rect x="${at(x)}" y="${at(y)}" width="${at(Math.max(width, 0))}" height="${at(height)}" rx="${radius}" fill="${fill}"${inner}`;
 }
 
 export function line(x1: number, y1: number, x2: number, y2: number, stroke: string = palette.grid): string {
@@ -63,25 +47,11 @@ export function polyline(points: readonly (readonly [number, number])[], stroke:
 /** A whole picture; `alt` is what a screen reader says of it. */
 export function document(width: number, height: number, alt: string, shapes: readonly string[]): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(alt)}" font-family="DejaVu Sans, Verdana, Segoe UI, sans-serif">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(alt)}" font-family="${fonts.picture}">`,
     ...shapes,
     "</svg>",
   ].join("\n");
 }
-
-/** About `count` round numbers (1, 2 or 5 times a power of ten apart) from 0 to at least `max`. */
-export function ticks(max: number, count = 5): number[] {
-  if (!(max > 0) || !Number.isFinite(max)) return [0, 1];
-  const raw = max / count;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9)) as number);
-  const marks = [];
-  for (let i = 0; i * step < max + step * (1 - 1e-9); i++) marks.push(Number((i * step).toPrecision(12)));
-  return marks;
-}
-
-/** The width of `value` at `size` in pixels, about: safe for setting a margin, where a few more or less do no harm. */
-export const textWidth = (value: string, size: number): number => columns(value) * 0.62 * size;
 
 /** A picture's title in as many lines as its width asks for, a line in smaller letters below, and the height of it all. */
 export function heading(title: string, width: number, subtitle?: string): { shapes: string[]; height: number } {
@@ -89,9 +59,9 @@ export function heading(title: string, width: number, subtitle?: string): { shap
   const lines = wrap(title, Math.floor((width - 2 * left) / textWidth("m", size)), 4);
   const shapes = lines.map((one, i) => text(left, 26 + 21 * i, one, { size, weight: 600 }));
   let height = 26 + 21 * (lines.length - 1);
-  if (subtitle !== undefined) {
+  for (const one of subtitle === undefined ? [] : wrap(subtitle, Math.floor((width - 2 * left) / textWidth("m", 12)))) {
     height += 20;
-    shapes.push(text(left, height, subtitle, { size: 12 }));
+    shapes.push(text(left, height, one, { size: 12 }));
   }
   return { shapes, height: height + 18 };
 }

@@ -2,7 +2,9 @@
 
 /** The part of a tokenizer that labels need; every tokenizer of this library has it. */
 export interface LabelTokenizer {
+  /** The text of ids. */
   decode(ids: number[], options?: { skip_special_tokens?: boolean }): string;
+  /** The vocabulary's names of ids; undefined for an id that it has not. */
   convert_ids_to_tokens(ids: number[]): (string | undefined)[];
 }
 
@@ -23,6 +25,12 @@ export function makeVisible(text: string): string {
 /**
  * The label of one token. A decoder drops the space before a text's first token, so the token is decoded behind another
  * and that one's text taken off. A token that is only part of a character is named as the vocabulary names it.
+ *
+ * @param tokenizer Names the token.
+ * @param id The token; one that the vocabulary has not is written `<id>`.
+ * @example
+ * tokenLabel(tokenizer, 7042);
+ * // => '␣Paris'
  */
 export function tokenLabel(tokenizer: LabelTokenizer, id: number): string {
   const name = tokenizer.convert_ids_to_tokens([id])[0] ?? `<${id}>`;
@@ -46,9 +54,4 @@ function anchorOf(tokenizer: LabelTokenizer): number {
   const anchor = id < 2000 ? id : 0;
   anchors.set(tokenizer, anchor);
   return anchor;
-}
-
-/** Text for plotly, which reads tags and entities in labels: nothing in it is markup. */
-export function plotlyText(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }

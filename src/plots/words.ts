@@ -10,6 +10,9 @@ const width = (grapheme: string): number => (wide.test(grapheme) ? 2 : 1);
 /** The width of a text as a terminal sets it: 1 for a letter, with its accents, and 2 for what is twice as wide. */
 export const columns = (text: string): number => graphemes(text).reduce((sum, one) => sum + width(one), 0);
 
+/** The width of a text set in letters of `size` pixels, about: safe for a margin, where a few more or less do no harm. */
+export const textWidth = (text: string, size: number): number => columns(text) * 0.62 * size;
+
 /** As many of the text's first graphemes as `limit` columns hold, and at least one of them. */
 function head(text: string, limit: number): string {
   let [taken, used] = ["", 0];

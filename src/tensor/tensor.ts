@@ -4,7 +4,7 @@
  */
 import { inspect } from "node:util";
 import { readDevice } from "../devices";
-import { jupyterDisplay, type MimeBundle } from "../host";
+import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { NativeTensor } from "../native";
 import { formatTensor } from "./format";
 import { argBest, type Lanes, lanes, softmax, sum, topk } from "./ops";
@@ -463,7 +463,7 @@ export class Tensor {
 
   /** @internal */
   [jupyterDisplay](): MimeBundle {
-    return { "text/plain": this.toString() };
+    return { [mime.text]: this.toString() };
   }
 
   /**

@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
-import { plotTimings } from "../../src";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { Figure, plotTimings } from "../../src";
+import type { Axis, Line, Mark, Plot } from "../../src/plots/plot";
+import { palette } from "../../src/plots/style";
 import { findChromium, type FrontEnd, Lab, type NotebookPage, outputText } from "./lab";
 import { assertWhole, clickLegend, plots, resize, zoom } from "./plots";
 
@@ -97,32 +99,110 @@ describe("plots in JupyterLab and Notebook 7", function () {
 describe("a plot's own page", function () {
   this.timeout(30_000);
 
-  it("follows the width of its window and keeps its height", async function () {
+  let folder: string;
+  let browser: Browser;
+
+  before(async function () {
     const executablePath = findChromium();
     if (!executablePath) {
       console.log(skipped);
       this.skip();
     }
-    const folder = mkdtempSync(join(tmpdir(), "phi3lab-page-"));
-    const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
-    try {
-      const path = join(folder, "plot.html");
-      await plotTimings({ cached: { average: 1 }, uncached: { average: 2 } }).save(path);
-      const page = await browser.newPage();
-      await page.goto(pathToFileURL(path).href);
-      const picture = page.locator("svg.main-svg").first();
-      const height = (await picture.boundingBox())?.height;
-      for (const width of [760, 1600]) {
-        await page.setViewportSize({ width, height: 900 });
-        // Plotly waits 0.1 s before it takes a new size.
-        await page.waitForTimeout(500);
-        const now = await picture.boundingBox();
-        assert.ok(now && now.width > width - 40 && now.width <= width, `${now?.width} of ${width}`);
-        assert.equal(now.height, height);
-      }
-    } finally {
-      await browser.close();
-      rmSync(folder, { recursive: true });
+    folder = mkdtempSync(join(tmpdir(), "phi3lab-page-"));
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  });
+
+  after(async () => {
+    await browser?.close();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  async function open(figure: Figure): Promise<Page> {
+    const path = join(folder, "plot.html");
+    await figure.save(path);
+    const page = await browser.newPage();
+    await page.goto(pathToFileURL(path).href);
+    return page;
+  }
+
+  it("follows the width of its window and keeps its height", async () => {
+    const page = await open(plotTimings({ cached: { average: 1 }, uncached: { average: 2 } }));
+    const picture = page.locator("svg.main-svg").first();
+    const height = (await picture.boundingBox())?.height;
+    for (const width of [760, 1600]) {
+      await page.setViewportSize({ width, height: 900 });
+      // Plotly waits 0.1 s before it takes a new size.
+      await page.waitForTimeout(500);
+      const now = await picture.boundingBox();
+      assert.ok(now && now.width > width - 40 && now.width <= width, `${now?.width} of ${width}`);
+      assert.equal(now.height, height);
     }
+  });
+
+  const tokens = [
+    "␣The",
+    "␣capital",
+    "␣of",
+    "␣France",
+    "␣is",
+    "aTokenOfFortyLettersThatNoMarginCanHold_",
+    "␣of",
+    "<b>",
+  ];
+  const [x, y]: Axis[] = [
+    { kind: "category", name: "position", labels: tokens, monospace: true },
+    { kind: "category", name: "layer", labels: ["0", "1", "2"], reversed: true },
+  ];
+  const heatmap: Mark = {
+    mark: "cells",
+    values: [0, 0.5, 1].map((value) => tokens.map(() => value)),
+    text: [0, 1, 2].map(() => tokens),
+    colour: { name: "probability", range: [0, 1], format: "percent" },
+  };
+  const lines = ["␣Paris", "␣London", "␣the", "␣Rome", "␣a"].map(
+    (label, i): Line => ({
+      ...{ mark: "line", x: [0, 1, 2], y: [10 ** i, 100, 1 + i], colour: palette.first },
+      ...{ series: label, label },
+    }),
+  );
+  const both = new Figure({
+    title: "What each layer would say, and how early it knows",
+    caption: "the colour is the probability of the token in the cell",
+    panels: [
+      { x, y, marks: [heatmap] },
+      { x: { kind: "linear" }, y: { kind: "log", format: "whole", reversed: true }, marks: lines },
+    ],
+  } as Plot);
+
+  it("of cells with text in them and of lines with names at their ends can be read in a cell of any width", async () => {
+    const page = await open(both);
+    for (const width of [410, 760, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      const [seen] = await plots(page, "#plot");
+      assert.deepEqual(seen?.faults, [], `at ${width} px`);
+    }
+    assert.equal(await page.locator(".hm text, .heatmaplayer text").count(), 3 * tokens.length);
+  });
+
+  it("says at a cell what the cell is", async () => {
+    const page = await open(both);
+    const box = await page.locator(".nsewdrag").first().boundingBox();
+    assert(box);
+    await page.mouse.move(box.x + box.width / 16, box.y + box.height / 6, { steps: 3 });
+    await page.locator(".hovertext").waitFor();
+    assert.equal(await page.locator(".hovertext").textContent(), "2, ␣Theprobability 100%");
+  });
+
+  it("hides a line and its name together by a click on the legend", async () => {
+    const page = await open(both);
+    const names = page.locator(".scatterlayer .textpoint");
+    const curves = page.locator(".scatterlayer .js-line");
+    const shown = async () => [await names.count(), await curves.count()];
+    await page.locator(".legendtoggle").first().waitFor();
+    assert.deepEqual(await shown(), [5, 5]);
+    await page.locator(".legendtoggle").first().click();
+    // A second click on it would be a double click, which plotly waits for.
+    await page.waitForTimeout(600);
+    assert.deepEqual(await shown(), [4, 4]);
   });
 });

@@ -39,11 +39,11 @@ interface Shape {
 declare const document: Shape;
 declare const getComputedStyle: (element: Shape) => { backgroundColor: string };
 
-/** Every live plot of the page, from top to bottom, once nothing moves any more. */
-export async function plots(page: Page): Promise<PlotView[]> {
+/** Every live plot of the page, from top to bottom, once nothing moves any more; by default those of a notebook's cells. */
+export async function plots(page: Page, places = ".jp-RenderedPlotly"): Promise<PlotView[]> {
   let [last, same] = ["", 0];
   for (let tries = 0; tries < 100; tries++) {
-    const seen = await page.evaluate(look);
+    const seen = await page.evaluate(look, places);
     const now = JSON.stringify(seen);
     same = now === last ? same + 1 : 0;
     // Plotly waits 0.1 s before it takes a new size.
@@ -55,8 +55,8 @@ export async function plots(page: Page): Promise<PlotView[]> {
 }
 
 /** Runs in the page; null for a plot that is not drawn yet. */
-function look(): (Seen | null)[] {
-  return Array.from(document.querySelectorAll(".jp-RenderedPlotly"), (place) => {
+function look(places: string): (Seen | null)[] {
+  return Array.from(document.querySelectorAll(places), (place) => {
     const [picture, bar] = [place.querySelector("svg.main-svg"), place.querySelector(".modebar-group")];
     if (picture === null || bar === null) return null;
     return {

@@ -1,12 +1,12 @@
 /** Plots: what they draw is what the model computed, whatever its tokens are called, in every form they take. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AutoModelForCausalLM, AutoTokenizer, type Figure, plotNextToken, plotTimings, tensor } from "../../src";
 import { jupyterDisplay } from "../../src/host";
 import { Tensor } from "../../src/tensor";
+import { namer, parseXml, shapes } from "./plots_help";
 import { smollm } from "./tokenizer/models";
 
 interface Bars {
@@ -18,26 +18,6 @@ const bars = (figure: Figure): Bars => figure.data[0] as Bars;
 const labels = (figure: Figure): string[] => (figure.layout.yaxis as { ticktext: string[] }).ticktext;
 const near = (actual: number | undefined, expected: number, limit = 1e-6): void =>
   assert.ok(actual !== undefined && Math.abs(actual - expected) <= limit, `${actual} is not ${expected}`);
-
-/** A tokenizer of these tokens; the first is a letter, for it stands before the others while they are decoded. */
-const namer = (...tokens: string[]) => {
-  const all = ["a", ...tokens];
-  const convert_ids_to_tokens = (ids: number[]): string[] => ids.map((id) => all[id] as string);
-  return { convert_ids_to_tokens, decode: (ids: number[]): string => convert_ids_to_tokens(ids).join("") };
-};
-
-/** Elements and texts of XML; whoever reads it strictly, as a browser reads SVG, complains of what is not well formed. */
-function parseXml(source: string): { names: Set<string>; texts: string[] } {
-  const code =
-    "import sys, json, xml.etree.ElementTree as e\n" +
-    "all = list(e.fromstring(sys.stdin.buffer.read()).iter())\n" +
-    "print(json.dumps([[x.tag.split('}')[1] for x in all], [x.text or '' for x in all]]))";
-  const result = spawnSync("python3", ["-c", code], { input: source, encoding: "utf8" });
-  assert.equal(result.status, 0, result.stderr);
-  const [names, texts] = JSON.parse(result.stdout) as [string[], string[]];
-  return { names: new Set(names), texts };
-}
-const shapes = new Set(["svg", "text", "rect", "line", "title", "polyline"]);
 
 describe("plotNextToken", () => {
   // Probabilities 1/10, 2/10, 3/10 and 4/10.

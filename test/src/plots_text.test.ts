@@ -1,13 +1,7 @@
 /** Titles and labels of plots keep to the room there is, in every form of a plot. */
 import assert from "node:assert/strict";
 import { type Figure, plotNextToken, plotTimings, tensor } from "../../src";
-
-/** A tokenizer of these tokens; the first is a letter, for it stands before the others while they are decoded. */
-const namer = (...tokens: string[]) => {
-  const all = ["a", ...tokens];
-  const convert_ids_to_tokens = (ids: number[]): string[] => ids.map((id) => all[id] as string);
-  return { convert_ids_to_tokens, decode: (ids: number[]): string => convert_ids_to_tokens(ids).join("") };
-};
+import { namer } from "./plots_help";
 
 describe("titles and labels", () => {
   const tokens = namer("aTokenOfFortyLettersThatNoMarginCanHold_", "\u6f22".repeat(30), "e\u0301".repeat(20));
@@ -74,5 +68,11 @@ describe("titles and labels", () => {
     const columns = String(figures.bars).split("\n").slice(3, 7);
     const wide = (text: string) => [...text].reduce((sum, one) => sum + (one === "\u6f22" ? 2 : 1), 0);
     assert.equal(new Set(columns.map((line) => wide(line.slice(0, line.indexOf("%"))))).size, 1, columns.join("\n"));
+  });
+
+  it("numbers are written out, however great or small they are", () => {
+    const text = String(plotTimings({ cached: { average: 0.01 }, uncached: { average: 12345.6 } }));
+    assert.match(text, /^with cache +10\.0 ms\nwithout cache +12346 s\nwithout .* 1234560 times as long$/m);
+    assert.match(String(plotTimings({ cached: { average: 1 }, uncached: { average: 125 } })), / 125 times as long$/);
   });
 });
