@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
  * unless --model names one), with the card's limits of the same run: time by work, min, median and max of the rounds, and
- * its share of what reading the bytes takes. --peers PYTHON measures transformers too, by a Python that has it with torch.
+ * its share of what reading the bytes takes; then the same by the kernels of other compute capabilities, without
+ * cuBLASLt. --peers PYTHON measures transformers too, by a Python that has it with torch.
  * --picture FILE.png draws the two curves of generation, with the cache and without. Needs a GPU and a build with CUDA.
  */
 import { execFileSync } from "node:child_process";
@@ -34,7 +35,16 @@ const targets = {
   "the same uncached": "1.6 × cached",
   "from a cell": "1.05 × C++",
   "load to first token": "400 ms",
+  "as 8.6 decode short": "72%, at least 68%",
+  "as 8.6 decode 2000": "66%, at least 58%",
+  "as 8.6 prefill 25": "3.8 ms",
+  "as 8.6 prefill 512": "12 ms, at most 16.5",
+  "as 8.6 prefill 2048": "52 ms",
+  "as 8.6 the same uncached": "500 ms, at most 740",
 };
+/** Capabilities whose kernels are timed on the card at hand, where it has their instructions. */
+const capabilities = ["8.0", "8.6", "12.0"];
+const capabilityPrefills = [25, 512, 2048];
 
 const run = (program, args, options = {}) =>
   execFileSync(program, args, { encoding: "utf8", maxBuffer: 1 << 26, stdio: ["pipe", "pipe", "inherit"], ...options });
@@ -74,7 +84,18 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
   const reading = prefills.map((tokens) => `prefill:${tokens}`);
   const main = program(["load", "generate", "decode:2000", "decode:4000", ...reading]);
   const own = program(reading, { PHI3LAB_CUBLASLT: "off" });
-  const portable = program(["decode:75", "prefill:512"], { PHI3LAB_CUDA_ARCH: "portable" }, "1");
+  const as = (arch, works, times) => program(works, { PHI3LAB_CUDA_ARCH: arch, PHI3LAB_CUBLASLT: "off" }, times);
+  const others = capabilities.flatMap((arch) => {
+    try {
+      return [
+        [`as ${arch} `, as(arch, ["generate", "decode:2000", ...capabilityPrefills.map((n) => `prefill:${n}`)]).times],
+      ];
+    } catch {
+      console.log(`as ${arch}: not on this card`); // the program has said why
+      return [];
+    }
+  });
+  const portable = as("portable", ["decode:75", "prefill:512"], "1");
   const opened = await require("../dist/src/weights/index.js").openWeights(model);
   const native = sessionTimes(opened, place, Number(rounds));
   const cell = cellTimes(model, place, Number(rounds));
@@ -93,6 +114,13 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
     ["from C++", native],
     ["from a cell", cell],
     ["load to first token", main.times.load],
+    ...others.flatMap(([name, times]) => [
+      [`${name}decode short`, times.decode, bytes(75)],
+      [`${name}decode 2000`, times["decode 2000"], bytes(2000)],
+      ...capabilityPrefills.map((n) => [`${name}prefill ${n}`, times[`prefill ${n}`]]),
+      [`${name}generate 24 + 100`, times.cached],
+      [`${name}the same uncached`, times.uncached],
+    ]),
     ["portable decode", portable.times["decode 75"], bytes(75)],
     ["portable prefill 512", portable.times["prefill 512"]],
   ];
@@ -115,7 +143,7 @@ function report(limits, main, rows) {
   console.log(
     `${limits.card}: reads ${limits.read_GBps} GB/s, takes ${limits.host_to_device_GBps} GB/s from the host\n`,
   );
-  const line = (cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(22) : cell.padStart(11))).join("");
+  const line = (cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(11))).join("");
   console.log(line(["milliseconds", "min", "median", "max", "tokens/s", "of stream", "target"]));
   for (const [name, times, bytes] of rows) {
     if (!times?.length) continue;

@@ -96,9 +96,9 @@ void CudaBackend::next_token(int32_t* id, Tensor logits, Tensor normed, const Pa
   if (listening() || !token_fits(head, 1))
     return Backend::next_token(id, logits, normed, input, hidden, norm, weight, excluded, excluded_count, eps);
   norm_lm_head(logits, normed, hidden, norm, weight, eps);
-  launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), true}, choose_kernel, id, input.position,
-         mailbox_->ring(), candidates_.as<Candidate>(), card_.multiprocessors, logits.data, logits.cols, excluded,
-         excluded_count, input.tokens);
+  launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), paths_.overlap}, choose_kernel, id,
+         input.position, mailbox_->ring(), candidates_.as<Candidate>(), candidate_count_, logits.data, logits.cols,
+         excluded, excluded_count, input.tokens);
 }
 
 }  // namespace phi3lab::cuda

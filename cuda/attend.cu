@@ -95,12 +95,13 @@ void CudaBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, c
   context_form_ = form;
   if (form == Form::raw_token) {
     decode_attend(
-        {context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, format_, stream()});
+        {context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, format_, stream()},
+        partials_, card_, paths_);
     return;
   }
   if (form == Form::half_prompt) {
     prompt_attend(context.data, qkv.data, view_of(cache), input.position, input.tokens, layer, shape, format_, card_,
-                  paths_, stream());
+                  paths_, partials_, stream());
     return;
   }
   const AttendArguments arguments{context.data, weights,     qkv.data,       view_of(cache), input.position, qkv.cols,

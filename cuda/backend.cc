@@ -34,9 +34,15 @@ CudaBackend::CudaBackend(const Card& card, const Paths& paths, Dtype dtype)
       ranges_(std::make_shared<CacheRanges>(streams_, memory_, card.index)) {
   for (cudaEvent_t& mark : marks_) PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&mark, cudaEventDisableTiming));
   PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&written_, cudaEventDisableTiming));
-  candidates_ = DeviceMemory(memory_, 4096 * sizeof(uint64_t));
+  candidates_ = DeviceMemory(memory_, kMostCandidates * sizeof(Candidate));
   sent_ = DeviceMemory(memory_, sizeof(uint32_t));
   mailbox_ = std::make_unique<Mailbox>(sent_.as<uint32_t>());
+  if (!paths_.async_copies || (paths_.clusters && (paths_.wgmma || !has_tensor_products()))) return;
+  const int64_t floats = card_.multiprocessors * (has_tensor_products() ? kPartialFloats : kPartialFloats / 64);
+  parts_ = DeviceMemory(memory_, static_cast<size_t>(floats) * sizeof(float));
+  arrived_ = DeviceMemory(memory_, kPartialCounters * sizeof(unsigned));
+  PHI3LAB_CUDA_CHECK(cudaMemsetAsync(arrived_.data(), 0, arrived_.bytes(), stream()));
+  partials_ = {parts_.as<float>(), arrived_.as<unsigned>(), floats, kPartialCounters};
 }
 
 CudaBackend::~CudaBackend() {
@@ -115,7 +121,8 @@ void CudaBackend::keep_as_float16() {
 }
 
 size_t CudaBackend::workspace_bytes() const {
-  return halves_.bytes() + candidates_.bytes() + (cublaslt_ ? cublaslt_->workspace_bytes() : 0);
+  return halves_.bytes() + candidates_.bytes() + parts_.bytes() + arrived_.bytes() +
+         (cublaslt_ ? cublaslt_->workspace_bytes() : 0);
 }
 
 void CudaBackend::read(void* host, const void* device, size_t bytes) {

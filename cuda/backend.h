@@ -1,7 +1,7 @@
 // The GPU behind the seam of native/seam/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one
 // stream; a decoded token is recorded once as a graph and replayed. Where nobody listens, a token of decoding takes the
 // fused kernels of matvec.cuh and decode_attend.cu, a prompt the tensor cores' products with 16-bit activations between
-// them.
+// them, on cards from 8.0 on.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,7 @@
 #include "memory.h"
 #include "native/seam/backend.h"
 #include "native/seam/status.h"
+#include "partials.h"
 #include "product.h"
 #include "stage_timer.h"
 
@@ -99,9 +100,10 @@ class CudaBackend : public Backend {
     cudaGraphExec_t exec;
   };
   bool token_fits(const CudaWeight& weight, int64_t tokens) const;
-  /** One token's product; `norm` null: of `in` as it is. */
-  void token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm = nullptr,
-                     float eps = 0);
+  /** One token's product; `norm` null: of `in` as it is. Gives the number of candidates that MatvecEnd::logits makes.
+   */
+  int token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm = nullptr,
+                    float eps = 0);
   bool has_tensor_products() const { return format_ != Dtype::float32 && paths_.mma_bf16; }
   bool prompt_fits(int64_t tokens, int64_t cols) const;
   void product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
@@ -126,8 +128,11 @@ class CudaBackend : public Backend {
   std::unique_ptr<CublasLt> cublaslt_;
   std::future<std::unique_ptr<CublasLt>> cublaslt_coming_;  // opened while the weights are on their way
   DeviceMemory halves_;      // (chunk, widest matrix) 16-bit: what a plain product's input becomes
-  DeviceMemory candidates_;  // (blocks of the head,): the best of each
-  DeviceMemory sent_;        // ids sent to the mailbox, a count
+  DeviceMemory candidates_;  // (candidate_count_,): the best of each of the head's blocks
+  int candidate_count_ = 0;
+  DeviceMemory parts_, arrived_;  // what partials_ is made of
+  Partials partials_;             // none where blocks meet in clusters alone
+  DeviceMemory sent_;             // ids sent to the mailbox, a count
   std::unique_ptr<Mailbox> mailbox_;
   std::vector<Graph> graphs_;
   Form qkv_form_ = Form::plain, context_form_ = Form::plain, activation_form_ = Form::plain;

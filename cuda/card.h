@@ -1,30 +1,49 @@
-// The card's facts, and the kernels that follow from them.
+// What compute capabilities bring, as data; the facts of a card; and which of its kernels run, PHI3LAB_CUDA_ARCH's wish
+// considered.
 #pragma once
+
+#include <string>
 
 #include "types.h"
 
 namespace phi3lab::cuda {
 
-inline Card card_of(int index) {
-  const auto attribute = [&](cudaDeviceAttr which) {
-    int value = 0;
-    PHI3LAB_CUDA_CHECK(cudaDeviceGetAttribute(&value, which, index));
-    return value;
-  };
-  Card card;
-  card.index = index;
-  card.capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor) + attribute(cudaDevAttrComputeCapabilityMinor);
-  card.multiprocessors = attribute(cudaDevAttrMultiProcessorCount);
-  card.shared_memory_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
-  return card;
-}
-
-inline Paths paths_of(const Card& card) {
+struct Capability {
+  int number;                                             // 86 for 8.6
+  int kilobytes_per_block, kilobytes_per_multiprocessor;  // of shared memory
   Paths paths;
-  paths.hopper = card.capability >= 90;
-  paths.wgmma = card.capability == 90;
-  paths.mma_bf16 = card.capability >= 80;
-  return paths;
-}
+};
+
+/** Those that PHI3LAB_CUDA_ARCH may name. Others (8.7, 10.0, …) have the instructions of the newest here that is not
+ * above them, except wgmma. */
+inline constexpr Capability kCapabilities[] = {
+    // paths: cp.async, mma with bfloat16, programmatic launch, clusters, wgmma
+    {75, 64, 64, {}},
+    {80, 163, 164, {true, true}},
+    {86, 99, 100, {true, true}},
+    {89, 99, 100, {true, true}},
+    {90, 227, 228, {true, true, true, true, true}},
+    {120, 99, 100, {true, true, true, true}},
+};
+
+/** What a card of this capability has. */
+Paths paths_of(int capability);
+
+/** The card's own facts. */
+Card card_of(int index);
+
+/** A card as launches see it, and the kernels that they choose from. */
+struct Kernels {
+  Card card;
+  Paths paths;
+};
+
+/** Those of a card, as far as this build has code for them. `choice`, PHI3LAB_CUDA_ARCH: empty for the card's own, or
+ * "portable", or a capability, whose instructions and shared memory are then taken instead of the card's own. Throws
+ * for any other text, and for a capability with instructions that this card or this build does not have. */
+Kernels kernels_of(int index, const std::string& choice);
+
+/** Throws unless `choice` is one of those that `kernels_of` knows; asks no card. */
+void check_choice(const std::string& choice);
 
 }  // namespace phi3lab::cuda

@@ -1,78 +1,40 @@
-// The kernel of decode_attend.h: four blocks a head, a cluster, each with a share of the positions; their results meet
-// in the first block's shared memory. Keys and values of earlier positions are on their way before the token's own
-// query is there. Up to kAlone positions the first block does everything: the others' coming together would cost more.
+// The kernel of decode_attend.h: a few blocks a head, each with a share of the positions. Where the card has clusters,
+// their results meet in the first block's shared memory, else in the card's memory, where the last to come combines
+// them (partials.h). Keys and values of earlier positions are on their way before the token's own query is there. Up to
+// kAlone positions the first block does everything: the others' coming together would cost more.
 #include "decode_attend.h"
-#include "device.cuh"
+
+#include <algorithm>
+
+#include "decode_attend.cuh"
 #include "launch.cuh"
+#include "partials.cuh"
 
 namespace phi3lab::cuda {
 namespace {
 
-constexpr int kSplit = 4;                    // blocks a head
+constexpr int kCluster = 4;                  // blocks a head, in a cluster
+constexpr int kMostSplit = 8;                // elsewhere, at most
 constexpr int kWarps = 8;                    // a block
 [[maybe_unused]] constexpr int kUnroll = 1;  // positions a lane has under way
-[[maybe_unused]] constexpr int kAlone = 64;  // positions
 
-#if __CUDA_ARCH__ >= 900
-__device__ __forceinline__ void cluster_arrive() {
-  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
-}
-__device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
-/** Stores into the shared memory of the cluster's first block, at the address that `local` has in this one. */
-__device__ __forceinline__ void store_first(float* local, float value) {
-  unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(local)), remote;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, 0;" : "=r"(remote) : "r"(address));
-  asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(value) : "memory");
-}
-#endif
-
-template <class T>
-__device__ __forceinline__ void unpack(float* out, uint4 v) {
-  const unsigned words[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-  for (int i = 0; i < 4; i++) {
-    if constexpr (std::is_same_v<T, float>) {
-      out[i] = __uint_as_float(words[i]);
-    } else if constexpr (std::is_same_v<T, __nv_bfloat16>) {
-      out[2 * i] = __uint_as_float(words[i] << 16);
-      out[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
-    } else {
-      const float2 pair = __half22float2(*reinterpret_cast<const __half2*>(&words[i]));
-      out[2 * i] = pair.x, out[2 * i + 1] = pair.y;
-    }
-  }
-}
-
-/** Adds the slots' numbers: each step halves the numbers that a lane keeps; gives the first that this lane ends with.
- */
-template <int n, int kOffset, int kLanes>
-__device__ __forceinline__ int merge_slots(float* mix, int lane) {
-  if constexpr (kOffset < kLanes) {
-    return 0;
-  } else {
-    const bool upper = lane & kOffset;
-#pragma unroll
-    for (int i = 0; i < n; i++) {
-      const float keep = upper ? mix[i + n] : mix[i], send = upper ? mix[i] : mix[i + n];
-      mix[i] = keep + __shfl_xor_sync(0xffffffffu, send, kOffset);
-    }
-    return (upper ? n : 0) + merge_slots<n / 2, kOffset / 2, kLanes>(mix, lane);
-  }
-}
-
-/** Grid (kSplit * heads), clusters of kSplit. A position takes kLanes lanes of a warp; of chunk c, a lane has
- * dimensions 32 c + lane * kNumbers … */
-template <class T, int kDim>
-__global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAttention a) {
-#if __CUDA_ARCH__ >= 900
+/** Grid (split * heads); with kClusters in clusters of kCluster. A position takes kLanes lanes of a warp; of chunk c, a
+ * lane has dimensions 32 c + lane * kNumbers … */
+template <class T, int kDim, bool kClusters>
+__global__ void __launch_bounds__(kWarps * 32, 2)
+    decode_attend_kernel(DecodeAttention a, Partials partials, int blocks_a_head) {
+#if __CUDA_ARCH__ >= 800
+  if constexpr (kClusters && !kForOverlap) return;
+  const int split = kClusters ? kCluster : blocks_a_head;
   constexpr int kNumbers = 16 / sizeof(T), kLanes = 32 / kNumbers, kSlots = 32 / kLanes, kChunks = kDim / 32;
   constexpr int kMine = kChunks * kNumbers;         // dimensions that a lane has
   constexpr int kTile = kWarps * kSlots * kUnroll;  // positions that a block takes at once
+  constexpr int kAlone = kClusters ? 64 : 3 * kTile;
   __shared__ __align__(16) float query[kDim];
   __shared__ float own_key[kDim], own_value[kDim], mixed[kWarps][kDim], most_of[kWarps], sum_of[kWarps];
-  __shared__ float gathered[kSplit][kDim + 2];
+  __shared__ float gathered[kClusters ? kCluster : 1][kDim + 2];
   const int thread = threadIdx.x, lane = thread % 32, warp = thread / 32, l = lane % kLanes, slot = lane / kLanes;
-  const int h = blockIdx.x / kSplit, rank = blockIdx.x % kSplit;
+  const int h = blockIdx.x / split, rank = blockIdx.x % split;
   const int group = static_cast<int>(a.shape.heads / a.shape.kv_heads), kv_head = h / group;
 
   // The next kernel reads nothing before its wait but weights. This one may read what the one before the previous
@@ -86,8 +48,8 @@ __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAtt
     wait_previous();
     return;
   }
-  if (!alone) cluster_arrive();
-  const int stride = alone ? kTile : kTile * kSplit;
+  if (kClusters && !alone) cluster_arrive();
+  const int stride = alone ? kTile : kTile * split;
   const T* memory = static_cast<const T*>(a.cache.data);
   uint4 keys[kUnroll][kChunks], values[kUnroll][kChunks];
   const auto at = [&](int tile, int u) { return tile + (u * kWarps + warp) * kSlots + slot; };
@@ -234,28 +196,33 @@ __global__ void __launch_bounds__(kWarps * 32, 2) decode_attend_kernel(DecodeAtt
     if (alone) a.context[h * kDim + thread] = block_mix / block_sum;
   }
   if (alone) return;
-  cluster_wait();  // the first block has begun: its memory is there
-  if (thread < kDim) {
-    store_first(&gathered[rank][thread], block_mix);
-    if (thread == 0) {
-      store_first(&gathered[rank][kDim], block_most);
-      store_first(&gathered[rank][kDim + 1], block_sum);
+  if constexpr (kClusters) {
+    cluster_wait();  // the first block has begun: its memory is there
+    if (thread < kDim) {
+      store_first(&gathered[rank][thread], block_mix);
+      if (thread == 0) {
+        store_first(&gathered[rank][kDim], block_most);
+        store_first(&gathered[rank][kDim + 1], block_sum);
+      }
     }
-  }
-  cluster_arrive();
-  if (rank > 0) return;
-  cluster_wait();
-  if (thread < kDim) {
-    float total_most = gathered[0][kDim], total_sum = 0, total = 0;
-#pragma unroll
-    for (int r = 1; r < kSplit; r++) total_most = fmaxf(total_most, gathered[r][kDim]);
-#pragma unroll
-    for (int r = 0; r < kSplit; r++) {
-      const float weight = exp2f(gathered[r][kDim] - total_most);
-      total_sum += weight * gathered[r][kDim + 1];
-      total += weight * gathered[r][thread];
+    cluster_arrive();
+    if (rank > 0) return;
+    cluster_wait();
+    if (thread < kDim)
+      a.context[h * kDim + thread] = combine<kDim>([&](int r, int i) { return gathered[r][i]; }, kCluster, thread);
+  } else {
+    float* parts = partials.parts + h * split * (kDim + 2);
+    if (thread < kDim) {
+      parts[rank * (kDim + 2) + thread] = block_mix;
+      if (thread == 0) {
+        parts[rank * (kDim + 2) + kDim] = block_most;
+        parts[rank * (kDim + 2) + kDim + 1] = block_sum;
+      }
     }
-    a.context[h * kDim + thread] = total / total_sum;
+    if (!arrive_last(partials.arrived + h, split)) return;
+    if (thread < kDim)
+      a.context[h * kDim + thread] =
+          combine<kDim>([&](int r, int i) { return __ldcg(parts + r * (kDim + 2) + i); }, split, thread);
   }
 #endif
 }
@@ -266,14 +233,28 @@ bool decode_attend_fits(const AttentionShape& shape) {
   return shape.head_dim == 32 || shape.head_dim == 64 || shape.head_dim == 96 || shape.head_dim == 128;
 }
 
-void decode_attend(const DecodeAttention& a) {
-  const Launch how{dim3(static_cast<unsigned>(kSplit * a.shape.heads)), dim3(kWarps * 32), 0, a.stream, true, kSplit};
+void decode_attend(const DecodeAttention& a, const Partials& partials, const Card& card, const Paths& paths) {
+  const int heads = static_cast<int>(a.shape.heads), dim = static_cast<int>(a.shape.head_dim);
+  // Without clusters about one block a multiprocessor, as far as there is room for what they find.
+  int split = paths.clusters ? kCluster : std::clamp((card.multiprocessors + heads / 2) / heads, 2, kMostSplit);
+  if (!paths.clusters && !partials_fit(partials, heads, split, dim + 2)) split = 1;
+  const Launch how{dim3(static_cast<unsigned>(split * heads)),
+                   dim3(kWarps * 32),
+                   0,
+                   a.stream,
+                   paths.overlap,
+                   paths.clusters ? kCluster : 1};
   dispatch(a.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (a.shape.head_dim == 32) launch(how, decode_attend_kernel<T, 32>, a);
-    if (a.shape.head_dim == 64) launch(how, decode_attend_kernel<T, 64>, a);
-    if (a.shape.head_dim == 96) launch(how, decode_attend_kernel<T, 96>, a);
-    if (a.shape.head_dim == 128) launch(how, decode_attend_kernel<T, 128>, a);
+    const auto run = [&](auto size) {
+      constexpr int kDim = decltype(size)::value;
+      launch(how, paths.clusters ? decode_attend_kernel<T, kDim, true> : decode_attend_kernel<T, kDim, false>, a,
+             partials, split);
+    };
+    if (dim == 32) run(std::integral_constant<int, 32>());
+    if (dim == 64) run(std::integral_constant<int, 64>());
+    if (dim == 96) run(std::integral_constant<int, 96>());
+    if (dim == 128) run(std::integral_constant<int, 128>());
   });
 }
 

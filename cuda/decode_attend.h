@@ -1,9 +1,10 @@
-// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way of Hopper
-// cards.
+// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way of cards from
+// 8.0 on.
 #pragma once
 
 #include "cache_view.h"
 #include "native/seam/tensor.h"
+#include "partials.h"
 #include "types.h"
 
 namespace phi3lab::cuda {
@@ -22,6 +23,6 @@ struct DecodeAttention {
 
 /** Whether `decode_attend` takes heads of this size. */
 bool decode_attend_fits(const AttentionShape& shape);
-void decode_attend(const DecodeAttention& a);
+void decode_attend(const DecodeAttention& a, const Partials& partials, const Card& card, const Paths& paths);
 
 }  // namespace phi3lab::cuda

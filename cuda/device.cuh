@@ -53,6 +53,13 @@ __device__ __forceinline__ float warp_max(float x) {
 // Programmatic dependent launch: the next kernel may begin once every block has said `release_next`; `wait_previous`
 // returns when the previous kernel has ended and its writes are seen. On older cards launches never overlap.
 
+/** Whether this code is compiled for cards that overlap launches, and have clusters. */
+#if __CUDA_ARCH__ >= 900
+constexpr bool kForOverlap = true;
+#else
+constexpr bool kForOverlap = false;
+#endif
+
 __device__ __forceinline__ void release_next() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");

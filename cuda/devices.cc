@@ -1,6 +1,5 @@
 // What there is for device "cuda", in sentences where something is missing.
 #include <cstdlib>
-#include <cstring>
 
 #include "backend.h"
 #include "card.h"
@@ -13,10 +12,10 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/** PHI3LAB_CUDA_ARCH=portable: as an old card, whatever it is. */
-bool portable() {
-  const char* choice = std::getenv("PHI3LAB_CUDA_ARCH");
-  return choice && std::strcmp(choice, "portable") == 0;
+/** PHI3LAB_CUDA_ARCH: the capability whose kernels are taken instead of the card's own; "" for those. */
+std::string choice() {
+  const char* text = std::getenv("PHI3LAB_CUDA_ARCH");
+  return text ? text : "";
 }
 
 }  // namespace
@@ -67,8 +66,8 @@ std::unique_ptr<Backend> make_backend(const std::string& dtype) {
     throw std::runtime_error("[open] Expected dtype \"float32\", \"bfloat16\" or \"float16\" but received \"" + dtype +
                              "\"");
   PHI3LAB_CUDA_CHECK(cudaSetDevice(0));
-  const Card card = card_of(0);
-  return std::make_unique<CudaBackend>(card, portable() ? Paths() : paths_of(card), format);
+  const Kernels kernels = kernels_of(0, choice());
+  return std::make_unique<CudaBackend>(kernels.card, kernels.paths, format);
 }
 
 }  // namespace phi3lab::cuda

@@ -21,7 +21,7 @@ void CudaBackend::embed(Tensor out, const PassInput& input, const Weight& table)
   const CudaWeight& weight = placed(table);
   dispatch(weight.dtype, [&](auto tag) {
     using W = typename decltype(tag)::type;
-    launch({dim3(static_cast<unsigned>(out.rows)), dim3(384), 0, stream(), paths_.hopper}, embed_kernel<W>, out.data,
+    launch({dim3(static_cast<unsigned>(out.rows)), dim3(384), 0, stream(), paths_.overlap}, embed_kernel<W>, out.data,
            weight.as<W>(), input.ids, out.cols);
   });
 }

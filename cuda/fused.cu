@@ -18,11 +18,11 @@ void CudaBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, 
     return;
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(shape.context_cols()) &&
-      prompt_attend_fits(shape, paths_)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+      prompt_attend_fits(shape, card_, paths_)) {
+    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_, paths_,
                     stream());
     product(qkv.data, normed.data, w, hidden.rows, false, false);
-    prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, format_,
+    prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, format_, paths_,
                        stream());
     qkv_form_ = Form::half_prompt;
     return;
@@ -37,7 +37,8 @@ void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor conte
   context_form_ = Form::plain;
   if (form == Form::half_prompt) return product(hidden.data, context.data, w, hidden.rows, true, true);
   if (!listening() && token_fits(w, hidden.rows)) {
-    return token_product(hidden, context, weight, MatvecEnd::residual);
+    token_product(hidden, context, weight, MatvecEnd::residual);
+    return;
   }
   Backend::project_residual(hidden, projected, context, weight, layer);
 }
@@ -47,13 +48,14 @@ void CudaBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor g
   const CudaWeight& w = placed(weight);
   activation_form_ = Form::plain;
   if (!listening() && token_fits(w, hidden.rows)) {
-    return token_product(activation, hidden, weight, MatvecEnd::swiglu, &norm, eps);
+    token_product(activation, hidden, weight, MatvecEnd::swiglu, &norm, eps);
+    return;
   }
   if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(activation.cols)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_, paths_,
                     stream());
     product(gate_up.data, normed.data, w, hidden.rows, false, false);
-    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, stream());
+    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, paths_, stream());
     activation_form_ = Form::half_prompt;
     return;
   }
@@ -67,7 +69,8 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
   activation_form_ = Form::plain;
   if (form == Form::half_prompt) return product(hidden.data, activation.data, w, hidden.rows, true, true);
   if (!listening() && token_fits(w, hidden.rows)) {
-    return token_product(hidden, activation, weight, MatvecEnd::residual);
+    token_product(hidden, activation, weight, MatvecEnd::residual);
+    return;
   }
   Backend::down_residual(hidden, projected, activation, weight, layer);
 }
@@ -76,7 +79,7 @@ void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, cons
                                float eps) {
   if (listening() || !token_fits(placed(weight), hidden.rows))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
-  token_product(logits, hidden, weight, MatvecEnd::logits, &norm, eps);
+  candidate_count_ = token_product(logits, hidden, weight, MatvecEnd::logits, &norm, eps);
 }
 
 }  // namespace phi3lab::cuda

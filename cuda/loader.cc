@@ -149,7 +149,10 @@ void Loader::send(const RowGroup& group, int64_t cols, void* target, Dtype dtype
   if (!group.output_row.empty()) {
     const size_t bytes = group.output_row.size() * sizeof(int32_t);
     map = std::make_shared<DeviceMemory>(memory_, bytes);
+    // From memory that is not pinned a small copy returns before it has arrived, and the lanes' streams wait for no
+    // other.
     PHI3LAB_CUDA_CHECK(cudaMemcpy(map->data(), group.output_row.data(), bytes, cudaMemcpyHostToDevice));
+    PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(nullptr));
   }
   const int64_t most = static_cast<int64_t>(kPiece) / stride;
   for (int64_t first = 0; first < group.rows; first += most) {

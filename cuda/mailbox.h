@@ -26,6 +26,7 @@ class Mailbox {
     PHI3LAB_CUDA_CHECK(cudaHostGetDevicePointer(&device, host, 0));
     ring_.slots = static_cast<uint64_t*>(device);
     PHI3LAB_CUDA_CHECK(cudaMemset(sent, 0, sizeof(uint32_t)));
+    PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(nullptr));  // the streams that send wait for no other
   }
   ~Mailbox() { cudaFreeHost(slots_); }
   Mailbox(const Mailbox&) = delete;

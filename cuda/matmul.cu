@@ -73,11 +73,11 @@ unsigned blocks_of(int64_t n, int64_t size) { return static_cast<unsigned>((n + 
 }  // namespace
 
 bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens) const {
-  return paths_.hopper && tokens == 1 && matvec_fits(weight.rows, weight.cols, weight.dtype, card_);
+  return tokens == 1 && matvec_fits(weight.rows, weight.cols, weight.dtype, card_, paths_);
 }
 
-void CudaBackend::token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm,
-                                float eps) {
+int CudaBackend::token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm,
+                               float eps) {
   const CudaWeight& w = placed(weight);
   Matvec m;
   m.out = out.data;
@@ -90,7 +90,7 @@ void CudaBackend::token_product(Tensor out, Tensor in, const Weight& weight, Mat
   m.eps = eps;
   m.dtype = w.dtype;
   m.end = end;
-  matvec(m, card_, stream());
+  return matvec(m, card_, paths_, stream());
 }
 
 bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
@@ -101,16 +101,18 @@ void CudaBackend::product(void* out, const void* in, const CudaWeight& weight, i
                           bool accumulate) {
   const Product p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, format_, out_float32, accumulate};
   // Measured on an H200: few tokens are streamed faster by our own, and more of them multiplied faster by cuBLASLt.
-  const bool few = paths_.hopper && tokens <= 64;
-  if (cublaslt_ && !few && cublaslt_->product(p, stream())) return;
-  tensor_product(p, card_, paths_, stream());
+  if (cublaslt_ && tokens > kStreamedTokens && cublaslt_->product(p, stream())) return;
+  tensor_product(p, card_, paths_, partials_, stream());
 }
 
 void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
   const CudaWeight& w = placed(weight);
-  if (token_fits(w, in.rows)) return token_product(out, in, weight, MatvecEnd::store);
+  if (token_fits(w, in.rows)) {
+    token_product(out, in, weight, MatvecEnd::store);
+    return;
+  }
   if (prompt_fits(in.rows, in.cols) && static_cast<size_t>(in.rows * in.cols) * 2 <= halves_.bytes()) {
-    prompt_convert(halves_.data(), in.data, in.rows * in.cols, format_, stream());
+    prompt_convert(halves_.data(), in.data, in.rows * in.cols, format_, paths_, stream());
     product(out.data, halves_.data(), w, in.rows, true, false);
     return;
   }

@@ -4,19 +4,17 @@
 // kernel has ended. The warps' partial sums meet once, at the end.
 #pragma once
 
-#include <algorithm>
-
 #include "device.cuh"
-#include "launch.cuh"
 #include "matvec.h"
 
 namespace phi3lab::cuda {
 
 /** Compile-time shape: stripes (of 512 bytes of a row) a warp owns, rows that are summed together, groups of rows under
- * way, warps at most. */
-template <int kStripes_, int kRows_, int kDepth_, int kWarps_, int kBlocks_ = 2>
+ * way, warps at most, blocks a multiprocessor, and whether it is launched on cards alone whose kernels overlap. */
+template <int kStripes_, int kRows_, int kDepth_, int kWarps_, int kBlocks_ = 2, bool kOverlaps_ = false>
 struct MatvecShape {
   static constexpr int kStripes = kStripes_, kRows = kRows_, kDepth = kDepth_, kWarps = kWarps_, kBlocks = kBlocks_;
+  static constexpr bool kOverlaps = kOverlaps_;
 };
 
 struct MatvecArguments {
@@ -24,6 +22,8 @@ struct MatvecArguments {
   int part_stride;    // rows a block has room for in the partial sums
   int release_early;  // groups before the last request at which the next kernel may begin
   bool interleaved;   // rows dealt out in turn, instead of a run of rows a block
+  bool overlap;       // begins before the previous kernel has ended
+  int units, more;    // that every block has at least, and how many blocks have one more: a unit is a row, or a pair
 };
 
 /** 16 bytes of W as float32. */
@@ -89,7 +89,7 @@ __device__ __forceinline__ float fold_rows(float* sums, int lane) {
   return sums[0];
 }
 
-#if __CUDA_ARCH__ >= 900
+#if __CUDA_ARCH__ >= 800
 /** A copy of 16 bytes into shared memory that need not stay in the cache: every weight is read once a token. */
 __device__ __forceinline__ void copy_once(unsigned target, const void* source, unsigned long long policy) {
   asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(target), "l"(source), "l"(policy)
@@ -101,21 +101,21 @@ __device__ __forceinline__ void copy_once(unsigned target, const void* source, u
  * float32. */
 template <class W, class Shape, bool kNormed, MatvecEnd kEnd>
 __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_kernel(MatvecArguments a) {
-#if __CUDA_ARCH__ >= 900
+#if __CUDA_ARCH__ >= 800
+  if constexpr (Shape::kOverlaps && !kForOverlap) return;
   constexpr int kNumbers = Chunk<W>::kNumbers, kStripes = Shape::kStripes, kRows = Shape::kRows, kDepth = Shape::kDepth;
   constexpr int kUnit = kEnd == MatvecEnd::swiglu ? 2 : 1;  // rows that stay together: gate and up
   extern __shared__ __align__(128) unsigned char shared[];
   __shared__ float squares[Shape::kWarps];
   __shared__ Candidate bests[Shape::kWarps];
   const Matvec& m = a.m;
+  const bool overlap = Shape::kOverlaps || a.overlap;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
   float* parts = reinterpret_cast<float*>(shared + warps * (kStripes * 512 * kRows * kDepth));  // (warps, part_stride)
 
   // This block's rows.
   const int units = m.rows / kUnit, block = blockIdx.x, blocks = gridDim.x;
-  const int first = static_cast<int>(static_cast<long long>(block) * units / blocks) * kUnit;
-  const int end = static_cast<int>(static_cast<long long>(block + 1) * units / blocks) * kUnit;
-  const int count = a.interleaved ? max(0, units - block + blocks - 1) / blocks * kUnit : end - first;
+  const int first = (block * a.units + min(block, a.more)) * kUnit, count = (a.units + (block < a.more)) * kUnit;
   const int groups = (count + kRows - 1) / kRows;
   const auto unit_row = [&](int i) {
     return a.interleaved ? (i / kUnit * blocks + block) * kUnit + i % kUnit : first + i;
@@ -150,10 +150,8 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
       asm volatile("st.shared.v4.u32 [%0], {%1, %1, %1, %1};" ::"r"(ring + (i * kStripes + s) * 512), "r"(0)
                    : "memory");
   }
-#pragma unroll
-  for (int slot = 0; slot < kDepth; slot++) request(slot, slot);
-  float x[kStripes * kNumbers], norm[kNormed ? kStripes * kNumbers : 1];
-  if constexpr (kNormed) {
+  float x[kStripes * kNumbers], norm[kNormed ? kStripes * kNumbers : 1], residual = 0;
+  const auto load_norm = [&] {
 #pragma unroll
     for (int s = 0; s < kStripes; s++)
 #pragma unroll
@@ -162,21 +160,36 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
         norm[s * kNumbers + i] = w.x, norm[s * kNumbers + i + 1] = w.y;
         norm[s * kNumbers + i + 2] = w.z, norm[s * kNumbers + i + 3] = w.w;
       }
+  };
+  const auto load_vector = [&] {
+#pragma unroll
+    for (int s = 0; s < kStripes; s++)
+#pragma unroll
+      for (int i = 0; i < kNumbers; i += 4) {
+        const float4 v = column(s) < m.cols ? __ldcg(reinterpret_cast<const float4*>(m.in + column(s) + i)) : float4{};
+        float* at = x + s * kNumbers + i;
+        at[0] = v.x, at[1] = v.y, at[2] = v.z, at[3] = v.w;
+      }
+    if constexpr (kEnd == MatvecEnd::residual)
+      if (static_cast<int>(threadIdx.x) < count) residual = __ldcg(m.out + unit_row(threadIdx.x));
+  };
+  // What a multiprocessor asks for comes in order: rows that need nothing of the previous kernel first, while that
+  // runs; where it has ended, what every row waits for.
+  if (!overlap) {
+    load_vector();
+    if constexpr (kNormed) load_norm();
   }
-
-  wait_previous();
-  // Only now: decode_attend reads what earlier kernels wrote before it waits for this one (see there).
+#pragma unroll
+  for (int slot = 0; slot < kDepth; slot++) request(slot, slot);
   const int release_at = groups - 1 - kDepth - a.release_early;
-  if (release_at < 0) release_next();
+  if (overlap) {
+    if constexpr (kNormed) load_norm();
+    wait_previous();
+    // Only now: decode_attend reads what earlier kernels wrote before it waits for this one (see there).
+    if (release_at < 0) release_next();
+    load_vector();
+  }
   float square = 0;
-#pragma unroll
-  for (int s = 0; s < kStripes; s++)
-#pragma unroll
-    for (int i = 0; i < kNumbers; i += 4) {
-      const float4 v = column(s) < m.cols ? __ldcg(reinterpret_cast<const float4*>(m.in + column(s) + i)) : float4{};
-      float* at = x + s * kNumbers + i;
-      at[0] = v.x, at[1] = v.y, at[2] = v.z, at[3] = v.w;
-    }
   if constexpr (kNormed) {
 #pragma unroll
     for (int i = 0; i < kStripes * kNumbers; i++) {
@@ -184,9 +197,6 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
       x[i] *= norm[i];
     }
   }
-  float residual = 0;
-  if constexpr (kEnd == MatvecEnd::residual)
-    if (static_cast<int>(threadIdx.x) < count) residual = __ldcg(m.out + unit_row(threadIdx.x));
 
   float sums[kRows];
   for (int group = 0, slot = 0; group < groups; group++) {
@@ -256,41 +266,6 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) matvec_ker
     }
   }
 #endif
-}
-
-constexpr int kSpareBytes = 2048;  // of a block's shared memory, for what kernels declare themselves
-
-/** How a shape is launched. */
-struct MatvecTuning {
-  int release_early = 2;
-  bool interleaved = false;
-};
-
-/** Launches one shape; gives the number of blocks. */
-template <class W, class Shape, bool kNormed, MatvecEnd kEnd>
-int launch_matvec(const Matvec& m, const Card& card, const MatvecTuning& tuning, cudaStream_t stream) {
-  const auto kernel = matvec_kernel<W, Shape, kNormed, kEnd>;
-  constexpr int kUnit = kEnd == MatvecEnd::swiglu ? 2 : 1;
-  const int stripes = static_cast<int>((m.cols + 32 * Chunk<W>::kNumbers - 1) / (32 * Chunk<W>::kNumbers));
-  const int warps = (stripes + Shape::kStripes - 1) / Shape::kStripes, blocks = card.multiprocessors;
-  const int most = (m.rows / kUnit + blocks - 1) / blocks * kUnit;
-  // Whole groups, and an odd number of 8 bytes, so that the warps' sums of a row lie in different banks.
-  const int part_stride = (most + Shape::kRows - 1) / Shape::kRows * Shape::kRows / 16 * 16 + 18;
-  const int ring = warps * Shape::kStripes * 512 * Shape::kRows * Shape::kDepth;
-  // No three blocks fit a multiprocessor: those of a kernel that begins early would crowd where the attention's have
-  // left one free, while others wait for work (5% of a token where it happened).
-  const int shared =
-      std::max(ring + warps * part_stride * static_cast<int>(sizeof(float)), card.shared_memory_per_block / 3);
-  static const bool allowed = [&] {
-    PHI3LAB_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                            card.shared_memory_per_block - kSpareBytes));
-    return true;
-  }();
-  (void)allowed;
-  launch({dim3(static_cast<unsigned>(blocks)), dim3(static_cast<unsigned>(warps * 32)), static_cast<size_t>(shared),
-          stream, true},
-         kernel, MatvecArguments{m, part_stride, tuning.release_early, tuning.interleaved});
-  return blocks;
 }
 
 }  // namespace phi3lab::cuda

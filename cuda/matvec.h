@@ -1,5 +1,5 @@
 // A matrix times one vector, at the speed at which the card reads the matrix: decoding's products, with the norm before
-// them and the step after them in the same kernel. For Hopper cards and later.
+// them and the step after them in the same kernel. For cards from 8.0 on.
 #pragma once
 
 #include "types.h"
@@ -12,6 +12,7 @@ enum class MatvecEnd : uint8_t { store, residual, swiglu, logits };
 
 /** A score with its index, ordered: the larger score is greater, of equals the smaller index; NaN above everything. */
 using Candidate = unsigned long long;
+constexpr int kMostCandidates = 4096;  // that a product gives
 
 struct Matvec {
   float* out = nullptr;             // (rows,), for swiglu (rows / 2,)
@@ -27,8 +28,8 @@ struct Matvec {
 
 /** Whether such a matrix is taken: its rows begin on 16 bytes and are not too long for the warps of a block, and what a
  * block keeps of them fits the card's shared memory. */
-bool matvec_fits(int64_t rows, int64_t cols, Dtype dtype, const Card& card);
+bool matvec_fits(int64_t rows, int64_t cols, Dtype dtype, const Card& card, const Paths& paths);
 /** Launches it; gives the number of blocks, which is the number of candidates. */
-int matvec(const Matvec& m, const Card& card, cudaStream_t stream);
+int matvec(const Matvec& m, const Card& card, const Paths& paths, cudaStream_t stream);
 
 }  // namespace phi3lab::cuda

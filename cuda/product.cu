@@ -1,15 +1,10 @@
-// Which of our own products runs, and by what tile: wgmma where the card has it and tokens are many enough to be bound
-// by arithmetic, mma.sync otherwise.
+// Which of our own products runs: few tokens take the tiles of mma.sync that stream the weight, more of them wgmma
+// where the card has it, in which tile is chosen here, and mma.sync's larger tiles elsewhere.
 #include <algorithm>
 
 #include "product_tile.cuh"
 
 namespace phi3lab::cuda {
-
-namespace {
-/** Up to here the weight's bytes are the limit and the smaller tiles of mma.sync stream them best. */
-constexpr int64_t kStreamedTokens = 64;
-}  // namespace
 
 WgmmaTile choose_wgmma_tile(const Product& p, const Card& card) {
   // Cycles of a multiprocessor, whose tiles follow each other, also where it holds two blocks. A step is bound by the
@@ -38,15 +33,15 @@ WgmmaTile choose_wgmma_tile(const Product& p, const Card& card) {
   return best;
 }
 
-void tensor_product(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream) {
+void tensor_product(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                    cudaStream_t stream) {
   if (p.tokens <= 0 || p.rows <= 0) return;
   if (!product_fits(p.cols)) throw std::runtime_error("[product] cols must be a multiple of 8");
   if (p.dtype == Dtype::float32) throw std::runtime_error("[product] inputs must have 16 bits");
   if (p.accumulate && !p.out_float32) throw std::runtime_error("[product] only float32 accumulates");
-  if (paths.wgmma && p.tokens > kStreamedTokens) {
-    return wgmma_product(p, card, paths, stream, choose_wgmma_tile(p, card));
-  }
-  mma_product(p, card, paths, stream);
+  if (p.tokens <= kStreamedTokens) return mma_few_tokens(p, card, paths, partials, stream);
+  if (paths.wgmma) return wgmma_product(p, card, paths, stream, choose_wgmma_tile(p, card));
+  mma_many_tokens(p, card, paths, partials, stream);
 }
 
 }  // namespace phi3lab::cuda

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "partials.h"
 #include "types.h"
 
 namespace phi3lab::cuda {
@@ -22,8 +23,13 @@ struct Product {
 /** Whether our own product takes these shapes: rows of `in` and `weight` begin on 16 bytes (cols % 8 == 0). */
 inline bool product_fits(int64_t cols) { return cols % 8 == 0; }
 
-/** Our own, by mma.sync (8.0 and later) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0. Only launches. */
-void tensor_product(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream);
+/** Up to so many tokens the weight's bytes are the limit. */
+constexpr int64_t kStreamedTokens = 64;
+
+/** Our own, by mma.sync (8.0 and later) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0. Only launches. What
+ * blocks share of a result meets in `partials` where the card has no clusters, or not for this kernel. */
+void tensor_product(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                    cudaStream_t stream);
 
 /** cuBLASLt's product, loaded by dlopen when first asked for. */
 class CublasLt {

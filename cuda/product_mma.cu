@@ -1,24 +1,40 @@
-// Products by mma.sync (8.0 and later): a block takes a tile of rows × tokens, cp.async keeps stages of both operands
-// coming, ldmatrix hands them to the tensor cores.
+// Products of few tokens by mma.sync (8.0 and later): a block takes a tile of rows × tokens, cp.async keeps stages of
+// both operands coming, ldmatrix hands them to the tensor cores.
 //
-// For few tokens the weight is streamed once: tiles are 64 rows high and as wide as the tokens, the block's warps
-// divide the columns of each stage, and on Hopper a cluster of blocks divides the columns of the tile where rows alone
-// make too few blocks to fill the card. Sums meet in a fixed order, so the same product has the same bits each time.
+// The weight is streamed once: tiles are 64 rows high, or 32, and as wide as the tokens, the block's warps divide the
+// columns of each stage, and blocks divide the columns of a tile where rows alone make too few to fill the card. Sums
+// meet in a fixed order, so the same product has the same bits each time.
 #include "product_mma.cuh"
 
 namespace phi3lab::cuda {
+/** A block's tile, and how its warps divide it: rows, tokens, and the columns of a stage. */
+template <int rows, int tokens, int depth, int stages, int row_warps, int token_warps, int depth_warps>
+struct FewTile {
+  static constexpr int kRows = rows, kTokens = tokens, kDepth = depth, kStages = stages;
+  static constexpr int kRowWarps = row_warps, kDepthWarps = depth_warps;
+  static constexpr int kThreads = 32 * row_warps * token_warps * depth_warps;
+  static constexpr int kWarpRows = rows / row_warps, kWarpTokens = tokens / token_warps;
+  static constexpr int kStageBytes = (rows + tokens) * depth * 2;
+  static constexpr int kSumBytes = depth_warps * tokens * kSumStride<rows> * 4;
+  static constexpr int kSharedBytes = stages * kStageBytes > kSumBytes ? stages * kStageBytes : kSumBytes;
+  static_assert(kWarpRows % 16 == 0 && kWarpTokens % 16 == 0 && depth % 64 == 0);
+  static_assert(kSharedBytes <= 99 * 1024, "what a block of 8.6 and 8.9 may have");
+};
+
 namespace {
 
-/** Grid: row tiles × token tiles × split; the cluster of `split` blocks divides the columns of a tile. */
+/** Grid: row tiles × token tiles × split; `split` blocks divide the columns of a tile, a cluster where the card has it.
+ */
 template <class T, class Tile, int kMinBlocks>
 __global__ void __launch_bounds__(Tile::kThreads, kMinBlocks)
-    product_mma_kernel(const __grid_constant__ Product p, int row_tiles, int token_tiles, int split) {
+    product_mma_kernel(const __grid_constant__ Product p, const __grid_constant__ Meeting meeting, int row_tiles,
+                       int token_tiles) {
 #if __CUDA_ARCH__ >= 800
   constexpr int kStages = Tile::kStages, kDepth = Tile::kDepth;
   constexpr int kRowParts = Tile::kWarpRows / 16, kTokenParts = Tile::kWarpTokens / 8;
   extern __shared__ __align__(128) char shared[];
-  const int rank = blockIdx.x % split;
-  const TilePlace place = place_tile(blockIdx.x / split, row_tiles, token_tiles);
+  const int split = meeting.split, rank = blockIdx.x % split, tile = blockIdx.x / split;
+  const TilePlace place = place_tile(tile, row_tiles, token_tiles);
   const int row0 = place.row_tile * Tile::kRows, token0 = place.token_tile * Tile::kTokens;
   const int all_steps = (static_cast<int>(p.cols) + kDepth - 1) / kDepth;
   const int begin = all_steps * rank / split, end = all_steps * (rank + 1) / split;
@@ -98,7 +114,8 @@ __global__ void __launch_bounds__(Tile::kThreads, kMinBlocks)
     }
   }
   __syncthreads();
-  finish_tile<T, Tile::kRows, Tile::kTokens, Tile::kDepthWarps, Tile::kThreads>(p, all_sums, row0, token0, split, rank);
+  finish_tile<T, Tile::kRows, Tile::kTokens, Tile::kDepthWarps, Tile::kThreads>(p, all_sums, row0, token0, meeting,
+                                                                                tile, rank);
 #else
   __trap();  // never launched: Paths.mma_bf16 is false
 #endif
@@ -112,42 +129,43 @@ int choose_split(int tiles, int steps, int slots) {
 }
 
 template <class T, class Tile, int kMinBlocks>
-void launch_tile(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream) {
+void launch_tile(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                 cudaStream_t stream) {
   static PreparedKernel prepared;
   auto* kernel = product_mma_kernel<T, Tile, kMinBlocks>;
   prepared.prepare(kernel, card.index, Tile::kSharedBytes);
   const int row_tiles = ceil_div(static_cast<int>(p.rows), Tile::kRows);
   const int token_tiles = ceil_div(static_cast<int>(p.tokens), Tile::kTokens);
   const int steps = ceil_div(static_cast<int>(p.cols), Tile::kDepth), tiles = row_tiles * token_tiles;
-  const bool clusters = paths.hopper && prepared.clusters(card.index);
-  const int split = clusters ? choose_split(tiles, steps, 2 * card.multiprocessors) : 1;
-  cuda::launch(
-      {dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream, paths.hopper, split},
-      kernel, p, row_tiles, token_tiles, split);
+  int split = choose_split(tiles, steps, kMinBlocks * card.multiprocessors);
+  if (!paths.clusters && !partials_fit(partials, tiles, split, Tile::kRows * Tile::kTokens)) split = 1;
+  cuda::launch({dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream, paths.overlap,
+                paths.clusters ? split : 1},
+               kernel, p, Meeting{split, paths.clusters, partials}, row_tiles, token_tiles);
 }
 
-/** Few tokens. Tiles of 32 rows where clusters cannot help to fill the card. */
-template <class T, int kTokens, int kRowWarps, int kDepthWarps, int kStages>
-void launch_few(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream) {
-  const bool narrow = !paths.hopper && p.rows < int64_t{64} * 2 * card.multiprocessors;
-  if (narrow) return launch_tile<T, Tile<32, kTokens, 128, 4, 1, 1, 4>, 1>(p, card, paths, stream);
-  launch_tile<T, Tile<64, kTokens, 128, kStages, kRowWarps, 1, kDepthWarps>, 2>(p, card, paths, stream);
+/** Up to 32 tokens. Where blocks meet in the card's memory, more and smaller ones are faster. */
+template <class T, int kTokens, int kStages>
+void launch_narrow(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                   cudaStream_t stream) {
+  if (paths.clusters) return launch_tile<T, FewTile<64, kTokens, 128, 4, 1, 1, 4>, 2>(p, card, paths, partials, stream);
+  launch_tile<T, FewTile<32, kTokens, 128, kStages, 1, 1, 4>, 3>(p, card, paths, partials, stream);
 }
 
 template <class T>
-void launch(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream) {
-  if (p.tokens <= 16) return launch_few<T, 16, 1, 4, 4>(p, card, paths, stream);
-  if (p.tokens <= 32) return launch_few<T, 32, 1, 4, 4>(p, card, paths, stream);
-  if (p.tokens <= 48) return launch_few<T, 48, 2, 2, 3>(p, card, paths, stream);
-  if (p.tokens <= 64) return launch_few<T, 64, 2, 2, 3>(p, card, paths, stream);
-  launch_tile<T, Tile<128, 128, 64, 3, 2, 4, 1>, 2>(p, card, paths, stream);
+void launch(const Product& p, const Card& card, const Paths& paths, const Partials& partials, cudaStream_t stream) {
+  if (p.tokens <= 16) return launch_narrow<T, 16, 4>(p, card, paths, partials, stream);
+  if (p.tokens <= 32) return launch_narrow<T, 32, 3>(p, card, paths, partials, stream);
+  if (p.tokens <= 48) return launch_tile<T, FewTile<64, 48, 128, 3, 2, 1, 2>, 2>(p, card, paths, partials, stream);
+  launch_tile<T, FewTile<64, 64, 128, 3, 2, 1, 2>, 2>(p, card, paths, partials, stream);
 }
 
 }  // namespace
 
-void mma_product(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream) {
-  if (p.dtype == Dtype::bfloat16) return launch<__nv_bfloat16>(p, card, paths, stream);
-  launch<__half>(p, card, paths, stream);
+void mma_few_tokens(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                    cudaStream_t stream) {
+  if (p.dtype == Dtype::bfloat16) return launch<__nv_bfloat16>(p, card, paths, partials, stream);
+  launch<__half>(p, card, paths, partials, stream);
 }
 
 }  // namespace phi3lab::cuda

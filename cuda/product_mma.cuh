@@ -1,5 +1,5 @@
-// What the mma.sync product is made of: asynchronous copies into shared memory, the matrix instruction and its loads,
-// the shape of a block's tile. For 8.0 and later; older cards compile it to nothing.
+// What the mma.sync products are made of: asynchronous copies into shared memory, the matrix instruction and its loads.
+// For 8.0 and later; older cards compile it to nothing.
 #pragma once
 
 #include <type_traits>
@@ -8,9 +8,9 @@
 
 namespace phi3lab::cuda {
 
-__device__ __forceinline__ void copy_16_bytes(uint32_t to, const void* from, bool there) {
+/** `bytes`, 16 or 0, are read from `from`; the others of 16 become zeros. */
+__device__ __forceinline__ void copy_16_bytes(uint32_t to, const void* from, int bytes) {
 #if __CUDA_ARCH__ >= 800
-  const int bytes = there ? 16 : 0;  // what is not there becomes zeros
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 #endif
 }
@@ -57,57 +57,49 @@ __device__ __forceinline__ void multiply(float (&sums)[4], const uint32_t (&weig
 #endif
 }
 
-/** A block's tile, and how its warps divide it: rows, tokens, and the columns of a stage. */
-template <int rows, int tokens, int depth, int stages, int row_warps, int token_warps, int depth_warps>
-struct Tile {
-  static constexpr int kRows = rows, kTokens = tokens, kDepth = depth, kStages = stages;
-  static constexpr int kRowWarps = row_warps, kDepthWarps = depth_warps;
-  static constexpr int kThreads = 32 * row_warps * token_warps * depth_warps;
-  static constexpr int kWarpRows = rows / row_warps, kWarpTokens = tokens / token_warps;
-  static constexpr int kStageBytes = (rows + tokens) * depth * 2;
-  static constexpr int kSumBytes = depth_warps * tokens * kSumStride<rows> * 4;
-  static constexpr int kSharedBytes = stages * kStageBytes > kSumBytes ? stages * kStageBytes : kSumBytes;
-  static_assert(kWarpRows % 16 == 0 && kWarpTokens % 16 == 0 && depth % 64 == 0);
-  static_assert(kSharedBytes <= 99 * 1024, "what a block of 8.6 and 8.9 may have");
-};
+/** What turns the 16-byte pieces of a row, `kPieces` of them, in shared memory: neither cp.async nor ldmatrix, which
+ * take eight rows at once, meets a bank twice. Rows 8 apart turn alike. */
+template <int kPieces>
+__device__ __forceinline__ int turn_of(int row) {
+  static_assert(kPieces == 4 || kPieces % 8 == 0);
+  return kPieces == 4 ? row / 2 % 4 : row % 8;
+}
 
-/** Copies stages into shared memory: rows of kDepth numbers, whose 16-byte pieces are permuted by the row's last three
- * bits, so that neither cp.async nor ldmatrix meets a bank twice. */
+/** Copies stages into shared memory: rows of kDepth numbers, their pieces turned. */
 template <class T, class Tile>
 struct StageLoader {
   static constexpr int kPieces = Tile::kDepth / 8, kStep = Tile::kThreads / kPieces;
   static_assert(kStep % 8 == 0 && Tile::kRows % kStep == 0 && Tile::kTokens % kStep == 0);
-  const Product& p;
-  uint32_t shared;  // address of stage 0
-  int row, token;   // this thread's first
-  int piece;
-  uint32_t offset;  // in the stage, of the first
+  const T *weight, *in;       // this thread's first piece of a stage, of the first stage
+  int rows, tokens;           // from its first row on
+  int cols, all_cols;         // from its piece on; of a row
+  uint32_t shared, in_stage;  // address of stage 0; of the piece, in a stage
 
-  __device__ StageLoader(const Product& p, uint32_t shared, int row0, int token0) : p(p), shared(shared) {
-    const int first = threadIdx.x / kPieces;
-    piece = threadIdx.x % kPieces;
-    row = row0 + first, token = token0 + first;
-    offset = (first * kPieces + (piece ^ (first & 7))) * 16;
+  __device__ StageLoader(const Product& p, uint32_t shared, int row0, int token0)
+      : all_cols(static_cast<int>(p.cols)), shared(shared) {
+    const int first = threadIdx.x / kPieces, piece = threadIdx.x % kPieces;
+    rows = static_cast<int>(p.rows) - row0 - first, tokens = static_cast<int>(p.tokens) - token0 - first;
+    cols = all_cols - piece * 8;
+    weight = static_cast<const T*>(p.weight) + static_cast<int64_t>(row0 + first) * all_cols + piece * 8;
+    in = static_cast<const T*>(p.in) + static_cast<int64_t>(token0 + first) * all_cols + piece * 8;
+    in_stage = (first * kPieces + (piece ^ turn_of<kPieces>(first))) * 16;
   }
 
   template <int kCount>
-  __device__ void load(uint32_t to, const void* matrix, int first, int limit, int column) const {
-    const int cols = static_cast<int>(p.cols);
-    const T* from = static_cast<const T*>(matrix) + static_cast<int64_t>(first) * cols + column;
+  __device__ void load(uint32_t to, const T* from, int there, int step) const {
+    const int bytes = step * Tile::kDepth < cols ? 16 : 0;
+    from += step * Tile::kDepth;
 #pragma unroll
-    for (int i = 0; i < kCount / kStep; ++i) {
-      const bool there = column < cols && first + i * kStep < limit;
-      copy_16_bytes(to + i * kStep * kPieces * 16, there ? from + static_cast<int64_t>(i) * kStep * cols : matrix,
-                    there);
-    }
+    for (int i = 0; i < kCount / kStep; ++i)
+      copy_16_bytes(to + i * kStep * kPieces * 16, from + static_cast<int64_t>(all_cols) * (i * kStep),
+                    i * kStep < there ? bytes : 0);
   }
   __device__ void load_weight(int stage, int step) const {
-    load<Tile::kRows>(shared + stage * Tile::kStageBytes + offset, p.weight, row, static_cast<int>(p.rows),
-                      step * Tile::kDepth + piece * 8);
+    load<Tile::kRows>(shared + stage * Tile::kStageBytes + in_stage, weight, rows, step);
   }
   __device__ void load_in(int stage, int step) const {
-    load<Tile::kTokens>(shared + stage * Tile::kStageBytes + Tile::kRows * Tile::kDepth * 2 + offset, p.in, token,
-                        static_cast<int>(p.tokens), step * Tile::kDepth + piece * 8);
+    load<Tile::kTokens>(shared + stage * Tile::kStageBytes + Tile::kRows * Tile::kDepth * 2 + in_stage, in, tokens,
+                        step);
   }
 };
 

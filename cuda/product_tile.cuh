@@ -1,5 +1,5 @@
 // What our own products share, by mma.sync and by wgmma: the way a block's tile of float32 sums reaches `out`, sums
-// over a cluster whose blocks each took a part of the columns, the order of tiles, and the launch.
+// over blocks that each took a part of the columns, the order of tiles, and the launch.
 //
 // Both let the weight's rows be the M of the matrix instruction and tokens its N: a few tokens waste nothing, and a
 // tile's sums of one token are neighbours in `out`.
@@ -9,12 +9,17 @@
 
 #include "device.cuh"
 #include "launch.cuh"
+#include "partials.cuh"
 #include "product.h"
 
 namespace phi3lab::cuda {
 
-/** By mma.sync: 8.0 and later, whatever the shape. Few tokens stream the weight once. */
-void mma_product(const Product& p, const Card& card, const Paths& paths, cudaStream_t stream);
+/** By mma.sync, 8.0 and later: up to kStreamedTokens tokens, for which the weight's bytes are the limit and are
+ * streamed once; and any number, in tiles for many. */
+void mma_few_tokens(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                    cudaStream_t stream);
+void mma_many_tokens(const Product& p, const Card& card, const Paths& paths, const Partials& partials,
+                     cudaStream_t stream);
 
 /** A tile of 128 rows × `tokens` tokens, and how many blocks of a cluster divide its columns. */
 struct WgmmaTile {
@@ -43,8 +48,7 @@ void wgmma_product(const Product& p, const Card& card, const Paths& paths, cudaS
 
 constexpr int kMaxCards = 64;
 
-/** Permits a kernel more than 48 KB of shared memory, once a card, and remembers whether it was compiled for clusters.
- */
+/** Permits a kernel more than 48 KB of shared memory, once a card. */
 class PreparedKernel {
  public:
   template <class Kernel>
@@ -56,17 +60,11 @@ class PreparedKernel {
           cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
       PHI3LAB_CUDA_CHECK(cudaFuncSetAttribute(function, cudaFuncAttributePreferredSharedMemoryCarveout,
                                               cudaSharedmemCarveoutMaxShared));
-      cudaFuncAttributes attributes;
-      PHI3LAB_CUDA_CHECK(cudaFuncGetAttributes(&attributes, function));
-      clusters_[card] = attributes.ptxVersion >= 90;
     });
   }
-  /** False when the driver compiled the kernel from an older architecture's PTX, which knows no clusters. */
-  bool clusters(int card) const { return clusters_[card]; }
 
  private:
   std::once_flag done_[kMaxCards];
-  bool clusters_[kMaxCards] = {};
 };
 
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -92,23 +90,38 @@ __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-/** Stores or adds the sums of a token for rows row .. row + 3. */
+__device__ __forceinline__ void add_to(float4& sum, float4 x) {
+  sum.x += x.x, sum.y += x.y, sum.z += x.z, sum.w += x.w;
+}
+
+/** Whether numbers row .. row + 3 of a token of `out` are there, and lie on 16 bytes of float32. */
+__device__ __forceinline__ bool four_together(const Product& p, int row) {
+  const int rows = static_cast<int>(p.rows);
+  return rows % 4 == 0 && (reinterpret_cast<uintptr_t>(p.out) & 15) == 0 && row < rows;
+}
+
+/** What float32 `out` holds of a token for rows row .. row + 3. */
+__device__ __forceinline__ float4 read_sums(const Product& p, int token, int row) {
+  const int rows = static_cast<int>(p.rows);
+  const float* const out = static_cast<const float*>(p.out) + static_cast<int64_t>(token) * rows + row;
+  if (four_together(p, row)) return *reinterpret_cast<const float4*>(out);
+  return make_float4(row < rows ? out[0] : 0.f, row + 1 < rows ? out[1] : 0.f, row + 2 < rows ? out[2] : 0.f,
+                     row + 3 < rows ? out[3] : 0.f);
+}
+
+/** Stores the sums of a token for rows row .. row + 3; `adds`: adds them to float32 `out`, for cards that do so in L2.
+ */
 template <class T>
-__device__ __forceinline__ void store_sums(const Product& p, int token, int row, float4 sums) {
+__device__ __forceinline__ void store_sums(const Product& p, int token, int row, float4 sums, bool adds) {
   const int rows = static_cast<int>(p.rows);
   const int64_t at = static_cast<int64_t>(token) * rows + row;
-  const bool aligned = rows % 4 == 0 && (reinterpret_cast<uintptr_t>(p.out) & 15) == 0;
-  if (aligned && row < rows) {
-    if (p.accumulate) {
-      float4* out = reinterpret_cast<float4*>(static_cast<float*>(p.out) + at);
+  if (four_together(p, row)) {
+    if (adds) {
 #if __CUDA_ARCH__ >= 900
-      // Adds in L2, so nobody waits to read first. Every number is added to once: the result is the same each time.
-      asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(out), "f"(sums.x), "f"(sums.y), "f"(sums.z),
-                   "f"(sums.w)
+      // Nobody waits to read first. Every number is added to once: the result is the same each time.
+      asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(static_cast<float*>(p.out) + at), "f"(sums.x),
+                   "f"(sums.y), "f"(sums.z), "f"(sums.w)
                    : "memory");
-#else
-      const float4 old = *out;
-      *out = make_float4(old.x + sums.x, old.y + sums.y, old.z + sums.z, old.w + sums.w);
 #endif
     } else if (p.out_float32) {
       *reinterpret_cast<float4*>(static_cast<float*>(p.out) + at) = sums;
@@ -125,10 +138,28 @@ __device__ __forceinline__ void store_sums(const Product& p, int token, int row,
     if (row + i >= rows) continue;
     if (p.out_float32) {
       float* out = static_cast<float*>(p.out) + at + i;
-      *out = p.accumulate ? *out + each[i] : each[i];
+      *out = adds ? *out + each[i] : each[i];
     } else {
       static_cast<T*>(p.out)[at + i] = from_float<T>(each[i]);
     }
+  }
+}
+
+/** Brings several sums of a thread to `out`: place(i, token, row) says where number i of them belongs, or gives false.
+ */
+template <class T, int kCount, class Place>
+__device__ __forceinline__ void store_all(const Product& p, float4 (&sums)[kCount], bool adds_in_cache,
+                                          const Place& place) {
+  int token, row;
+  if (p.accumulate && !adds_in_cache) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      if (place(i, token, row)) add_to(sums[i], read_sums(p, token, row));  // all are on their way before one is stored
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    if (place(i, token, row)) store_sums<T>(p, token, row, sums[i], p.accumulate && adds_in_cache);
   }
 }
 
@@ -158,41 +189,76 @@ __device__ __forceinline__ float4 read_peer(const float* mine, int rank) {
 template <int kRows>
 constexpr int kSumStride = kRows + 4;
 
-__device__ __forceinline__ void add_to(float4& sum, float4 x) {
-  sum.x += x.x, sum.y += x.y, sum.z += x.z, sum.w += x.w;
-}
+/** How the blocks that share a tile, each with a part of its columns, bring their sums together. */
+struct Meeting {
+  int split = 1;          // blocks
+  bool clusters = false;  // through each other's shared memory, else through `partials`
+  Partials partials;
+};
 
 /** Brings a tile's sums (kParts, kTokens, kSumStride<kRows>) from shared memory to `out`: parts are added in their
- * order, then those of the cluster's `split` blocks in the order of rank. All kThreads of the block call it after a
+ * order, then those of the blocks that share the tile in the order of rank. All kThreads of the block call it after a
  * barrier. */
 template <class T, int kRows, int kTokens, int kParts, int kThreads>
-__device__ __forceinline__ void finish_tile(const Product& p, float* sums, int row0, int token0, int split, int rank) {
-  constexpr int kQuads = kRows / 4, kStride = kSumStride<kRows>;
-  const int count = min(kTokens, static_cast<int>(p.tokens) - token0) * kQuads;
-  if (kParts > 1 || split == 1) {
-    for (int i = threadIdx.x; i < count; i += kThreads) {
-      const int token = i / kQuads, row = i % kQuads * 4;
-      float* place = sums + token * kStride + row;
-      float4 sum = *reinterpret_cast<const float4*>(place);
+__device__ __forceinline__ void finish_tile(const Product& p, float* sums, int row0, int token0, const Meeting& meeting,
+                                            int tile, int rank) {
+  constexpr int kQuads = kRows / 4, kStride = kSumStride<kRows>, kAtOnce = 4;
+  const int split = meeting.split, count = min(kTokens, static_cast<int>(p.tokens) - token0) * kQuads;
+  float4* const parts =
+      reinterpret_cast<float4*>(meeting.partials.parts) + static_cast<int64_t>(tile) * split * (kTokens * kQuads);
+  const auto store = [&](float4(&sum)[kAtOnce], int first) {
+    store_all<T>(p, sum, meeting.clusters, [&](int j, int& token, int& row) {
+      const int i = first + j * kThreads;
+      token = token0 + i / kQuads, row = row0 + i % kQuads * 4;
+      return i < count;
+    });
+  };
+  if (kParts > 1 || split == 1 || !meeting.clusters) {
+    for (int first = threadIdx.x; first < count; first += kAtOnce * kThreads) {
+      float4 sum[kAtOnce];
 #pragma unroll
-      for (int part = 1; part < kParts; ++part) {
-        add_to(sum, *reinterpret_cast<const float4*>(place + part * kTokens * kStride));
+      for (int j = 0; j < kAtOnce; ++j) {
+        const int i = first + j * kThreads;
+        if (i >= count) break;
+        float* const place = sums + i / kQuads * kStride + i % kQuads * 4;
+        sum[j] = *reinterpret_cast<const float4*>(place);
+#pragma unroll
+        for (int part = 1; part < kParts; ++part) {
+          add_to(sum[j], *reinterpret_cast<const float4*>(place + part * kTokens * kStride));
+        }
+        if (split == 1) continue;
+        if (meeting.clusters) {
+          *reinterpret_cast<float4*>(place) = sum[j];
+        } else {
+          __stcg(parts + rank * (kTokens * kQuads) + i, sum[j]);
+        }
       }
-      if (split == 1) {
-        store_sums<T>(p, token0 + token, row0 + row, sum);
-      } else {
-        *reinterpret_cast<float4*>(place) = sum;
-      }
+      if (split == 1) store(sum, first);
     }
   }
   if (split == 1) return;
+  if (!meeting.clusters) {
+    if (!arrive_last(meeting.partials.arrived + tile, split)) return;
+    for (int first = threadIdx.x; first < count; first += kAtOnce * kThreads) {
+      float4 sum[kAtOnce] = {};
+      for (int of = 0; of < split; ++of) {
+#pragma unroll
+        for (int j = 0; j < kAtOnce; ++j) {
+          const int i = first + j * kThreads;
+          if (i < count) add_to(sum[j], __ldcg(parts + of * (kTokens * kQuads) + i));
+        }
+      }
+      store(sum, first);
+    }
+    return;
+  }
   cluster_sync();
   for (int i = rank * kThreads + threadIdx.x; i < count; i += split * kThreads) {
     const int token = i / kQuads, row = i % kQuads * 4;
     const float* place = sums + token * kStride + row;
     float4 sum = read_peer(place, 0);
     for (int peer = 1; peer < split; ++peer) add_to(sum, read_peer(place, peer));
-    store_sums<T>(p, token0 + token, row0 + row, sum);
+    store_sums<T>(p, token0 + token, row0 + row, sum, p.accumulate);
   }
   cluster_sync();  // nobody leaves while a peer still reads its shared memory
 }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kRows = kWgmmaTileRows, kDepth = kWgmmaStageCols;
 constexpr int kConsumerWarps = 8, kThreads = 32 * kConsumerWarps + 32;
-constexpr int kWeightBytes = kRows * kDepth * 2;
+[[maybe_unused]] constexpr int kWeightBytes = kRows * kDepth * 2;
 
 // A warp's sums leave through shared memory, 16 tokens of its 16 rows at a time, so that stores fill whole sectors.
 constexpr int kLeaveTokens = 16, kLeaveStride = 16 + 4, kLeaveFloats = kLeaveTokens * kLeaveStride;
@@ -63,7 +63,7 @@ __device__ __forceinline__ void leave(const Product& p, const float (&sums)[kTok
     for (int i = 0; i < 2; ++i) {
       const int token = lane / 4 + i * 8, row = lane % 4 * 4;
       const float4 four = *reinterpret_cast<const float4*>(mine + token * kLeaveStride + row);
-      if (first + token < tokens) store_sums<T>(p, first + token, row0 + row, four);
+      if (first + token < tokens) store_sums<T>(p, first + token, row0 + row, four, p.accumulate);
     }
     __syncwarp();
   }
@@ -186,7 +186,8 @@ __global__ void __launch_bounds__(kThreads, Memory<kTokens>::kBlocks)
   if (plan.split == 1) return;
   __syncthreads();
   locate(first_tile, row0, token0);
-  finish_tile<T, kRows, kTokens, 1, kThreads>(p, reinterpret_cast<float*>(shared), row0, token0, plan.split, rank);
+  finish_tile<T, kRows, kTokens, 1, kThreads>(p, reinterpret_cast<float*>(shared), row0, token0,
+                                              Meeting{plan.split, true, {}}, first_tile, rank);
 #else
   __trap();  // never launched: Paths.wgmma is false, or the build left sm_90a out
 #endif
@@ -220,7 +221,7 @@ void launch_tile(const Product& p, const Card& card, const Paths& paths, cudaStr
   const Plan plan = {ceil_div(static_cast<int>(p.rows), kRows), ceil_div(static_cast<int>(p.tokens), kTokens), split};
   const int tiles = plan.row_tiles * plan.token_tiles;
   const int blocks = split > 1 ? tiles * split : std::min(tiles, M::kBlocks * card.multiprocessors);
-  cuda::launch({dim3(static_cast<unsigned>(blocks)), kThreads, M::kBytes, stream, paths.hopper, split}, kernel, p,
+  cuda::launch({dim3(static_cast<unsigned>(blocks)), kThreads, M::kBytes, stream, paths.overlap, split}, kernel, p,
                describe_matrix(p.weight, p.dtype, p.rows, p.cols, kRows),
                describe_matrix(p.in, p.dtype, p.tokens, p.cols, kTokens), plan);
 }

@@ -3,32 +3,36 @@
 
 #include "cache_view.h"
 #include "native/seam/tensor.h"
+#include "partials.h"
 #include "types.h"
 
 namespace phi3lab::cuda {
 
 /** out (tokens, cols) `dtype` = in / sqrt(mean(in²) + eps) · weight (cols,), in float32 (tokens, cols). */
 void prompt_rms_norm(void* out, const float* in, const float* weight, int64_t tokens, int64_t cols, float eps,
-                     Dtype dtype, cudaStream_t stream);
+                     Dtype dtype, const Paths& paths, cudaStream_t stream);
 
 /** Rotates q and k of qkv (tokens, qkv_cols) `dtype` by their positions and puts k and v into the cache. q is rotated
  * in place; what happens to k in qkv is undefined. `table` (positions, head_dim) float32: cosines, then sines. */
 void prompt_rope_append(void* qkv, CacheView cache, const int32_t* position, const float* table, int64_t tokens,
-                        int64_t layer, const AttentionShape& shape, Dtype dtype, cudaStream_t stream);
+                        int64_t layer, const AttentionShape& shape, Dtype dtype, const Paths& paths,
+                        cudaStream_t stream);
 
 /** Whether `prompt_attend` takes heads of this size. */
-bool prompt_attend_fits(const AttentionShape& shape, const Paths& paths);
+bool prompt_attend_fits(const AttentionShape& shape, const Card& card, const Paths& paths);
 
 /** context (tokens, heads * head_dim) `dtype` = softmax(scale · q kᵀ, causal, windowed) v over the cache, which holds
- * the pass's own keys and values already; query t stands at *position + t. */
+ * the pass's own keys and values already; query t stands at *position + t. What blocks share meets in `partials` where
+ * the card has no clusters. */
 void prompt_attend(void* context, const void* qkv, CacheView cache, const int32_t* position, int64_t tokens,
                    int64_t layer, const AttentionShape& shape, Dtype dtype, const Card& card, const Paths& paths,
-                   cudaStream_t stream);
+                   const Partials& partials, cudaStream_t stream);
 
 /** out (tokens, ffn) = up · silu(gate), of gate_up (tokens, 2 * ffn): gate, then up; both `dtype`. */
-void prompt_swiglu(void* out, const void* gate_up, int64_t tokens, int64_t ffn, Dtype dtype, cudaStream_t stream);
+void prompt_swiglu(void* out, const void* gate_up, int64_t tokens, int64_t ffn, Dtype dtype, const Paths& paths,
+                   cudaStream_t stream);
 
 /** out (count,) `dtype` = in (count,) float32; float16 is clamped to its largest number. */
-void prompt_convert(void* out, const float* in, int64_t count, Dtype dtype, cudaStream_t stream);
+void prompt_convert(void* out, const float* in, int64_t count, Dtype dtype, const Paths& paths, cudaStream_t stream);
 
 }  // namespace phi3lab::cuda

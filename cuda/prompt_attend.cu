@@ -1,7 +1,10 @@
 // Attention of a prompt's pass on tensor cores (8.0 and later): softmax(scale · q kᵀ) v, causal and windowed, over the
 // paged cache, for heads of a multiple of 16 numbers. Flash attention: a block of four warps takes a tile of query rows
 // of one head and walks the cache blocks that the tile sees, two of them in shared memory; scores, softmax and sums
-// stay in registers, in float32. Where queries are few and positions many, a cluster shares the blocks of a tile.
+// stay in registers, in float32. Where queries are few and positions many, several blocks share the keys of a tile: a
+// cluster where the card has it, else they meet in the card's memory (partials.h).
+#include <algorithm>
+#include <atomic>
 #include <type_traits>
 
 #include "prompt.h"
@@ -14,11 +17,11 @@ namespace {
 template <class T, int kHeadDim, int kRowTiles, bool kExact>
 __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBlocksPerMultiprocessor))
     prompt_attend_kernel(T* context, const T* qkv, CacheView cache, const int32_t* position, int tokens, int layer,
-                         AttentionShape shape, int parts) {
+                         AttentionShape shape, int parts, bool clusters, Partials partials) {
 #if __CUDA_ARCH__ >= 800
   using Layout = Tile<kHeadDim, kRowTiles>;
   constexpr int kStride = Layout::kStride, kSteps = kHeadDim / 16;
-  constexpr int kSplitFrom = 4;  // key blocks from which a cluster shares them
+  constexpr int kSplitFrom = 4;  // key blocks from which they are shared
   constexpr TypeTag<T> type{};
   extern __shared__ __align__(128) unsigned char shared_memory[];
   const uint32_t shared = static_cast<uint32_t>(__cvta_generic_to_shared(shared_memory));
@@ -45,7 +48,7 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
     begin = min(end, begin + part * share);
     end = min(end, begin + share);
   } else if (part > 0) {
-    return;  // the cluster's first block is quicker alone
+    return;  // the first block is quicker alone
   }
   const int warp_last = warp_rows > 0 ? warp_position + warp_rows - 1 : -1;
 
@@ -169,7 +172,7 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
 
 #if __CUDA_ARCH__ >= 900
   if constexpr (kRowTiles == 1) {
-    if (split) {
+    if (split && clusters) {
       float* const found = reinterpret_cast<float*>(shared_memory) + (warp_row + row) * (kHeadDim + 4);
 #pragma unroll
       for (int h = 0; h < 2; ++h) {
@@ -185,6 +188,10 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
     }
   }
 #endif
+  if constexpr (kRowTiles == 1) {
+    if (split && !clusters && !meet_parts<kHeadDim>(sums[0], weight[0], reference[0], partials, unit, part, parts))
+      return;
+  }
 
   // Through the warp's own rows of shared memory, so that whole sectors are written.
   T* const results = reinterpret_cast<T*>(shared_memory) + warp_row * kStride;
@@ -212,7 +219,8 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
 
 template <class T, int kHeadDim, int kRowTiles, bool kExact>
 void launch_tiles(T* context, const T* qkv, const CacheView& cache, const int32_t* position, int64_t tokens,
-                  int64_t layer, const AttentionShape& shape, int parts, bool overlap, cudaStream_t stream) {
+                  int64_t layer, const AttentionShape& shape, int parts, const Paths& paths, const Partials& partials,
+                  cudaStream_t stream) {
   using Layout = Tile<kHeadDim, kRowTiles>;
   const auto kernel = prompt_attend_kernel<T, kHeadDim, kRowTiles, kExact>;
   static std::atomic<uint64_t> allowed{0};  // devices that were told; telling one twice does no harm
@@ -225,48 +233,52 @@ void launch_tiles(T* context, const T* qkv, const CacheView& cache, const int32_
   }
   const int64_t tiles = (tokens + Layout::kRows - 1) / Layout::kRows;
   const dim3 grid(static_cast<unsigned>(tiles * shape.heads * parts));
-  launch({grid, kWarps * 32, Layout::kSharedBytes, stream, overlap, parts}, kernel, context, qkv, cache, position,
-         static_cast<int>(tokens), static_cast<int>(layer), shape, parts);
+  launch({grid, kWarps * 32, Layout::kSharedBytes, stream, paths.overlap, paths.clusters ? parts : 1}, kernel, context,
+         qkv, cache, position, static_cast<int>(tokens), static_cast<int>(layer), shape, parts, paths.clusters,
+         partials);
 }
 
-/** Picks the tile: 128 rows where they fill the card three times, else 64, in clusters where those leave it idle. */
+/** Picks the tile: 128 rows where they fill the card three times, else 64, shared by blocks where those leave it idle.
+ */
 template <class T, int kHeadDim, bool kExact>
 void launch_for_card(T* context, const T* qkv, const CacheView& cache, const int32_t* position, int64_t tokens,
                      int64_t layer, const AttentionShape& shape, const Card& card, const Paths& paths,
-                     cudaStream_t stream) {
+                     const Partials& partials, cudaStream_t stream) {
   if constexpr (kExact) {
     using Large = Tile<kHeadDim, 2>;
     const int64_t tiles = (tokens + Large::kRows - 1) / Large::kRows;
     if (tiles * shape.heads >= 3 * card.multiprocessors && Large::kSharedBytes <= card.shared_memory_per_block) {
-      return launch_tiles<T, kHeadDim, 2, true>(context, qkv, cache, position, tokens, layer, shape, 1, paths.hopper,
+      return launch_tiles<T, kHeadDim, 2, true>(context, qkv, cache, position, tokens, layer, shape, 1, paths, partials,
                                                 stream);
     }
   }
   const int64_t blocks = (tokens + kKeys - 1) / kKeys * shape.heads;
   int parts = 1;
-  while (paths.hopper && parts < 8 && blocks * parts * 2 <= 2 * card.multiprocessors) parts *= 2;
-  launch_tiles<T, kHeadDim, 1, kExact>(context, qkv, cache, position, tokens, layer, shape, parts, paths.hopper,
+  while (parts < 8 && blocks * parts * 2 <= 2 * card.multiprocessors &&
+         (paths.clusters || partials_fit(partials, blocks, parts * 2, kPartNumbers<kHeadDim>)))
+    parts *= 2;
+  launch_tiles<T, kHeadDim, 1, kExact>(context, qkv, cache, position, tokens, layer, shape, parts, paths, partials,
                                        stream);
 }
 
 }  // namespace
 
-bool prompt_attend_fits(const AttentionShape& shape, const Paths& paths) {
-  // Heads above 128 take more shared memory than a card that is known as 8.0 or later need have; 9.0 has it.
-  return paths.mma_bf16 && shape.head_dim % 16 == 0 && shape.head_dim >= 16 &&
-         shape.head_dim <= (paths.wgmma ? 256 : 128) && shape.heads % shape.kv_heads == 0 && shape.scale > 0;
+bool prompt_attend_fits(const AttentionShape& shape, const Card& card, const Paths& paths) {
+  const int most = Tile<256, 1>::kSharedBytes <= card.shared_memory_per_block ? 256 : 128;
+  return paths.mma_bf16 && shape.head_dim % 16 == 0 && shape.head_dim >= 16 && shape.head_dim <= most &&
+         shape.heads % shape.kv_heads == 0 && shape.scale > 0;
 }
 
 void prompt_attend(void* context, const void* qkv, CacheView cache, const int32_t* position, int64_t tokens,
                    int64_t layer, const AttentionShape& shape, Dtype dtype, const Card& card, const Paths& paths,
-                   cudaStream_t stream) {
+                   const Partials& partials, cudaStream_t stream) {
   if (tokens < 1) return;
   dispatch_16_bit("attend", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto run = [&](auto head_dim, auto exact) {
-      launch_for_card<T, decltype(head_dim)::value, decltype(exact)::value>(static_cast<T*>(context),
-                                                                            static_cast<const T*>(qkv), cache, position,
-                                                                            tokens, layer, shape, card, paths, stream);
+      launch_for_card<T, decltype(head_dim)::value, decltype(exact)::value>(
+          static_cast<T*>(context), static_cast<const T*>(qkv), cache, position, tokens, layer, shape, card, paths,
+          partials, stream);
     };
     const int64_t size = shape.head_dim;
     if (size == 64) return run(std::integral_constant<int, 64>(), std::true_type());

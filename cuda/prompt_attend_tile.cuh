@@ -1,10 +1,11 @@
-// The pieces of a prompt's attention: tensor-core instructions, copies of tiles into shared memory, and the merge of
-// parts of a tile's keys. Fragments follow PTX's m16n8k16: with g = lane / 4 and c = 2 * (lane % 4) a lane holds of A
-// (16, 16) the pairs (g, c), (g + 8, c), (g, c + 8), (g + 8, c + 8); of B (16, 8) the pairs down its column g from rows
-// c and c + 8; of C (16, 8) the pairs (g, c) and (g + 8, c).
+// The pieces of a prompt's attention: tensor-core instructions, copies of tiles into shared memory, and the meeting of
+// blocks that share a tile's keys. Fragments follow PTX's m16n8k16: with g = lane / 4 and c = 2 * (lane % 4) a lane
+// holds of A (16, 16) the pairs (g, c), (g + 8, c), (g, c + 8), (g + 8, c + 8); of B (16, 8) the pairs down its column
+// g from rows c and c + 8; of C (16, 8) the pairs (g, c) and (g + 8, c).
 #pragma once
 
 #include "cache_view.h"
+#include "partials.cuh"
 #include "prompt_launch.cuh"
 
 namespace phi3lab::cuda {
@@ -23,6 +24,10 @@ struct Tile {
   static constexpr int kBlocksPerMultiprocessor = kHeadDim > 128 ? 1 : kRowTiles == 2 || kHeadDim > 96 ? 2 : 3;
   static_assert(kRows <= 2 * kKeys, "a tile of queries, or of results, must fit into a stage");
 };
+
+/** Numbers that a block leaves for the others of its tile: a lane's sums, two references and two weights. */
+template <int kHeadDim>
+constexpr int kPartNumbers = kWarps * 32 * (kHeadDim / 2 + 4);
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 
@@ -162,6 +167,44 @@ __device__ __forceinline__ void lift_references(float (&sums)[kRowTiles][kGroups
       for (int n = 0; n < kGroups; ++n) sums[m][n][2 * h] *= shrink, sums[m][n][2 * h + 1] *= shrink;
     }
   }
+}
+
+/** Leaves what this block found over part `part` of the keys of tile `unit`; in the last block of the tile to come,
+ * merges all parts in their order into its own registers and gives true. */
+template <int kHeadDim>
+__device__ __forceinline__ bool meet_parts(float (&sums)[kHeadDim / 8][4], float (&weight)[2], float (&reference)[2],
+                                           const Partials& partials, int unit, int part, int parts) {
+  constexpr int kGroups = kHeadDim / 8, kThreads = kWarps * 32;
+  float4* const all = reinterpret_cast<float4*>(partials.parts) +
+                      static_cast<int64_t>(unit) * parts * (kPartNumbers<kHeadDim> / 4) + threadIdx.x;
+  const auto at = [&](int from, int i) { return all + (from * (kGroups + 1) + i) * kThreads; };
+#pragma unroll
+  for (int n = 0; n < kGroups; ++n) __stcg(at(part, n), make_float4(sums[n][0], sums[n][1], sums[n][2], sums[n][3]));
+  __stcg(at(part, kGroups), make_float4(reference[0], reference[1], weight[0], weight[1]));
+  if (!arrive_last(partials.arrived + unit, parts)) return false;
+#pragma unroll
+  for (int h = 0; h < 2; ++h) reference[h] = -INFINITY, weight[h] = 0;
+#pragma unroll
+  for (int n = 0; n < kGroups; ++n) sums[n][0] = sums[n][1] = sums[n][2] = sums[n][3] = 0;
+  for (int from = 0; from < parts; ++from) {
+    const float4 total = __ldcg(at(from, kGroups));
+    const float theirs[2] = {total.x, total.y}, weighed[2] = {total.z, total.w};
+    float here[2], there[2];
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const float raised = fmaxf(reference[h], theirs[h]), base = raised == -INFINITY ? 0.f : raised;
+      here[h] = exp2_approximate(reference[h] - base), there[h] = exp2_approximate(theirs[h] - base);
+      weight[h] = weight[h] * here[h] + weighed[h] * there[h];
+      reference[h] = raised;
+    }
+#pragma unroll
+    for (int n = 0; n < kGroups; ++n) {
+      const float4 found = __ldcg(at(from, n));
+      sums[n][0] = sums[n][0] * here[0] + found.x * there[0], sums[n][1] = sums[n][1] * here[0] + found.y * there[0];
+      sums[n][2] = sums[n][2] * here[1] + found.z * there[1], sums[n][3] = sums[n][3] * here[1] + found.w * there[1];
+    }
+  }
+  return true;
 }
 
 #endif

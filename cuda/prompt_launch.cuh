@@ -1,29 +1,10 @@
-// What the prompt's kernels share: whether their launches overlap, and numbers several at a time.
+// What the prompt's kernels share: numbers several at a time, and the choice among the 16-bit formats.
 #pragma once
-
-#include <atomic>
 
 #include "device.cuh"
 #include "launch.cuh"
 
 namespace phi3lab::cuda {
-
-/** Whether the current device may begin a kernel before the one ahead of it has ended (9.0 and later). */
-inline bool launches_overlap() {
-  enum : int { unknown, no, yes };
-  static std::atomic<int> answers[64];  // by device, zero at first: asking costs more than launching
-  int device = 0;
-  PHI3LAB_CUDA_CHECK(cudaGetDevice(&device));
-  const bool kept = device < 64;
-  int answer = kept ? answers[device].load(std::memory_order_relaxed) : unknown;
-  if (answer == unknown) {
-    int major = 0;
-    PHI3LAB_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
-    answer = major >= 9 ? yes : no;
-    if (kept) answers[device].store(answer, std::memory_order_relaxed);
-  }
-  return answer == yes;
-}
 
 /** `kCount` numbers that one access moves. */
 template <class T, int kCount>

@@ -149,21 +149,22 @@ __global__ void convert_kernel(T* out, const float* in, int64_t count) {
 }  // namespace
 
 void prompt_rms_norm(void* out, const float* in, const float* weight, int64_t tokens, int64_t cols, float eps,
-                     Dtype dtype, cudaStream_t stream) {
+                     Dtype dtype, const Paths& paths, cudaStream_t stream) {
   if (tokens < 1) return;
   dispatch_16_bit("rms_norm", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const bool packed = cols % 4 == 0 && aligned(in, 16) && aligned(weight, 16) && aligned(out, 8);
     const int64_t of_thread = kKept * (packed ? 4 : 1), threads = (cols + of_thread - 1) / of_thread;
     const unsigned block = threads < 1024 ? groups(threads, 32) * 32 : 1024;
-    launch({static_cast<unsigned>(tokens), block, 0, stream, launches_overlap()},
+    launch({static_cast<unsigned>(tokens), block, 0, stream, paths.overlap},
            packed ? rms_norm_kernel<T, 4> : rms_norm_kernel<T, 1>, static_cast<T*>(out), in, weight,
            static_cast<int>(cols), eps);
   });
 }
 
 void prompt_rope_append(void* qkv, CacheView cache, const int32_t* position, const float* table, int64_t tokens,
-                        int64_t layer, const AttentionShape& shape, Dtype dtype, cudaStream_t stream) {
+                        int64_t layer, const AttentionShape& shape, Dtype dtype, const Paths& paths,
+                        cudaStream_t stream) {
   if (tokens < 1) return;
   dispatch_16_bit("rope", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -172,30 +173,31 @@ void prompt_rope_append(void* qkv, CacheView cache, const int32_t* position, con
                         aligned(table, 16);
     constexpr unsigned kBlock = 192;
     const dim3 grid(static_cast<unsigned>(tokens), groups(heads * half / (packed ? 8 : 1), kBlock));
-    launch({grid, kBlock, 0, stream, launches_overlap()}, packed ? rope_append_kernel<T, 8> : rope_append_kernel<T, 1>,
+    launch({grid, kBlock, 0, stream, paths.overlap}, packed ? rope_append_kernel<T, 8> : rope_append_kernel<T, 1>,
            static_cast<T*>(qkv), cache, position, table, static_cast<int>(shape.heads), static_cast<int>(layer));
   });
 }
 
-void prompt_swiglu(void* out, const void* gate_up, int64_t tokens, int64_t ffn, Dtype dtype, cudaStream_t stream) {
+void prompt_swiglu(void* out, const void* gate_up, int64_t tokens, int64_t ffn, Dtype dtype, const Paths& paths,
+                   cudaStream_t stream) {
   if (tokens < 1) return;
   dispatch_16_bit("swiglu", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const bool packed = ffn % 8 == 0 && aligned(out, 16) && aligned(gate_up, 16);
     constexpr unsigned kBlock = 256;
     const dim3 grid(groups(ffn, kBlock * (packed ? 8 : 1)), static_cast<unsigned>(tokens));
-    launch({grid, kBlock, 0, stream, launches_overlap()}, packed ? swiglu_kernel<T, 8> : swiglu_kernel<T, 1>,
+    launch({grid, kBlock, 0, stream, paths.overlap}, packed ? swiglu_kernel<T, 8> : swiglu_kernel<T, 1>,
            static_cast<T*>(out), static_cast<const T*>(gate_up), static_cast<int>(ffn));
   });
 }
 
-void prompt_convert(void* out, const float* in, int64_t count, Dtype dtype, cudaStream_t stream) {
+void prompt_convert(void* out, const float* in, int64_t count, Dtype dtype, const Paths& paths, cudaStream_t stream) {
   if (count < 1) return;
   dispatch_16_bit("convert", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const bool packed = aligned(out, 16) && aligned(in, 16);
     constexpr unsigned kBlock = 256;
-    launch({groups(count, kBlock * (packed ? 8 : 1)), kBlock, 0, stream, launches_overlap()},
+    launch({groups(count, kBlock * (packed ? 8 : 1)), kBlock, 0, stream, paths.overlap},
            packed ? convert_kernel<T, 8> : convert_kernel<T, 1>, static_cast<T*>(out), in, count);
   });
 }

@@ -30,14 +30,17 @@ struct Card {
   int index = 0;
   int capability = 0;  // 90 for 9.0
   int multiprocessors = 0;
-  int shared_memory_per_block = 0;  // bytes that a block may ask for at most
+  int shared_memory_per_block = 0;           // bytes that a block may ask for at most
+  int shared_memory_per_multiprocessor = 0;  // bytes, of which each block costs 1 KB more than it asks for
 };
 
 /** What kernels are chosen by: all false takes those that run on every card. */
 struct Paths {
-  bool hopper = false;    // programmatic dependent launch, asynchronous copies, clusters (9.0 and later)
-  bool wgmma = false;     // the matrix instructions of 9.0 alone
-  bool mma_bf16 = false;  // mma.sync and cp.async with bfloat16 (8.0 and later)
+  bool async_copies = false;  // cp.async (8.0 and later)
+  bool mma_bf16 = false;      // mma.sync with bfloat16 (8.0 and later)
+  bool overlap = false;       // programmatic dependent launch (9.0 and later)
+  bool clusters = false;  // blocks that reach each other's shared memory; four sums added in L2 at once (9.0 and later)
+  bool wgmma = false;     // the matrix instructions and bulk tensor copies of 9.0 alone
 };
 
 }  // namespace phi3lab::cuda

@@ -1,7 +1,8 @@
 // Where a decoded token's time goes: each kernel of Phi-3-mini-4k's step by itself, once a layer over weights of its
 // own, and the whole step, as graphs of launches that may overlap. Random weights; prints a table, with the run's read
-// stream.
+// stream. PHI3LAB_CUDA_ARCH chooses the kernels.
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -21,6 +22,7 @@ const AttentionShape kShape{32, 32, 96, 2047, 0.10206207f};
 
 struct Layer {
   const void *qkv, *output, *gate_up, *down;
+  const float *norm, *feed_forward_norm;
 };
 
 class Step {
@@ -29,26 +31,32 @@ class Step {
     PHI3LAB_CUDA_CHECK(cudaStreamCreate(&stream));
     for (Layer& layer : layers_)
       layer = {matrix(3 * kHidden, kHidden), matrix(kHidden, kHidden), matrix(2 * kFfn, kHidden),
-               matrix(kHidden, kFfn)};
+               matrix(kHidden, kFfn),        vector(kHidden),          vector(kHidden)};
     head_ = matrix(kVocab, kHidden);
     cache_.kv_heads = static_cast<int32_t>(kShape.kv_heads);
     cache_.head_dim = static_cast<int32_t>(kShape.head_dim);
     cache_.block_stride = 2ll * kLayers * kHidden * CacheView::kBlock;
     cache_.data = memory(static_cast<size_t>(cache_.block_stride) * (kPositions / CacheView::kBlock) * 2);
-    for (float** vector : {&hidden_, &qkv_, &context_, &activation_, &logits_, &norm_})
-      *vector = static_cast<float*>(memory(kVocab * sizeof(float)));
+    for (float** vector : {&hidden_, &qkv_, &context_, &activation_, &logits_, &norm_}) *vector = this->vector(kVocab);
     table_ = static_cast<float*>(memory(size_t{kPositions} * 96 * sizeof(float)));
-    candidates_ = static_cast<Candidate*>(memory(4096 * sizeof(Candidate)));
+    candidates_ = static_cast<Candidate*>(memory(kMostCandidates * sizeof(Candidate)));
     position_ = static_cast<int32_t*>(memory(sizeof(int32_t)));
+    partials_.floats = int64_t{kPartialFloats} * kernels_.card.multiprocessors;
+    partials_.counters = kPartialCounters;
+    partials_.parts = static_cast<float*>(memory(static_cast<size_t>(partials_.floats) * sizeof(float)));
+    partials_.arrived = static_cast<unsigned*>(memory(kPartialCounters * sizeof(unsigned)));
+    PHI3LAB_CUDA_CHECK(cudaMemset(partials_.arrived, 0, kPartialCounters * sizeof(unsigned)));
   }
 
-  void qkv(int l) { product(qkv_, hidden_, norm_, layers_[l].qkv, 3 * kHidden, kHidden, MatvecEnd::store); }
+  void qkv(int l) { product(qkv_, hidden_, layers_[l].norm, layers_[l].qkv, 3 * kHidden, kHidden, MatvecEnd::store); }
   void attention(int l) {
-    decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::float16, stream});
+    decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::float16, stream}, partials_,
+                  kernels_.card, kernels_.paths);
   }
   void output(int l) { product(hidden_, context_, nullptr, layers_[l].output, kHidden, kHidden, MatvecEnd::residual); }
   void gate_up(int l) {
-    product(activation_, hidden_, norm_, layers_[l].gate_up, 2 * kFfn, kHidden, MatvecEnd::swiglu);
+    product(activation_, hidden_, layers_[l].feed_forward_norm, layers_[l].gate_up, 2 * kFfn, kHidden,
+            MatvecEnd::swiglu);
   }
   void down(int l) { product(hidden_, activation_, nullptr, layers_[l].down, kHidden, kFfn, MatvecEnd::residual); }
   void head() { product(logits_, hidden_, norm_, head_, kVocab, kHidden, MatvecEnd::logits); }
@@ -86,7 +94,7 @@ class Step {
     m.eps = 1e-5f;
     m.end = end;
     m.dtype = Dtype::float16;  // as the backend keeps bfloat16 weights
-    matvec(m, card_, stream);
+    matvec(m, kernels_.card, kernels_.paths, stream);
   }
   void* memory(size_t bytes) {
     void* data = nullptr;
@@ -95,8 +103,14 @@ class Step {
     return data;
   }
   const void* matrix(size_t rows, size_t cols) { return memory(rows * cols * 2); }
+  float* vector(size_t count) { return static_cast<float*>(memory(count * sizeof(float))); }
 
-  const Card card_ = card_of(0);
+  static Kernels chosen() {
+    const char* choice = std::getenv("PHI3LAB_CUDA_ARCH");
+    return kernels_of(0, choice ? choice : "");
+  }
+  const Kernels kernels_ = chosen();
+  Partials partials_;
   Layer layers_[kLayers];
   const void* head_;
   CacheView cache_;
@@ -107,7 +121,7 @@ class Step {
 
 }  // namespace
 
-int main() {
+int main() try {
   Step step;
   const double gbps = read_gbps(step.stream);
   std::printf("reads %.0f GB/s\n\n%-26s %9s %12s %12s\n", gbps, "kernel", "µs", "µs to read", "of stream");
@@ -137,4 +151,7 @@ int main() {
     row("the step at " + std::to_string(position), us, bytes);
   }
   return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

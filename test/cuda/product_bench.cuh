@@ -122,7 +122,7 @@ inline int bench(const std::vector<Path>& paths, const std::vector<int>& token_c
 }
 
 /** µs of each matrix by every wgmma tile and by mma: what `choose_wgmma_tile` should agree with. */
-inline int tune(const Card& card, const Paths& paths, const std::vector<int>& token_counts) {
+inline int tune(const Card& card, const Paths& paths, const Partials& partials, const std::vector<int>& token_counts) {
   const BenchModel model(*std::max_element(token_counts.begin(), token_counts.end()));
   const auto time = [&](int m, int tokens, auto product) {
     return time_graph([&](cudaStream_t stream) {
@@ -147,7 +147,7 @@ inline int tune(const Card& card, const Paths& paths, const std::vector<int>& to
       Paths without = paths;
       without.wgmma = false;
       std::printf(" | mma %.1f\n", time(m, tokens, [&](const Product& p, cudaStream_t stream) {
-                    tensor_product(p, card, without, stream);
+                    tensor_product(p, card, without, partials, stream);
                   }));
       std::fflush(stdout);
     }

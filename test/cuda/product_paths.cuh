@@ -26,6 +26,22 @@ class Memory {
   size_t bytes_;
 };
 
+/** What blocks of a product leave for each other, as a backend on this card has it. */
+class PartialsMemory {
+ public:
+  explicit PartialsMemory(const Card& card)
+      : parts_(size_t{4} * card.multiprocessors * kPartialFloats), arrived_(size_t{4} * kPartialCounters) {
+    PHI3LAB_CUDA_CHECK(cudaMemset(arrived_.get(), 0, arrived_.bytes()));
+  }
+  Partials get() const {
+    return {static_cast<float*>(parts_.get()), static_cast<unsigned*>(arrived_.get()),
+            static_cast<int64_t>(parts_.bytes() / 4), kPartialCounters};
+  }
+
+ private:
+  Memory parts_, arrived_;
+};
+
 /** A number in [-1, 1) that depends on `i` and `seed` alone. */
 __host__ __device__ inline float random_number(uint64_t i, uint32_t seed) {
   uint64_t x = (i + 1) * 0x9e3779b97f4a7c15ull ^ static_cast<uint64_t>(seed) << 32;

@@ -1,10 +1,11 @@
 // Our products and cuBLASLt's held against a slow kernel of float32 sums; and their timings.
 //
-//   product_test [--path=mma|mma80|cublaslt|wgmma|tiles]    checks; prints a line a case, exits 1 when one fails
+//   product_test [--path=mma|older|cublaslt|wgmma|tiles]    checks; prints a line a case, exits 1 when one fails
 //   product_test bench|bench-small [--path=…|ours]          timings of a pass (product_bench.cuh)
 //   product_test tune                                       timings of every wgmma tile for every matrix
 //
-// `mma80` is the way of cards before Hopper. `tiles` runs every tile of the wgmma path, whatever its choice would be.
+// `older` is the way of cards before Hopper, on as many multiprocessors as there are, and cut as for few and for many.
+// `tiles` runs every tile of the wgmma path, whatever its choice would be.
 // The paths that were never seen to trap come first: what traps ends its process.
 #include "product_bench.cuh"
 
@@ -207,8 +208,11 @@ int check_all(const std::vector<Path>& paths, bool briefly) {
 }
 
 int run(const std::string& command, const std::string& only) {
-  const Card card = card_of(0);
-  const Paths paths = paths_of(card);
+  const auto [card_, paths_] = kernels_of(0, "");
+  const Card card = card_;
+  const Paths paths = paths_;
+  const PartialsMemory memory(card);
+  const Partials partials = memory.get();
   std::shared_ptr<CublasLt> cublaslt = CublasLt::load();
   if (cublaslt) std::printf("# cuBLASLt %zu\n", cublaslt->version());
 
@@ -219,14 +223,16 @@ int run(const std::string& command, const std::string& only) {
   add("mma", "mma", [=](const Product& p, cudaStream_t stream) {
     Paths without = paths;
     without.wgmma = false;
-    return tensor_product(p, card, without, stream), true;
+    return tensor_product(p, card, without, partials, stream), true;
   });
-  if (command.empty()) {
-    add("mma80", "mma80", [=](const Product& p, cudaStream_t stream) {
-      Paths ampere;
-      ampere.mma_bf16 = true;
-      return tensor_product(p, card, ampere, stream), true;
-    });
+  for (int multiprocessors : {card.multiprocessors, 7, 1000}) {
+    if (!command.empty() && multiprocessors != card.multiprocessors) break;
+    add("older", "older on " + std::to_string(multiprocessors) + " multiprocessors",
+        [=](const Product& p, cudaStream_t stream) {
+          Card as = card;
+          as.multiprocessors = multiprocessors;
+          return tensor_product(p, as, paths_of(86), partials, stream), true;
+        });
   }
   if (cublaslt) {
     add("cublaslt", "cublaslt", [=](const Product& p, cudaStream_t stream) { return cublaslt->product(p, stream); });
@@ -236,8 +242,9 @@ int run(const std::string& command, const std::string& only) {
       return wgmma_product(p, card, paths, stream, choose_wgmma_tile(p, card)), true;
     });
     if (!command.empty()) {
-      add("ours", "ours",
-          [=](const Product& p, cudaStream_t stream) { return tensor_product(p, card, paths, stream), true; });
+      add("ours", "ours", [=](const Product& p, cudaStream_t stream) {
+        return tensor_product(p, card, paths, partials, stream), true;
+      });
     }
     for (int tokens : kWgmmaTileTokens) {
       for (int split : {1, 2, 3, 8}) {
@@ -251,7 +258,7 @@ int run(const std::string& command, const std::string& only) {
   if (command.empty()) return check_all(ways, only == "tiles");
   if (command == "bench") return bench(ways, {25, 40, 64, 96, 128, 256, 512, 2048, 4000});
   if (command == "bench-small") return bench(ways, {25});
-  if (command == "tune") return tune(card, paths, {25, 64, 128, 256, 512, 1024, 2048, 4000});
+  if (command == "tune") return tune(card, paths, partials, {25, 64, 128, 256, 512, 1024, 2048, 4000});
   std::fprintf(stderr, "Expected bench, bench-small or tune but received %s\n", command.c_str());
   return 2;
 }

@@ -54,6 +54,14 @@ struct Device {
   }
 };
 
+/** What blocks leave for each other, as a backend on this card has it. */
+struct PartialsMemory {
+  Device<float> parts;
+  Device<unsigned> arrived{std::vector<unsigned>(kPartialCounters)};
+  explicit PartialsMemory(const Card& card) { parts.reserve(size_t{kPartialFloats} * card.multiprocessors); }
+  Partials get() const { return {parts.data, arrived.data, static_cast<int64_t>(parts.count), kPartialCounters}; }
+};
+
 /** Uniform in [-1, 1], by place and seed. */
 __host__ __device__ inline float noise(uint64_t place, uint32_t seed) {
   uint64_t x = place * 0x9E3779B97F4A7C15ull + seed * 0xD1B54A32D192ED03ull + 0x632BE59BD9B4E019ull;

@@ -1,6 +1,7 @@
-// Tests of a prompt's kernels against naive twins; with the argument `bench`, their speed. Prints a line a case, the
-// failed ones again at the end, and "N passed, N failed"; exits 1 if any failed.
+// Tests of a prompt's kernels against naive twins; with the argument `bench`, their speed, as PHI3LAB_CUDA_ARCH has it.
+// Prints a line a case, the failed ones again at the end, and "N passed, N failed"; exits 1 if any failed.
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "prompt_bench.cuh"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr uint16_t kPoison = 0x7fff;  // NaN in both formats
 constexpr int kMargin = 64;           // poisoned numbers behind every result
+
+const Paths kPaths;  // the steps' kernels are the same on every card: launches of theirs may overlap, or not
 
 int passed = 0;
 std::vector<std::string> failed;
@@ -84,7 +87,7 @@ void test_rms_norm(int64_t tokens, int64_t cols) {
       expected[t * cols + c] = in[t * cols + c] / std::sqrt(squares / cols + double{1e-5f}) * weight[c];
     }
   }
-  prompt_rms_norm(out.memory.data, in_memory.data, weight_memory.data, tokens, cols, 1e-5f, kDtype<T>, nullptr);
+  prompt_rms_norm(out.memory.data, in_memory.data, weight_memory.data, tokens, cols, 1e-5f, kDtype<T>, kPaths, nullptr);
   report(out.agrees(expected), std::string("rms_norm ") + name_of<T>() + " tokens " + std::to_string(tokens) +
                                    " cols " + std::to_string(cols));
 }
@@ -106,7 +109,7 @@ void test_rope_append(int64_t tokens, int64_t position, int64_t head_dim, int64_
   const Device<int32_t> position_memory(std::vector<int32_t>{static_cast<int32_t>(position)});
   cache.data = cache_memory.data;
   prompt_rope_append(qkv_memory.data, cache, position_memory.data, table_memory.data, tokens, layer, shape, kDtype<T>,
-                     nullptr);
+                     kPaths, nullptr);
   PHI3LAB_CUDA_CHECK(cudaDeviceSynchronize());
   const std::vector<T> got = qkv_memory.read(qkv.size()), kept = cache_memory.read(cached);
 
@@ -157,7 +160,7 @@ void test_swiglu(int64_t tokens, int64_t ffn) {
   }
   const Device<T> in_memory(gate_up);
   Result<T> out(tokens * ffn);
-  prompt_swiglu(out.memory.data, in_memory.data, tokens, ffn, kDtype<T>, nullptr);
+  prompt_swiglu(out.memory.data, in_memory.data, tokens, ffn, kDtype<T>, kPaths, nullptr);
   report(out.agrees(expected),
          std::string("swiglu ") + name_of<T>() + " tokens " + std::to_string(tokens) + " ffn " + std::to_string(ffn));
 }
@@ -169,7 +172,7 @@ void test_convert(int64_t count, int64_t first) {
   const Device<float> in_memory(in);
   Result<T> out(first + count);
   std::vector<double> expected(in.begin(), in.end());
-  prompt_convert(out.memory.data + first, in_memory.data + first, count, kDtype<T>, nullptr);
+  prompt_convert(out.memory.data + first, in_memory.data + first, count, kDtype<T>, kPaths, nullptr);
   PHI3LAB_CUDA_CHECK(cudaDeviceSynchronize());
   bool ok = true;
   const std::vector<T> got = out.memory.read(first + count + kMargin);
@@ -187,14 +190,15 @@ struct AttentionCase {
 };
 
 template <class T>
-void test_attend(const AttentionCase& c, const Card& card, const Paths& paths) {
+void test_attend(const AttentionCase& c, const Kernels& kernels, const Partials& partials) {
+  const auto& [card, paths] = kernels;
   static Device<T> qkv, kept, context;
   static Device<Verdict> verdict;
   static Device<unsigned> changed;
   AttentionShape shape;
   shape.heads = c.heads, shape.kv_heads = c.kv_heads, shape.head_dim = c.head_dim, shape.window = c.window;
   shape.scale = 1 / std::sqrt(static_cast<float>(c.head_dim));
-  if (!prompt_attend_fits(shape, paths)) return;
+  if (!prompt_attend_fits(shape, card, paths)) return;
   const int64_t layers = 3, layer = 1, positions = c.position + c.tokens;
   CacheView cache;
   cache.block_stride = layers * 2 * c.kv_heads * CacheView::kBlock * c.head_dim;
@@ -217,7 +221,8 @@ void test_attend(const AttentionCase& c, const Card& card, const Paths& paths) {
   verdict = std::vector<Verdict>(1);
   changed = std::vector<unsigned>(1);
 
-  prompt_attend(context.data, qkv.data, cache, position.data, c.tokens, layer, shape, kDtype<T>, card, paths, nullptr);
+  prompt_attend(context.data, qkv.data, cache, position.data, c.tokens, layer, shape, kDtype<T>, card, paths, partials,
+                nullptr);
   judge_attention_kernel<T>
       <<<dim3(static_cast<unsigned>(c.tokens), static_cast<unsigned>(c.heads)), 128, positions * sizeof(float)>>>(
           verdict.data, context.data, qkv.data, cache, position.data, layer, shape, kRounding<T>);
@@ -228,16 +233,17 @@ void test_attend(const AttentionCase& c, const Card& card, const Paths& paths) {
   const Verdict found = verdict.read(1)[0];
   const unsigned behind = changed.read(1)[0];
   char name[200];
-  std::snprintf(name, sizeof name,
-                "attend %s tokens %d at %d window %d head_dim %d heads %d:%d size %g: %u wrong, %u behind, worst %.2f",
-                name_of<T>(), int(c.tokens), int(c.position), int(c.window), int(c.head_dim), int(c.heads),
-                int(c.kv_heads), c.size, found.wrong, behind, found.worst);
+  std::snprintf(
+      name, sizeof name,
+      "attend%s %s tokens %d at %d window %d head_dim %d heads %d:%d size %g: %u wrong, %u behind, worst %.2f",
+      paths.clusters ? "" : " without clusters", name_of<T>(), int(c.tokens), int(c.position), int(c.window),
+      int(c.head_dim), int(c.heads), int(c.kv_heads), c.size, found.wrong, behind, found.worst);
   report(found.wrong == 0 && behind == 0, name);
 }
 
 /** Every length, position and window, each with two of the 7 head sizes, 5 groupings and 2 formats: those counts share
  * no factor with the inner loops', so that every pair of values meets. Then each shape on a prompt of large tiles. */
-void test_attention(const Card& card, const Paths& paths) {
+void test_attention(const Kernels& kernels, const Partials& partials) {
   const int64_t head_dims[] = {96, 64, 128, 80, 32, 256, 112};
   const int64_t groupings[][2] = {{2, 2}, {4, 2}, {3, 1}, {4, 1}, {9, 3}};
   int64_t k = 0;
@@ -245,7 +251,7 @@ void test_attention(const Card& card, const Paths& paths) {
     const auto& grouping = groupings[shape % 5];
     const AttentionCase c = {tokens,      position,          window, head_dims[shape % 7], grouping[0],
                              grouping[1], k % 3 ? 2.f : 16.f};
-    k % 2 ? test_attend<__half>(c, card, paths) : test_attend<__nv_bfloat16>(c, card, paths);
+    k % 2 ? test_attend<__half>(c, kernels, partials) : test_attend<__nv_bfloat16>(c, kernels, partials);
     ++k;
   };
   for (const int64_t round : {0, 1}) {
@@ -257,15 +263,15 @@ void test_attention(const Card& card, const Paths& paths) {
     ++k;
   }
   // One multiprocessor as far as the launcher knows: tiles of 128 rows from two tiles on.
-  Card small = card;
-  small.multiprocessors = 1;
+  Kernels small = kernels;
+  small.card.multiprocessors = 1;
   for (int64_t shape = 0; shape < 35; ++shape) {
     const auto& grouping = groupings[shape % 5];
     for (const int64_t tokens : {int64_t{130}, 385 + shape, int64_t{1000}}) {
       const AttentionCase c = {tokens,      shape * 31,  shape % 4 ? shape * 20 : 0, head_dims[shape % 7],
                                grouping[0], grouping[1], shape % 3 ? 2.f : 16.f};
-      test_attend<__nv_bfloat16>(c, small, paths);
-      test_attend<__half>(c, small, paths);
+      test_attend<__nv_bfloat16>(c, small, partials);
+      test_attend<__half>(c, small, partials);
     }
   }
 }
@@ -298,12 +304,16 @@ void test_steps() {
 
 int main(int count, char** arguments) try {
   using namespace phi3lab::cuda;
-  const Card card = card_of(0);
-  const Paths paths = paths_of(card);
-  if (count > 1 && std::strcmp(arguments[1], "bench") == 0) return test::bench(card, paths), 0;
+  const char* const choice = std::getenv("PHI3LAB_CUDA_ARCH");
+  const Kernels kernels = kernels_of(0, choice ? choice : "");
+  const test::PartialsMemory memory(kernels.card);
+  const Partials partials = memory.get();
+  if (count > 1 && std::strcmp(arguments[1], "bench") == 0)
+    return test::bench(kernels.card, kernels.paths, partials), 0;
   test::test_steps<__nv_bfloat16>();
   test::test_steps<__half>();
-  test::test_attention(card, paths);
+  test::test_attention(kernels, partials);
+  if (kernels.paths.clusters) test::test_attention(kernels_of(0, "8.6"), partials);
   if (!test::failed.empty()) std::printf("\nFailed:\n");
   for (const std::string& name : test::failed) std::printf("not ok %s\n", name.c_str());
   std::printf("%d passed, %d failed\n", test::passed, static_cast<int>(test::failed.size()));

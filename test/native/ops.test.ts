@@ -1,6 +1,6 @@
 /** The table of cases an operation (test/native/ops) on every backend: each verb against its definition in double. */
 import { addon } from "../../src/native";
-import { needGpu } from "./places";
+import { asCapability, needGpu } from "./places";
 import { expectOk, program } from "./programs";
 
 const last = /^[1-9]\d* passed, 0 failed$/;
@@ -34,10 +34,12 @@ describe("every verb of a backend is what its definition says, in some thousand 
       await expectOk(path, ["--device=cuda", `--dtype=${dtype}`], last, { PHI3LAB_CUBLASLT: "off" });
     });
 
-  for (const dtype of ["float32", "bfloat16", "float16"])
-    it(`on the GPU in ${dtype}, by the kernels of older cards`, async function () {
-      needGpu(this);
-      const env = { PHI3LAB_CUDA_ARCH: "portable", PHI3LAB_CUBLASLT: "off" };
-      await expectOk(path, ["--device=cuda", `--dtype=${dtype}`], last, env);
-    });
+  // Capabilities whose kernels differ, with their shared memory; of the others every kernel once.
+  for (const arch of ["portable", "8.6", "12.0", "7.5", "8.0", "8.9"])
+    for (const dtype of ["float32", "bfloat16", "float16"])
+      it(`on the GPU in ${dtype}, as ${arch}`, async function () {
+        needGpu(this);
+        const quick = ["7.5", "8.0", "8.9"].includes(arch) ? ["--quick"] : [];
+        await expectOk(path, ["--device=cuda", `--dtype=${dtype}`, ...quick], last, asCapability(arch));
+      });
 });

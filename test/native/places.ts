@@ -1,5 +1,5 @@
 /**
- * Where the native tests run a model: on the CPU and, where there is one, on the GPU, also by the kernels of older cards.
+ * Where the native tests run a model: on the CPU and, where there is one, on the GPU, also by the kernels of other cards.
  * PHI3LAB_TEST_GPU=cpu runs the GPU's cases on the CPU, to try the tests themselves.
  */
 import { addon, type Dtype, type NativeModel } from "../../src/native";
@@ -14,13 +14,24 @@ export interface Place {
   env?: Record<string, string>;
 }
 
-const older = { PHI3LAB_CUDA_ARCH: "portable", PHI3LAB_CUBLASLT: "off" };
+/** The GPU as a card of this compute capability, or as "portable": our own kernels alone. */
+export const asCapability = (arch: string): Record<string, string> => ({
+  PHI3LAB_CUDA_ARCH: arch,
+  PHI3LAB_CUBLASLT: "off",
+});
 
 /** The places where arithmetic is float32. */
 export const exactPlaces: Place[] = [
   { name: "on the CPU", gpu: false, dtype: "auto" },
   { name: "on the GPU in float32", gpu: true, dtype: "float32" },
-  { name: "on the GPU in float32, by the kernels of older cards", gpu: true, dtype: "float32", env: older },
+  ...["portable", "8.6", "12.0"].map(
+    (arch): Place => ({
+      name: `on the GPU in float32 as ${arch}`,
+      gpu: true,
+      dtype: "float32",
+      env: asCapability(arch),
+    }),
+  ),
 ];
 
 /** Whether the GPU's cases run on the CPU. */

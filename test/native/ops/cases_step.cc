@@ -187,6 +187,7 @@ void step_cases(std::vector<Case>& table) {
   };
   put("tiny", {48, 88, 211, heads_of(4, 2, 12, 0), W::F32}, 140, false);
   put("tiny in a window", {48, 88, 211, heads_of(4, 2, 12, 5), W::F32}, 12, true);
+  put("past one block's positions", {64, 96, 211, heads_of(2, 1, 32, 0), W::BF16}, 230, false);
   put("odd", {50, 88, 211, heads_of(1, 1, 16, 0), W::F16}, 70, false);
   put("small", {576, 1536, 3072, heads_of(9, 3, 64, 0), W::BF16}, 8, false);
   put("of one head and three words", {50, 88, 3, heads_of(1, 1, 32, 0), W::F32}, 12, true);
