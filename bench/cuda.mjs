@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
- * unless --model names one), with the card's limits of the same run: time by work, min, median and max of the rounds, and
+ * unless --model names one), with the GPU's limits of the same run: time by work, min, median and max of the rounds, and
  * its share of what reading the bytes takes; then the same by the kernels of other compute capabilities, without
  * cuBLASLt. --peers PYTHON measures transformers too, by a Python that has it with torch.
  * --picture FILE.png draws the two curves of generation, with the cache and without. Needs a GPU and a build with CUDA.
@@ -42,7 +42,7 @@ const targets = {
   "as 8.6 prefill 2048": "52 ms",
   "as 8.6 the same uncached": "500 ms, at most 740",
 };
-/** Capabilities whose kernels are timed on the card at hand, where it has their instructions. */
+/** Capabilities whose kernels are timed on the GPU at hand, where it has their instructions. */
 const capabilities = ["8.0", "8.6", "12.0"];
 const capabilityPrefills = [25, 512, 2048];
 
@@ -91,7 +91,7 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
         [`as ${arch} `, as(arch, ["generate", "decode:2000", ...capabilityPrefills.map((n) => `prefill:${n}`)]).times],
       ];
     } catch {
-      console.log(`as ${arch}: not on this card`); // the program has said why
+      console.log(`as ${arch}: not on this GPU`); // the program has said why
       return [];
     }
   });
@@ -128,7 +128,7 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
   if (peers) reportPeers(rows, JSON.parse(run(peers, [join(folder, "programs", "transformers_gpu.py"), model, "3"])));
   console.log(`\nA decoded token by kernel:\n${run(buildProgram("cuda", "step"), [])}`);
   if (picture) {
-    const title = `Phi-3-mini-4k, 24 + 100 tokens, ${limits.card}${made ? " (random weights)" : ""}`;
+    const title = `Phi-3-mini-4k, 24 + 100 tokens, ${limits.gpu}${made ? " (random weights)" : ""}`;
     await require("../dist/src/index.js")
       .plotTimings({ ...main.curves, title })
       .save(picture);
@@ -141,7 +141,7 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
 
 function report(limits, main, rows) {
   console.log(
-    `${limits.card}: reads ${limits.read_GBps} GB/s, takes ${limits.host_to_device_GBps} GB/s from the host\n`,
+    `${limits.gpu}: reads ${limits.read_GBps} GB/s, takes ${limits.host_to_device_GBps} GB/s from the host\n`,
   );
   const line = (cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(11))).join("");
   console.log(line(["milliseconds", "min", "median", "max", "tokens/s", "of stream", "target"]));

@@ -1,7 +1,7 @@
 // The residual sum, and copies.
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
 
 namespace phi3lab::cuda {
 namespace {
@@ -14,12 +14,15 @@ __global__ void add_kernel(float* out, const float* a, const float* b, int64_t c
 }  // namespace
 
 void CudaBackend::add(Tensor out, Tensor a, Tensor b) {
+  a.expect_float32("add");
+  b.expect_float32("add");
   const int64_t count = out.rows * out.cols;
   launch({dim3(static_cast<unsigned>((count + 255) / 256)), dim3(256), 0, stream()}, add_kernel, out.data, a.data,
          b.data, count);
 }
 
 void CudaBackend::copy(Tensor out, Tensor in) {
+  in.expect_float32("copy");
   PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(out.data, in.data, static_cast<size_t>(in.rows * in.cols) * sizeof(float),
                                      cudaMemcpyDeviceToDevice, stream()));
 }

@@ -1,7 +1,7 @@
 // Puts a pass's keys and values behind those that the cache holds.
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
 
 namespace phi3lab::cuda {
 namespace {
@@ -21,6 +21,7 @@ __global__ void append_kernel(CacheView cache, const float* qkv, const int32_t* 
 }  // namespace
 
 void CudaBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
+  qkv.expect_float32("append");
   dispatch(format_, [&](auto tag) {
     using T = typename decltype(tag)::type;
     launch({dim3(static_cast<unsigned>(2 * shape.kv_heads), static_cast<unsigned>(qkv.rows)), dim3(64), 0, stream()},

@@ -1,10 +1,10 @@
 // The next token of greedy decoding, the step to its position, and its way to the host: a ring in pinned memory that
-// the card writes and the host watches.
+// the GPU writes and the host watches.
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
-#include "mailbox.h"
-#include "matvec.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
+#include "cuda/gemv/kernel.cuh"
+#include "cuda/memory/mailbox.h"
 
 namespace phi3lab::cuda {
 namespace {
@@ -78,6 +78,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void CudaBackend::argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
+  logits.expect_float32("argmax");
   launch({dim3(1), dim3(kThreads), 0, stream()}, argmax_kernel, id, logits.data, logits.cols, excluded, excluded_count);
 }
 
@@ -85,20 +86,20 @@ void CudaBackend::advance(int32_t* position, int64_t count) {
   launch({dim3(1), dim3(1), 0, stream()}, advance_kernel, position, count);
 }
 
-void CudaBackend::publish(const int32_t* id) {
+void CudaBackend::emit(const int32_t* id) {
   launch({dim3(1), dim3(1), 0, stream()}, publish_kernel, mailbox_->ring(), id);
 }
 
-void CudaBackend::next_token(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
-                             const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
-                             float eps) {
-  const CudaWeight& head = placed(weight);
-  if (listening() || !token_fits(head, 1))
-    return Backend::next_token(id, logits, normed, input, hidden, norm, weight, excluded, excluded_count, eps);
-  norm_lm_head(logits, normed, hidden, norm, weight, eps);
-  launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), paths_.overlap}, choose_kernel, id,
-         input.position, mailbox_->ring(), candidates_.as<Candidate>(), candidate_count_, logits.data, logits.cols,
-         excluded, excluded_count, input.tokens);
+void CudaBackend::norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+                                      const Weight& norm, const Weight& weight, const int32_t* excluded,
+                                      int64_t excluded_count, float eps) {
+  const CudaWeight& head = uploaded(weight);
+  if (tapped() || !token_fits(head, 1))
+    return Backend::norm_lm_head_argmax(id, logits, normed, input, hidden, norm, weight, excluded, excluded_count, eps);
+  const int candidates = gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
+  launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), kernels_.overlap}, choose_kernel, id,
+         input.position, mailbox_->ring(), candidates_.as<Candidate>(), candidates, logits.data, logits.cols, excluded,
+         excluded_count, input.tokens);
 }
 
 }  // namespace phi3lab::cuda

@@ -1,10 +1,10 @@
 // Attention of a pass's queries over the cache, for every shape: causal, windowed, key-value heads shared between query
 // heads. The fast ways for one token and for prompts are decode_attend.cu and prompt_attend.cu; the verb chooses.
 #include "backend.h"
-#include "decode_attend.h"
-#include "device.cuh"
-#include "launch.cuh"
-#include "prompt.h"
+#include "cuda/attention/decode.h"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
+#include "cuda/prompt/prompt.h"
 
 namespace phi3lab::cuda {
 namespace {
@@ -88,22 +88,20 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
 
 }  // namespace
 
-void CudaBackend::attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache,
-                         const PassInput& input, int64_t layer, const AttentionShape& shape) {
-  const Form form = qkv_form_;
-  qkv_form_ = Form::plain;
-  context_form_ = form;
-  if (form == Form::raw_token) {
-    decode_attend(
-        {context.data, qkv.data, view_of(cache), input.position, rope_table_.data, layer, shape, format_, stream()},
-        partials_, card_, paths_);
+void CudaBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
+                         Tensor table, int64_t layer, const AttentionShape& shape) {
+  if (qkv.layout == Layout::unrotated_qkv) {
+    decode_attend({context.data, qkv.data, view_of(cache), input.position, table.data, layer, shape, format_, stream()},
+                  partials_, device_, kernels_);
     return;
   }
-  if (form == Form::half_prompt) {
-    prompt_attend(context.data, qkv.data, view_of(cache), input.position, input.tokens, layer, shape, format_, card_,
-                  paths_, partials_, stream());
+  if (qkv.layout == Layout::half_qkv) {
+    context.layout = Layout::half_context;
+    prompt_attend(context.data, qkv.data, view_of(cache), input.position, input.tokens, layer, shape, format_, device_,
+                  kernels_, partials_, stream());
     return;
   }
+  qkv.expect_float32("attend");
   const AttendArguments arguments{context.data, weights,     qkv.data,       view_of(cache), input.position, qkv.cols,
                                   layer,        shape.heads, shape.kv_heads, shape.window,   shape.scale};
   const Launch how{dim3(static_cast<unsigned>(shape.heads), static_cast<unsigned>(context.rows)), dim3(kWarps * 32),

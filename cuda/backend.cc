@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "convert.h"
-#include "mailbox.h"
+#include "cuda/memory/convert.h"
+#include "cuda/memory/mailbox.h"
 
 namespace phi3lab::cuda {
 namespace {
@@ -24,21 +24,21 @@ size_t memory_limit() {
 
 }  // namespace
 
-CudaBackend::CudaBackend(const Card& card, const Paths& paths, Dtype dtype)
-    : card_(card),
-      paths_(paths),
+CudaBackend::CudaBackend(const DeviceProperties& device, const KernelSet& kernels, Dtype dtype)
+    : device_(device),
+      kernels_(kernels),
       dtype_(dtype),
       format_(dtype),
       streams_(std::make_shared<Streams>()),
-      memory_(std::make_shared<Memory>(streams_, card.index, memory_limit())),
-      ranges_(std::make_shared<CacheRanges>(streams_, memory_, card.index)) {
+      memory_(std::make_shared<Memory>(streams_, device.index, memory_limit())),
+      ranges_(std::make_shared<CacheRanges>(streams_, memory_, device.index)) {
   for (cudaEvent_t& mark : marks_) PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&mark, cudaEventDisableTiming));
   PHI3LAB_CUDA_CHECK(cudaEventCreateWithFlags(&written_, cudaEventDisableTiming));
   candidates_ = DeviceMemory(memory_, kMostCandidates * sizeof(Candidate));
   sent_ = DeviceMemory(memory_, sizeof(uint32_t));
   mailbox_ = std::make_unique<Mailbox>(sent_.as<uint32_t>());
-  if (!paths_.async_copies || (paths_.clusters && (paths_.wgmma || !has_tensor_products()))) return;
-  const int64_t floats = card_.multiprocessors * (has_tensor_products() ? kPartialFloats : kPartialFloats / 64);
+  if (!kernels_.async_copies || (kernels_.clusters && (kernels_.wgmma || !has_tensor_cores()))) return;
+  const int64_t floats = device_.multiprocessors * (has_tensor_cores() ? kPartialFloats : kPartialFloats / 64);
   parts_ = DeviceMemory(memory_, static_cast<size_t>(floats) * sizeof(float));
   arrived_ = DeviceMemory(memory_, kPartialCounters * sizeof(unsigned));
   PHI3LAB_CUDA_CHECK(cudaMemsetAsync(arrived_.data(), 0, arrived_.bytes(), stream()));
@@ -59,16 +59,16 @@ const char* CudaBackend::dtype() const {
   return dtype_ == Dtype::float32 ? "float32" : dtype_ == Dtype::bfloat16 ? "bfloat16" : "float16";
 }
 
-std::unique_ptr<Weight> CudaBackend::place(const WeightSource& source, WeightKind kind) {
+std::unique_ptr<Weight> CudaBackend::upload_weight(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CudaWeight>();
   weight->dtype = kind == WeightKind::norm ? Dtype::float32 : format_;
   weight->cols = source.cols;
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->bytes = static_cast<size_t>(weight->rows * weight->cols * size_of(weight->dtype));
   weight->memory = DeviceMemory(memory_, weight->bytes);
-  if (!loader_) loader_ = std::make_unique<Loader>(memory_, card_.index);
-  if (!prepared_ && has_tensor_products() && !cublaslt_coming_.valid())
-    cublaslt_coming_ = std::async(std::launch::async, [index = card_.index] {
+  if (!loader_) loader_ = std::make_unique<Loader>(memory_, device_.index);
+  if (!prepared_ && has_tensor_cores() && !cublaslt_coming_.valid())
+    cublaslt_coming_ = std::async(std::launch::async, [index = device_.index] {
       PHI3LAB_CUDA_CHECK(cudaSetDevice(index));
       return CublasLt::load();
     });
@@ -93,7 +93,7 @@ void CudaBackend::prepare(int64_t tokens, int64_t max_cols) {
   loader_.reset();
   keep_as_float16();
   prepared_ = true;
-  if (!has_tensor_products()) return;
+  if (!has_tensor_cores()) return;
   halves_ = DeviceMemory(memory_, static_cast<size_t>(tokens * max_cols * 2));
   cublaslt_ = cublaslt_coming_.valid() ? cublaslt_coming_.get() : CublasLt::load();
   if (cublaslt_) memory_->count(cublaslt_->workspace_bytes());
@@ -132,7 +132,7 @@ void CudaBackend::read(void* host, const void* device, size_t bytes) {
 }
 
 void CudaBackend::write(void* device, const void* host, size_t bytes) {
-  const std::lock_guard<std::recursive_mutex> lock(streams_->saying);
+  const std::lock_guard<std::recursive_mutex> lock(streams_->enqueue);
   // From memory that is not pinned the copy returns when the host's memory may be used again.
   PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()));
   PHI3LAB_CUDA_CHECK(cudaEventRecord(written_, stream()));
@@ -140,7 +140,7 @@ void CudaBackend::write(void* device, const void* host, size_t bytes) {
 
 void CudaBackend::replay(int64_t key, const Cache& cache, const std::function<void()>& pass) {
   if (timer_.running()) return timer_.run(pass);
-  if (listening()) return pass();
+  if (tapped()) return pass();
   const int64_t range = static_cast<const CudaCache&>(cache).id();
   auto found = std::find_if(graphs_.begin(), graphs_.end(),
                             [&](const Graph& graph) { return graph.key == key && graph.cache == range; });
@@ -157,7 +157,7 @@ void CudaBackend::replay(int64_t key, const Cache& cache, const std::function<vo
 }
 
 cudaGraphExec_t CudaBackend::record(const std::function<void()>& pass) {
-  const std::lock_guard<std::recursive_mutex> lock(streams_->saying);
+  const std::lock_guard<std::recursive_mutex> lock(streams_->enqueue);
   PHI3LAB_CUDA_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal));
   cudaGraph_t graph = nullptr;
   try {
@@ -184,11 +184,11 @@ void CudaBackend::synchronize() {
   check(error, "the work before");
 }
 
-int32_t CudaBackend::receive() {
+int32_t CudaBackend::next_token() {
   int32_t id = 0;
   for (int64_t turn = 1; !mailbox_->take(&id); turn++) {
     if (turn % 64 != 0) continue;
-    if (stopped()) throw Aborted();
+    if (aborted()) throw Aborted();
     if (turn % 4096 != 0) continue;
     const cudaError_t error = cudaStreamQuery(stream());
     if (error == cudaErrorNotReady) continue;
@@ -206,7 +206,7 @@ void CudaBackend::discard() noexcept {
 }
 
 void CudaBackend::checkpoint(int64_t tokens) {
-  if (stopped()) throw Aborted();
+  if (aborted()) throw Aborted();
   if (tokens == 1) return;  // a whole pass of one token is short, and may be being recorded
   PHI3LAB_CUDA_CHECK(cudaEventRecord(marks_[marked_++ % kMarks], stream()));
   // About 10 ms may be under way: how many layers that is, is learnt from how long one takes, which is known where its
@@ -217,7 +217,7 @@ void CudaBackend::checkpoint(int64_t tokens) {
     bool waited = false;
     cudaError_t state = cudaErrorNotReady;
     while ((state = cudaEventQuery(marks_[passed_ % kMarks])) == cudaErrorNotReady) {
-      if (stopped()) throw Aborted();
+      if (aborted()) throw Aborted();
       waited = true;
     }
     check(state, "the work before");

@@ -1,7 +1,7 @@
-// The GPU behind the seam of native/seam/backend.h: the mirror of cpu/, an operation a file. Verbs are launched on one
-// stream; a decoded token is recorded once as a graph and replayed. Where nobody listens, a token of decoding takes the
-// fused kernels of matvec.cuh and decode_attend.cu, a prompt the tensor cores' products with 16-bit activations between
-// them, on cards from 8.0 on.
+// The GPU behind the seam of native/seam/backend.h: the mirror of cpu/, a verb a file. Verbs are launched on one
+// stream; a decoded token is recorded once as a graph and replayed. Where nothing is tapped, a token of decoding takes
+// the fused kernels of gemv/ and attention/decode.cu, a prompt the tensor cores' GEMMs with 16-bit activations between
+// them, on GPUs of capability 8.0 on.
 #pragma once
 
 #include <chrono>
@@ -11,24 +11,24 @@
 #include <vector>
 
 #include "cache.h"
-#include "loader.h"
-#include "matvec.h"
-#include "memory.h"
+#include "cuda/device/partials.h"
+#include "cuda/device/stage_timer.h"
+#include "cuda/gemm/gemm.h"
+#include "cuda/gemv/gemv.h"
+#include "cuda/memory/loader.h"
+#include "cuda/memory/memory.h"
 #include "native/seam/backend.h"
 #include "native/seam/status.h"
-#include "partials.h"
-#include "product.h"
-#include "stage_timer.h"
 
 namespace phi3lab::cuda {
 
 /** What there is on this machine. */
 CudaStatus status();
-/** The backend on the first card. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are
+/** The backend on the first GPU. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are
  * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. */
 std::unique_ptr<Backend> make_backend(const std::string& dtype);
 
-/** A placed weight: (rows, cols) `dtype`, dense; a norm's numbers are float32. */
+/** An uploaded weight: (rows, cols) `dtype`, dense; a norm's numbers are float32. */
 class CudaWeight : public Weight {
  public:
   DeviceMemory memory;
@@ -38,16 +38,16 @@ class CudaWeight : public Weight {
     return memory.as<T>();
   }
 };
-inline const CudaWeight& placed(const Weight& weight) { return static_cast<const CudaWeight&>(weight); }
+inline const CudaWeight& uploaded(const Weight& weight) { return static_cast<const CudaWeight&>(weight); }
 
 class Mailbox;
 
 class CudaBackend : public Backend {
  public:
-  CudaBackend(const Card& card, const Paths& paths, Dtype dtype);
+  CudaBackend(const DeviceProperties& device, const KernelSet& kernels, Dtype dtype);
   ~CudaBackend() override;
 
-  std::unique_ptr<Weight> place(const WeightSource& source, WeightKind kind) override;
+  std::unique_ptr<Weight> upload_weight(const WeightSource& source, WeightKind kind) override;
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return memory_->buffer(bytes); }
   std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) override;
   void prepare(int64_t tokens, int64_t max_cols) override;
@@ -60,7 +60,7 @@ class CudaBackend : public Backend {
   int64_t steps_ahead() const override { return 2; }
   void replay(int64_t key, const Cache& cache, const std::function<void()>& pass) override;
   void synchronize() override;
-  int32_t receive() override;
+  int32_t next_token() override;
   void discard() noexcept override;
   void checkpoint(int64_t tokens) override;
   void profile(Profile* profile) override { timer_.set(profile); }
@@ -71,42 +71,39 @@ class CudaBackend : public Backend {
   void matmul(Tensor out, Tensor in, const Weight& weight) override;
   void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) override;
   void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
-  void attend(Tensor context, AttentionWeights weights, Tensor qkv, const Cache& cache, const PassInput& input,
+  void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input, Tensor table,
               int64_t layer, const AttentionShape& shape) override;
   void swiglu(Tensor out, Tensor gate_up) override;
   void add(Tensor out, Tensor a, Tensor b) override;
   void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
   void copy(Tensor out, Tensor in) override;
   void advance(int32_t* position, int64_t count) override;
-  void publish(const int32_t* id) override;
+  void emit(const int32_t* id) override;
 
-  void norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+  void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                             const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
                             const AttentionShape& shape, float eps) override;
   void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) override;
-  void norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
+  void norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,
                            const Weight& weight, int64_t layer, float eps) override;
   void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) override;
   void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                     float eps) override;
-  void next_token(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden, const Weight& norm,
-                  const Weight& weight, const int32_t* excluded, int64_t excluded_count, float eps) override;
+  void norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+                           const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
+                           float eps) override;
 
  private:
-  /** How qkv, context and activation pass between this pass's fused verbs. */
-  enum class Form { plain, raw_token, half_prompt };
   struct Graph {
     int64_t key, cache;
     cudaGraphExec_t exec;
   };
   bool token_fits(const CudaWeight& weight, int64_t tokens) const;
-  /** One token's product; `norm` null: of `in` as it is. Gives the number of candidates that MatvecEnd::logits makes.
-   */
-  int token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm = nullptr,
-                    float eps = 0);
-  bool has_tensor_products() const { return format_ != Dtype::float32 && paths_.mma_bf16; }
+  /** One token's GEMV; `norm` null: of `in` as it is. Gives the number of candidates that GemvEnd::logits makes. */
+  int gemv(Tensor out, Tensor in, const Weight& weight, GemvEnd end, const Weight* norm = nullptr, float eps = 0);
+  bool has_tensor_cores() const { return format_ != Dtype::float32 && kernels_.mma_bf16; }
   bool prompt_fits(int64_t tokens, int64_t cols) const;
-  void product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
+  void gemm(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
   /** Makes bfloat16's weights float16 numbers, and with them all else that has 16 bits. Where one does not fit, all
    * stays. */
   void keep_as_float16();
@@ -114,8 +111,8 @@ class CudaBackend : public Backend {
   void begin_stage(const Mark& mark) override { timer_.begin(mark); }
   cudaStream_t stream() const { return streams_->work; }
 
-  Card card_;
-  Paths paths_;
+  DeviceProperties device_;
+  KernelSet kernels_;
   Dtype dtype_;   // that was asked for
   Dtype format_;  // that weights, keys and values, and a prompt's activations are kept in
   std::shared_ptr<Streams> streams_;
@@ -127,16 +124,13 @@ class CudaBackend : public Backend {
   bool prepared_ = false;
   std::unique_ptr<CublasLt> cublaslt_;
   std::future<std::unique_ptr<CublasLt>> cublaslt_coming_;  // opened while the weights are on their way
-  DeviceMemory halves_;      // (chunk, widest matrix) 16-bit: what a plain product's input becomes
-  DeviceMemory candidates_;  // (candidate_count_,): the best of each of the head's blocks
-  int candidate_count_ = 0;
+  DeviceMemory halves_;           // (chunk, widest matrix) 16-bit: what the input of `matmul` becomes
+  DeviceMemory candidates_;       // (kMostCandidates,): the best of each of the head's blocks
   DeviceMemory parts_, arrived_;  // what partials_ is made of
   Partials partials_;             // none where blocks meet in clusters alone
   DeviceMemory sent_;             // ids sent to the mailbox, a count
   std::unique_ptr<Mailbox> mailbox_;
   std::vector<Graph> graphs_;
-  Form qkv_form_ = Form::plain, context_form_ = Form::plain, activation_form_ = Form::plain;
-  Tensor rope_table_;  // of the layer whose qkv is raw
 
   // Prompts: how many layers may be under way.
   static constexpr int kMarks = 64, kFirstUnderWay = 4;

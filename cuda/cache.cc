@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "driver.h"
+#include "cuda/device/driver.h"
 
 namespace phi3lab::cuda {
 namespace {
@@ -31,7 +31,7 @@ CacheRanges::CacheRanges(std::shared_ptr<Streams> streams, std::shared_ptr<Memor
 CacheRanges::~CacheRanges() {
   for (const Range& range : free_) {
     if (granularity_ == 0) {
-      memory_->give(reinterpret_cast<void*>(range.address), range.bytes);
+      memory_->release(reinterpret_cast<void*>(range.address), range.bytes);
       continue;
     }
     for (int64_t i = 0; i < range.blocks; i++)
@@ -40,10 +40,10 @@ CacheRanges::~CacheRanges() {
   }
 }
 
-CacheRanges::Range CacheRanges::take(int64_t blocks, size_t block_bytes) {
+CacheRanges::Range CacheRanges::acquire(int64_t blocks, size_t block_bytes) {
   const size_t bytes = static_cast<size_t>(blocks) * block_bytes;
   const std::lock_guard<std::mutex> lock(mutex_);
-  // The one that was left last: what was recorded over it is the likeliest to be wanted again.
+  // The one that was released last: what was recorded over it is the most likely to be wanted again.
   for (auto it = free_.rbegin(); it != free_.rend(); ++it) {
     if (it->bytes != bytes || it->block_bytes != block_bytes) continue;
     const Range range = *it;
@@ -56,12 +56,12 @@ CacheRanges::Range CacheRanges::take(int64_t blocks, size_t block_bytes) {
     check(VirtualMemory::get().reserve(&address, bytes, 0, 0, 0), "cuMemAddressReserve");
     range.address = static_cast<uintptr_t>(address);
   } else {
-    range.address = reinterpret_cast<uintptr_t>(memory_->take(bytes));
+    range.address = reinterpret_cast<uintptr_t>(memory_->acquire(bytes));
   }
   return range;
 }
 
-void CacheRanges::leave(const Range& range) noexcept {
+void CacheRanges::release(const Range& range) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   free_.push_back(range);
 }
@@ -112,7 +112,7 @@ CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& 
   layer_position_bytes = static_cast<size_t>(2 * shape.kv_heads * shape.head_dim * size_of(dtype));
   const size_t numbers = static_cast<size_t>(2 * layers * shape.kv_heads * CacheView::kBlock * shape.head_dim);
   block_bytes_ = round_up(numbers * static_cast<size_t>(size_of(dtype)), std::max<size_t>(ranges_->granularity_, 256));
-  range_ = ranges_->take(blocks_of(capacity), block_bytes_);
+  range_ = ranges_->acquire(blocks_of(capacity), block_bytes_);
   blocks_ = range_.blocks;
   view_.data = reinterpret_cast<void*>(range_.address);
   view_.block_stride = static_cast<int64_t>(block_bytes_) / size_of(dtype);
@@ -123,7 +123,7 @@ CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& 
 CudaCache::~CudaCache() {
   decommit(CacheRanges::kKept * CacheView::kBlock);
   range_.blocks = blocks_;
-  ranges_->leave(range_);
+  ranges_->release(range_);
 }
 
 void CudaCache::commit(int64_t positions) {
@@ -136,7 +136,7 @@ void CudaCache::commit(int64_t positions) {
 void CudaCache::decommit(int64_t positions) {
   const int64_t kept = blocks_of(positions);
   {
-    const std::lock_guard<std::recursive_mutex> lock(ranges_->streams_->saying);
+    const std::lock_guard<std::recursive_mutex> lock(ranges_->streams_->enqueue);
     cudaStreamSynchronize(ranges_->streams_->work);  // work under way may still read it
   }
   while (blocks_ > kept) {

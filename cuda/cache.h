@@ -1,4 +1,4 @@
-// Keys and values in the card's memory: address space for the whole context at once, memory block by block (CacheView
+// Keys and values in the GPU's memory: address space for the whole context at once, memory block by block (CacheView
 // says how a block lies), so that no address ever changes and a recorded pass stays true.
 #pragma once
 
@@ -7,12 +7,12 @@
 #include <mutex>
 #include <vector>
 
-#include "cache_view.h"
-#include "memory.h"
+#include "cuda/memory/cache_view.h"
+#include "cuda/memory/memory.h"
 
 namespace phi3lab::cuda {
 
-/** Address ranges for caches of one shape. A cache that goes leaves its range to the next, so that a new sequence
+/** Address ranges for caches of one shape. A cache that goes hands its range to the next, so that a new sequence
  * stands where the last one stood, and what was recorded over the one runs over the other. */
 class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
  public:
@@ -33,8 +33,8 @@ class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
     size_t block_bytes = 0;
   };
   static constexpr int64_t kKept = 2;  // blocks that a range keeps its memory for between two sequences
-  Range take(int64_t blocks, size_t block_bytes);
-  void leave(const Range& range) noexcept;
+  Range acquire(int64_t blocks, size_t block_bytes);
+  void release(const Range& range) noexcept;
   void map(uintptr_t address, size_t bytes);
   void unmap(uintptr_t address, size_t bytes) noexcept;
 

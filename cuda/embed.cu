@@ -1,7 +1,7 @@
 // Token embedding: out (T, hidden) = rows `ids` of table (vocab, hidden).
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
 
 namespace phi3lab::cuda {
 namespace {
@@ -18,10 +18,10 @@ __global__ void embed_kernel(float* out, const W* table, const int32_t* ids, int
 }  // namespace
 
 void CudaBackend::embed(Tensor out, const PassInput& input, const Weight& table) {
-  const CudaWeight& weight = placed(table);
+  const CudaWeight& weight = uploaded(table);
   dispatch(weight.dtype, [&](auto tag) {
     using W = typename decltype(tag)::type;
-    launch({dim3(static_cast<unsigned>(out.rows)), dim3(384), 0, stream(), paths_.overlap}, embed_kernel<W>, out.data,
+    launch({dim3(static_cast<unsigned>(out.rows)), dim3(384), 0, stream(), kernels_.overlap}, embed_kernel<W>, out.data,
            weight.as<W>(), input.ids, out.cols);
   });
 }

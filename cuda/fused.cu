@@ -1,30 +1,29 @@
-// The fused verbs. Where somebody listens, or a shape does not fit, each runs its definition in native/seam/backend.h. One
-// token takes one kernel a verb (matvec.h; rotation and appending wait for the attention). A prompt takes the tensor
+// The fused verbs. Where a tap is set, or a shape does not fit, each runs its definition in native/seam/backend.h. One
+// token takes one kernel a verb (gemv/; rotation and appending wait for the attention). A prompt takes the tensor
 // cores, with 16-bit activations in the memory that the definition has for them.
 #include "backend.h"
-#include "decode_attend.h"
-#include "prompt.h"
+#include "cuda/attention/decode.h"
+#include "cuda/prompt/prompt.h"
 
 namespace phi3lab::cuda {
-void CudaBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
+
+void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                                        const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
                                        const AttentionShape& shape, float eps) {
-  const CudaWeight& w = placed(weight);
-  qkv_form_ = Form::plain;
-  if (!listening() && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
-    token_product(qkv, hidden, weight, MatvecEnd::store, &norm, eps);
-    qkv_form_ = Form::raw_token;
-    rope_table_ = table;
+  const CudaWeight& w = uploaded(weight);
+  if (!tapped() && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
+    gemv(qkv, hidden, weight, GemvEnd::store, &norm, eps);
+    qkv.layout = Layout::unrotated_qkv;
     return;
   }
-  if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(shape.context_cols()) &&
-      prompt_attend_fits(shape, card_, paths_)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_, paths_,
-                    stream());
-    product(qkv.data, normed.data, w, hidden.rows, false, false);
-    prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, format_, paths_,
-                       stream());
-    qkv_form_ = Form::half_prompt;
+  if (!tapped() && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
+      prompt_attend_fits(shape, device_, kernels_)) {
+    prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+                    kernels_, stream());
+    gemm(qkv.data, normed.data, w, hidden.rows, false, false);
+    prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, format_,
+                       kernels_, stream());
+    qkv.layout = Layout::half_qkv;
     return;
   }
   Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, weight, input, table, layer, shape, eps);
@@ -32,31 +31,29 @@ void CudaBackend::norm_qkv_rope_append(Tensor qkv, Cache& cache, Tensor normed, 
 
 void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight,
                                    int64_t layer) {
-  const CudaWeight& w = placed(weight);
-  const Form form = context_form_;
-  context_form_ = Form::plain;
-  if (form == Form::half_prompt) return product(hidden.data, context.data, w, hidden.rows, true, true);
-  if (!listening() && token_fits(w, hidden.rows)) {
-    token_product(hidden, context, weight, MatvecEnd::residual);
+  const CudaWeight& w = uploaded(weight);
+  if (context.layout == Layout::half_context) return gemm(hidden.data, context.data, w, hidden.rows, true, true);
+  if (!tapped() && token_fits(w, hidden.rows)) {
+    context.expect_float32("project_residual");
+    gemv(hidden, context, weight, GemvEnd::residual);
     return;
   }
   Backend::project_residual(hidden, projected, context, weight, layer);
 }
 
-void CudaBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor gate_up, Tensor hidden,
+void CudaBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden,
                                       const Weight& norm, const Weight& weight, int64_t layer, float eps) {
-  const CudaWeight& w = placed(weight);
-  activation_form_ = Form::plain;
-  if (!listening() && token_fits(w, hidden.rows)) {
-    token_product(activation, hidden, weight, MatvecEnd::swiglu, &norm, eps);
+  const CudaWeight& w = uploaded(weight);
+  if (!tapped() && token_fits(w, hidden.rows)) {
+    gemv(activation, hidden, weight, GemvEnd::swiglu, &norm, eps);
     return;
   }
-  if (!listening() && prompt_fits(hidden.rows, hidden.cols) && product_fits(activation.cols)) {
-    prompt_rms_norm(normed.data, hidden.data, placed(norm).as<float>(), hidden.rows, hidden.cols, eps, format_, paths_,
-                    stream());
-    product(gate_up.data, normed.data, w, hidden.rows, false, false);
-    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, paths_, stream());
-    activation_form_ = Form::half_prompt;
+  if (!tapped() && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(activation.cols)) {
+    prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+                    kernels_, stream());
+    gemm(gate_up.data, normed.data, w, hidden.rows, false, false);
+    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, kernels_, stream());
+    activation.layout = Layout::half_activation;
     return;
   }
   Backend::norm_gate_up_swiglu(activation, normed, gate_up, hidden, norm, weight, layer, eps);
@@ -64,12 +61,12 @@ void CudaBackend::norm_gate_up_swiglu(Tensor activation, Tensor normed, Tensor g
 
 void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight,
                                 int64_t layer) {
-  const CudaWeight& w = placed(weight);
-  const Form form = activation_form_;
-  activation_form_ = Form::plain;
-  if (form == Form::half_prompt) return product(hidden.data, activation.data, w, hidden.rows, true, true);
-  if (!listening() && token_fits(w, hidden.rows)) {
-    token_product(hidden, activation, weight, MatvecEnd::residual);
+  const CudaWeight& w = uploaded(weight);
+  if (activation.layout == Layout::half_activation)
+    return gemm(hidden.data, activation.data, w, hidden.rows, true, true);
+  if (!tapped() && token_fits(w, hidden.rows)) {
+    activation.expect_float32("down_residual");
+    gemv(hidden, activation, weight, GemvEnd::residual);
     return;
   }
   Backend::down_residual(hidden, projected, activation, weight, layer);
@@ -77,9 +74,9 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
 
 void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                                float eps) {
-  if (listening() || !token_fits(placed(weight), hidden.rows))
+  if (tapped() || !token_fits(uploaded(weight), hidden.rows))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
-  candidate_count_ = token_product(logits, hidden, weight, MatvecEnd::logits, &norm, eps);
+  gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
 }
 
 }  // namespace phi3lab::cuda

@@ -1,9 +1,9 @@
-// out (T, rows) = in (T, cols) · weightᵀ. The fast ways are matvec.h for one token and product.h for 16-bit numbers;
-// what they do not take is computed here in float32, for every shape and card.
+// out (T, rows) = in (T, cols) · weightᵀ. The fast ways are gemv/ for one token and gemm/ for 16-bit numbers; what they
+// do not take is computed here in float32, for every shape and GPU.
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
-#include "prompt.h"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
+#include "cuda/prompt/prompt.h"
 
 namespace phi3lab::cuda {
 namespace {
@@ -73,47 +73,47 @@ unsigned blocks_of(int64_t n, int64_t size) { return static_cast<unsigned>((n + 
 }  // namespace
 
 bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens) const {
-  return tokens == 1 && matvec_fits(weight.rows, weight.cols, weight.dtype, card_, paths_);
+  return tokens == 1 && gemv_fits(weight.rows, weight.cols, weight.dtype, device_, kernels_);
 }
 
-int CudaBackend::token_product(Tensor out, Tensor in, const Weight& weight, MatvecEnd end, const Weight* norm,
-                               float eps) {
-  const CudaWeight& w = placed(weight);
-  Matvec m;
+int CudaBackend::gemv(Tensor out, Tensor in, const Weight& weight, GemvEnd end, const Weight* norm, float eps) {
+  const CudaWeight& w = uploaded(weight);
+  Gemv m;
   m.out = out.data;
   m.in = in.data;
-  m.norm = norm ? placed(*norm).as<float>() : nullptr;
+  m.norm = norm ? uploaded(*norm).as<float>() : nullptr;
   m.weight = w.memory.data();
-  m.candidates = candidates_.as<Candidate>();  // written by MatvecEnd::logits alone
+  m.candidates = candidates_.as<Candidate>();  // written by GemvEnd::logits alone
   m.rows = static_cast<int>(w.rows);
   m.cols = static_cast<int>(w.cols);
   m.eps = eps;
   m.dtype = w.dtype;
   m.end = end;
-  return matvec(m, card_, paths_, stream());
+  return cuda::gemv(m, device_, kernels_, stream());
 }
 
 bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
-  return tokens > 1 && has_tensor_products() && product_fits(cols);
+  return tokens > 1 && has_tensor_cores() && gemm_fits(cols);
 }
 
-void CudaBackend::product(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32,
-                          bool accumulate) {
-  const Product p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, format_, out_float32, accumulate};
+void CudaBackend::gemm(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32,
+                       bool accumulate) {
+  const Gemm p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, format_, out_float32, accumulate};
   // Measured on an H200: few tokens are streamed faster by our own, and more of them multiplied faster by cuBLASLt.
-  if (cublaslt_ && tokens > kStreamedTokens && cublaslt_->product(p, stream())) return;
-  tensor_product(p, card_, paths_, partials_, stream());
+  if (cublaslt_ && tokens > kStreamedTokens && cublaslt_->gemm(p, stream())) return;
+  tensor_gemm(p, device_, kernels_, partials_, stream());
 }
 
 void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
-  const CudaWeight& w = placed(weight);
+  in.expect_float32("matmul");
+  const CudaWeight& w = uploaded(weight);
   if (token_fits(w, in.rows)) {
-    token_product(out, in, weight, MatvecEnd::store);
+    gemv(out, in, weight, GemvEnd::store);
     return;
   }
   if (prompt_fits(in.rows, in.cols) && static_cast<size_t>(in.rows * in.cols) * 2 <= halves_.bytes()) {
-    prompt_convert(halves_.data(), in.data, in.rows * in.cols, format_, paths_, stream());
-    product(out.data, halves_.data(), w, in.rows, true, false);
+    prompt_convert(halves_.data(), in.data, in.rows * in.cols, format_, kernels_, stream());
+    gemm(out.data, halves_.data(), w, in.rows, true, false);
     return;
   }
   dispatch(w.dtype, [&](auto tag) {

@@ -1,7 +1,7 @@
 // Root-mean-square norm, in float32: a block a row.
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
 
 namespace phi3lab::cuda {
 namespace {
@@ -25,8 +25,9 @@ __global__ void __launch_bounds__(256)
 }  // namespace
 
 void CudaBackend::rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) {
+  in.expect_float32("rms_norm");
   launch({dim3(static_cast<unsigned>(in.rows)), dim3(256), 0, stream()}, rms_norm_kernel, out.data, in.data,
-         placed(weight).as<float>(), in.cols, eps);
+         uploaded(weight).as<float>(), in.cols, eps);
 }
 
 }  // namespace phi3lab::cuda

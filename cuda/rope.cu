@@ -1,7 +1,7 @@
 // Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
 
 namespace phi3lab::cuda {
 namespace {
@@ -24,6 +24,7 @@ __global__ void rope_kernel(float* qkv, const int32_t* position, const float* ta
 }  // namespace
 
 void CudaBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
+  qkv.expect_float32("rope");
   launch({dim3(static_cast<unsigned>(qkv.rows)), dim3(256), 0, stream()}, rope_kernel, qkv.data, input.position,
          table.data, qkv.cols, shape.heads + shape.kv_heads, shape.head_dim);
 }

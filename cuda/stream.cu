@@ -1,5 +1,5 @@
-// How fast the card's memory is read, by stream.cuh's kernel.
-#include "stream.cuh"
+// How fast the GPU's memory is read, by stream.cuh's kernel.
+#include "cuda/memory/stream.cuh"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 namespace phi3lab::cuda {
 namespace {
 
-// What is read: much more than any card's second-level cache, and less where there is not so much free memory.
+// What is read: much more than any GPU's second-level cache, and less where there is not so much free memory.
 constexpr size_t kBytes = size_t{4} << 30, kLeastBytes = size_t{128} << 20;
 constexpr int kRounds = 12;  // by the two ways in turn; the first of each warms up
 
@@ -38,7 +38,7 @@ double CudaBackend::measure_stream() {
   float least = 0;
   for (int round = 0; round < kRounds; round++) {
     auto* result = reinterpret_cast<uint32_t*>(words);
-    const auto blocks = static_cast<unsigned>(4 * card_.multiprocessors);
+    const auto blocks = static_cast<unsigned>(4 * device_.multiprocessors);
     PHI3LAB_CUDA_CHECK(cudaEventRecord(start.it, stream()));
     if (round % 2 == 0)
       read_kernel<8><<<blocks, 256, 0, stream()>>>(words, count, result);

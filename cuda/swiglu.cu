@@ -1,7 +1,7 @@
 // The gate of the feed-forward network: up · silu(gate).
 #include "backend.h"
-#include "device.cuh"
-#include "launch.cuh"
+#include "cuda/device/device.cuh"
+#include "cuda/device/launch.cuh"
 
 namespace phi3lab::cuda {
 namespace {
@@ -17,6 +17,7 @@ __global__ void swiglu_kernel(float* out, const float* gate_up, int64_t ffn) {
 }  // namespace
 
 void CudaBackend::swiglu(Tensor out, Tensor gate_up) {
+  gate_up.expect_float32("swiglu");
   launch({dim3(static_cast<unsigned>((out.cols + 255) / 256), static_cast<unsigned>(out.rows)), dim3(256), 0, stream()},
          swiglu_kernel, out.data, gate_up.data, out.cols);
 }

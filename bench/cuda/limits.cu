@@ -1,4 +1,4 @@
-// What the card can do: how fast it reads memory once through, and how fast it takes pinned host memory. Prints JSON,
+// What the GPU can do: how fast it reads memory once through, and how fast it takes pinned host memory. Prints JSON,
 // GB/s.
 #include "limits.cuh"
 
@@ -8,8 +8,8 @@ int main() {
   try {
     cudaStream_t stream;
     PHI3LAB_CUDA_CHECK(cudaStreamCreate(&stream));
-    cudaDeviceProp card{};
-    PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&card, 0));
+    cudaDeviceProp gpu{};
+    PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&gpu, 0));
     const double read = read_gbps(stream);
     const size_t bytes = size_t{256} << 20;
     void *host = nullptr, *device = nullptr;
@@ -18,7 +18,7 @@ int main() {
     const double copy = times_ms(stream, 6, [&] {
       PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
     })[0];
-    std::printf("{\"card\":\"%s\",\"read_GBps\":%.1f,\"host_to_device_GBps\":%.2f}\n", card.name, read,
+    std::printf("{\"gpu\":\"%s\",\"read_GBps\":%.1f,\"host_to_device_GBps\":%.2f}\n", gpu.name, read,
                 static_cast<double>(bytes) / copy / 1e6);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -1,4 +1,4 @@
-// How fast the card reads memory once through, and how a piece of work is timed on it.
+// How fast the GPU reads memory once through, and how a piece of work is timed on it.
 #pragma once
 
 #include <algorithm>
@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "cuda/stream.cuh"
-#include "cuda/types.h"
+#include "cuda/device/types.h"
+#include "cuda/memory/stream.cuh"
 
 __global__ inline void fill_kernel(uint4* memory, size_t count) {
   for (size_t i = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x; i < count;
@@ -50,10 +50,10 @@ double median_ms(cudaStream_t stream, int rounds, const Work& work) {
   return times_ms(stream, rounds, work)[static_cast<size_t>(rounds) / 2];
 }
 
-/** The card's read stream, GB/s: the best way of two, the best round of ten, over what a token of Phi-3-mini reads. */
+/** The GPU's read stream, GB/s: the best way of two, the best round of ten, over what a token of Phi-3-mini reads. */
 inline double read_gbps(cudaStream_t stream) {
-  cudaDeviceProp card{};
-  PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&card, 0));
+  cudaDeviceProp device{};
+  PHI3LAB_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
   size_t free = 0, total = 0;
   PHI3LAB_CUDA_CHECK(cudaMemGetInfo(&free, &total));
   const size_t bytes = std::min<size_t>(free / 2, size_t{7445} * 1000 * 1000) / 4096 * 4096, count = bytes / 16;
@@ -62,7 +62,7 @@ inline double read_gbps(cudaStream_t stream) {
   PHI3LAB_CUDA_CHECK(cudaMalloc(&memory, bytes));
   PHI3LAB_CUDA_CHECK(cudaMalloc(&result, sizeof(uint32_t)));
   fill(memory, bytes, stream);
-  const int blocks = 4 * card.multiProcessorCount;
+  const int blocks = 4 * device.multiProcessorCount;
   const double four = times_ms(
       stream, 10, [&] { phi3lab::cuda::read_kernel<4><<<blocks, 512, 0, stream>>>(memory, count, result); })[0];
   const double eight = times_ms(

@@ -6,10 +6,10 @@
 #include <functional>
 #include <string>
 
-#include "cuda/cache_view.h"
-#include "cuda/card.h"
-#include "cuda/decode_attend.h"
-#include "cuda/matvec.h"
+#include "cuda/attention/decode.h"
+#include "cuda/device/kernel_set.h"
+#include "cuda/gemv/gemv.h"
+#include "cuda/memory/cache_view.h"
 #include "limits.cuh"
 
 using namespace phi3lab;
@@ -41,25 +41,24 @@ class Step {
     table_ = static_cast<float*>(memory(size_t{kPositions} * 96 * sizeof(float)));
     candidates_ = static_cast<Candidate*>(memory(kMostCandidates * sizeof(Candidate)));
     position_ = static_cast<int32_t*>(memory(sizeof(int32_t)));
-    partials_.floats = int64_t{kPartialFloats} * kernels_.card.multiprocessors;
+    partials_.floats = int64_t{kPartialFloats} * kernels_.device.multiprocessors;
     partials_.counters = kPartialCounters;
     partials_.parts = static_cast<float*>(memory(static_cast<size_t>(partials_.floats) * sizeof(float)));
     partials_.arrived = static_cast<unsigned*>(memory(kPartialCounters * sizeof(unsigned)));
     PHI3LAB_CUDA_CHECK(cudaMemset(partials_.arrived, 0, kPartialCounters * sizeof(unsigned)));
   }
 
-  void qkv(int l) { product(qkv_, hidden_, layers_[l].norm, layers_[l].qkv, 3 * kHidden, kHidden, MatvecEnd::store); }
+  void qkv(int l) { gemm(qkv_, hidden_, layers_[l].norm, layers_[l].qkv, 3 * kHidden, kHidden, GemvEnd::store); }
   void attention(int l) {
     decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::float16, stream}, partials_,
-                  kernels_.card, kernels_.paths);
+                  kernels_.device, kernels_.kernels);
   }
-  void output(int l) { product(hidden_, context_, nullptr, layers_[l].output, kHidden, kHidden, MatvecEnd::residual); }
+  void output(int l) { gemm(hidden_, context_, nullptr, layers_[l].output, kHidden, kHidden, GemvEnd::residual); }
   void gate_up(int l) {
-    product(activation_, hidden_, layers_[l].feed_forward_norm, layers_[l].gate_up, 2 * kFfn, kHidden,
-            MatvecEnd::swiglu);
+    gemm(activation_, hidden_, layers_[l].feed_forward_norm, layers_[l].gate_up, 2 * kFfn, kHidden, GemvEnd::swiglu);
   }
-  void down(int l) { product(hidden_, activation_, nullptr, layers_[l].down, kHidden, kFfn, MatvecEnd::residual); }
-  void head() { product(logits_, hidden_, norm_, head_, kVocab, kHidden, MatvecEnd::logits); }
+  void down(int l) { gemm(hidden_, activation_, nullptr, layers_[l].down, kHidden, kFfn, GemvEnd::residual); }
+  void head() { gemm(logits_, hidden_, norm_, head_, kVocab, kHidden, GemvEnd::logits); }
 
   /** Median microseconds of `work`, recorded as a graph and replayed. */
   double time(int position, const std::function<void()>& work) {
@@ -82,8 +81,8 @@ class Step {
   cudaStream_t stream = nullptr;
 
  private:
-  void product(float* out, const float* in, const float* norm, const void* weight, int rows, int cols, MatvecEnd end) {
-    Matvec m;
+  void gemm(float* out, const float* in, const float* norm, const void* weight, int rows, int cols, GemvEnd end) {
+    Gemv m;
     m.out = out;
     m.in = in;
     m.norm = norm;
@@ -94,7 +93,7 @@ class Step {
     m.eps = 1e-5f;
     m.end = end;
     m.dtype = Dtype::float16;  // as the backend keeps bfloat16 weights
-    matvec(m, kernels_.card, kernels_.paths, stream);
+    gemv(m, kernels_.device, kernels_.kernels, stream);
   }
   void* memory(size_t bytes) {
     void* data = nullptr;
@@ -105,11 +104,11 @@ class Step {
   const void* matrix(size_t rows, size_t cols) { return memory(rows * cols * 2); }
   float* vector(size_t count) { return static_cast<float*>(memory(count * sizeof(float))); }
 
-  static Kernels chosen() {
+  static DeviceKernels chosen() {
     const char* choice = std::getenv("PHI3LAB_CUDA_ARCH");
-    return kernels_of(0, choice ? choice : "");
+    return device_kernels_of(0, choice ? choice : "");
   }
-  const Kernels kernels_ = chosen();
+  const DeviceKernels kernels_ = chosen();
   Partials partials_;
   Layer layers_[kLayers];
   const void* head_;

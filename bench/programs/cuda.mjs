@@ -13,7 +13,7 @@ const free = () => addon().cuda().devices[0].memory_free;
 const opened = await openWeights(folder);
 const request = { ...opened, device: "cuda", dtype: "bfloat16" };
 const prompt = (tokens) => Int32Array.from({ length: tokens }, (_, i) => (500 + 7 * i) % opened.config.vocab_size);
-const result = { card: addon().cuda().devices[0].name, times: {} }; // the first CUDA call is over
+const result = { gpu: addon().cuda().devices[0].name, times: {} }; // the first CUDA call is over
 const before = free();
 
 const openTime = performance.now();

@@ -1,5 +1,5 @@
 /**
- * Step: whether the addon is built with CUDA, by which nvcc and for which cards; brings an nvcc where one is needed. The
+ * Step: whether the addon is built with CUDA, by which nvcc and for which GPUs; brings an nvcc where one is needed. The
  * decision is kept with what it was made from, so that it costs nothing until that changes.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -38,7 +38,7 @@ function compare(a, b) {
   const [[major, minor = 0], [otherMajor, otherMinor = 0]] = [numbers(a), numbers(b)];
   return major - otherMajor || minor - otherMinor;
 }
-/** Every toolkit of a driver's major version serves it: the cards' own code is compiled in. */
+/** Every toolkit of a driver's major version serves it: the GPUs' own code is compiled in. */
 const serves = (version, driver) => driver?.cuda === undefined || numbers(version)[0] <= numbers(driver.cuda)[0];
 
 /** Everything that the decision follows from. */
@@ -149,8 +149,8 @@ export async function decideCuda({ env = process.env, install = true, context })
   };
   if (process.platform === "darwin") return no("There is no CUDA for macOS.");
   const driver = findDriver(env) === undefined ? undefined : askDriver();
-  const small = driver?.cards.length > 0 && driver.cards.every(({ capability }) => capability < 75);
-  if (small && !on) return no(`The card (${driver.cards[0].name}) is older than capability 7.5, which is needed.`);
+  const small = driver?.gpus.length > 0 && driver.gpus.every(({ capability }) => capability < 75);
+  if (small && !on) return no(`The GPU (${driver.gpus[0].name}) is older than capability 7.5, which is needed.`);
   const found = nvccPlaces(env).map(askNvcc).filter(Boolean);
   if (env.CUDACXX && found.length === 0) return no(`CUDACXX=${env.CUDACXX} does not run.`);
   const recent = found.filter(({ version }) => compare(version, oldest) >= 0);
@@ -168,7 +168,7 @@ export async function decideCuda({ env = process.env, install = true, context })
   const named = env.PHI3LAB_CUDA_ARCHITECTURES;
   const architectures = named
     ? named.split(/[;, ]+/).filter(Boolean)
-    : chooseArchitectures(toolkit, driver?.cards ?? []);
+    : chooseArchitectures(toolkit, driver?.gpus ?? []);
   const decision = {
     built: true,
     nvcc: toolkit.nvcc,

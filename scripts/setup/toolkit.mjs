@@ -1,4 +1,4 @@
-/** What a machine has for CUDA: the driver, its cards, and the toolkits that could compile for them. */
+/** What a machine has for CUDA: the driver, its GPUs, and the toolkits that could compile for them. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
@@ -39,15 +39,15 @@ export function findDriver(env = process.env) {
   return places.find((path) => existsSync(path));
 }
 
-/** What tells one state of the machine from another without running anything: the driver's file and version, the cards. */
+/** What tells one state of the machine from another without running anything: the driver's file and version, the GPUs. */
 export function driverFacts(env = process.env) {
   const library = findDriver(env);
   if (library === undefined) return undefined;
   const kernel = "/proc/driver/nvidia";
-  const cards = entries(`${kernel}/gpus`).map(
-    (card) => text(`${kernel}/gpus/${card}/information`).match(/Model:.*/)?.[0],
+  const gpus = entries(`${kernel}/gpus`).map(
+    (gpu) => text(`${kernel}/gpus/${gpu}/information`).match(/Model:.*/)?.[0],
   );
-  return { library: realpathSync(library), size: statSync(library).size, kernel: text(`${kernel}/version`), cards };
+  return { library: realpathSync(library), size: statSync(library).size, kernel: text(`${kernel}/version`), gpus };
 }
 
 /** The CUDA version that came with a driver of this number; its last part is not needed here. */
@@ -63,7 +63,7 @@ function cudaOf(driver) {
 
 /**
  * What the driver says, by nvidia-smi and else by the kernel's half: its version, the CUDA version that it supports
- * ("12.4", or "12"), its cards; each undefined, or none, where that is not known.
+ * ("12.4", or "12"), its GPUs; each undefined, or none, where that is not known.
  */
 export function askDriver() {
   const smi = ["nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"].find((command) => ask(command, ["-L"]) !== undefined);
@@ -73,11 +73,11 @@ export function askDriver() {
     text("/proc/driver/nvidia/version").match(/Kernel Module.*?\s(\d+\.[\d.]+)/)?.[1];
   const cuda = head.match(/CUDA (?:\w+ )?Version\s*:\s*(\d+\.\d+)/)?.[1] ?? (version && cudaOf(version));
   const list = smi === undefined ? "" : ask(smi, ["--query-gpu=compute_cap,name", "--format=csv,noheader"]);
-  const cards = [...(list ?? "").matchAll(/^(\d+)\.(\d+), *(.*)$/gm)].map(([, major, minor, name]) => ({
+  const gpus = [...(list ?? "").matchAll(/^(\d+)\.(\d+), *(.*)$/gm)].map(([, major, minor, name]) => ({
     capability: Number(major) * 10 + Number(minor),
     name: name.trim(),
   }));
-  return { version, cuda, cards };
+  return { version, cuda, gpus };
 }
 
 /** Where an nvcc may lie, the most likely first. One that CUDACXX names is the only one. */
@@ -104,7 +104,7 @@ export function askNvcc(nvcc) {
   return { nvcc, version, known };
 }
 
-/** The release's architectures, as far as this nvcc knows them; the newest of them also as PTX, for cards to come. */
+/** The release's architectures, as far as this nvcc knows them; the newest of them also as PTX, for GPUs to come. */
 function releaseArchitectures(known) {
   const release = [75, 80, 86, 89, 90, 100, 120].filter((one) => known.includes(one));
   return [...release.map(real), `${release.at(-1)}-virtual`];
@@ -113,9 +113,9 @@ function releaseArchitectures(known) {
 // 9.0's matrix instructions are only in 90a.
 const real = (capability) => (capability === 90 ? "90a-real" : `${capability}-real`);
 
-/** What to compile for: these cards, or everything where none is known. */
-export function chooseArchitectures({ known }, cards) {
-  const capabilities = [...new Set(cards.map((card) => card.capability))]
+/** What to compile for: these GPUs, or everything where none is known. */
+export function chooseArchitectures({ known }, gpus) {
+  const capabilities = [...new Set(gpus.map((gpu) => gpu.capability))]
     .filter((one) => one >= 75)
     .sort((a, b) => a - b);
   if (capabilities.length === 0) return releaseArchitectures(known);

@@ -40,7 +40,7 @@ inline double microseconds(const std::function<void(int, cudaStream_t)>& step) {
   return (times[9] + times[10]) / 2 * 1000 / kLayers;
 }
 
-inline void bench(const Card& card, const Paths& paths, const Partials& partials) {
+inline void bench(const DeviceProperties& device, const KernelSet& kernels, const Partials& partials) {
   using T = __nv_bfloat16;
   constexpr int64_t kTokens = 4000, kHidden = 3072, kFfn = 8192, kHeads = 32, kHeadDim = 96, kPositions = 4032;
   AttentionShape shape;
@@ -85,7 +85,7 @@ inline void bench(const Card& card, const Paths& paths, const Partials& partials
     const int32_t* const position = positions.data + (c.position ? 1 : 0);
     const double time = microseconds([&](int layer, cudaStream_t stream) {
       prompt_attend(out.data, qkv.data + layer % 4 * c.tokens * shape.qkv_cols(), cache, position, c.tokens, layer,
-                    shape, Dtype::bfloat16, card, paths, partials, stream);
+                    shape, Dtype::bfloat16, device, kernels, partials, stream);
     });
     std::printf("attend  tokens %4d at %4d window %4d  %8.2f us  %6.1f TFLOP/s\n", static_cast<int>(c.tokens),
                 static_cast<int>(c.position), static_cast<int>(c.window), time,
@@ -100,20 +100,20 @@ inline void bench(const Card& card, const Paths& paths, const Partials& partials
     };
     report("rms_norm", 6. * tokens * kHidden, [&](int layer, cudaStream_t stream) {
       const int64_t at = layer % 4 * tokens * kHidden;
-      prompt_rms_norm(out.data + at, hidden.data + at, weight.data, tokens, kHidden, 1e-5f, Dtype::bfloat16, paths,
+      prompt_rms_norm(out.data + at, hidden.data + at, weight.data, tokens, kHidden, 1e-5f, Dtype::bfloat16, kernels,
                       stream);
     });
     report("rope_append", 4. * tokens * shape.qkv_cols(), [&](int layer, cudaStream_t stream) {
       prompt_rope_append(qkv.data + layer % 4 * tokens * shape.qkv_cols(), cache, positions.data, table.data, tokens,
-                         layer, shape, Dtype::bfloat16, paths, stream);
+                         layer, shape, Dtype::bfloat16, kernels, stream);
     });
     report("swiglu", 6. * tokens * kFfn, [&](int layer, cudaStream_t stream) {
       prompt_swiglu(out.data + layer % 4 * tokens * kFfn, gate_up.data + layer % 4 * tokens * 2 * kFfn, tokens, kFfn,
-                    Dtype::bfloat16, paths, stream);
+                    Dtype::bfloat16, kernels, stream);
     });
     report("convert", 6. * tokens * kHidden, [&](int layer, cudaStream_t stream) {
       const int64_t at = layer % 4 * tokens * kHidden;
-      prompt_convert(out.data + at, hidden.data + at, tokens * kHidden, Dtype::bfloat16, paths, stream);
+      prompt_convert(out.data + at, hidden.data + at, tokens * kHidden, Dtype::bfloat16, kernels, stream);
     });
   }
 }

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "cuda/card.h"
-#include "cuda/device.cuh"
-#include "cuda/prompt.h"
+#include "cuda/device/device.cuh"
+#include "cuda/device/kernel_set.h"
+#include "cuda/prompt/prompt.h"
 
 namespace phi3lab::cuda::test {
 
@@ -54,11 +54,13 @@ struct Device {
   }
 };
 
-/** What blocks leave for each other, as a backend on this card has it. */
+/** What blocks leave for each other, as a backend on this GPU has it. */
 struct PartialsMemory {
   Device<float> parts;
   Device<unsigned> arrived{std::vector<unsigned>(kPartialCounters)};
-  explicit PartialsMemory(const Card& card) { parts.reserve(size_t{kPartialFloats} * card.multiprocessors); }
+  explicit PartialsMemory(const DeviceProperties& device) {
+    parts.reserve(size_t{kPartialFloats} * device.multiprocessors);
+  }
   Partials get() const { return {parts.data, arrived.data, static_cast<int64_t>(parts.count), kPartialCounters}; }
 };
 

@@ -13,7 +13,7 @@ namespace {
 constexpr uint16_t kPoison = 0x7fff;  // NaN in both formats
 constexpr int kMargin = 64;           // poisoned numbers behind every result
 
-const Paths kPaths;  // the steps' kernels are the same on every card: launches of theirs may overlap, or not
+const KernelSet kPaths;  // the steps' kernels are the same on every GPU: launches of theirs may overlap, or not
 
 int passed = 0;
 std::vector<std::string> failed;
@@ -190,15 +190,15 @@ struct AttentionCase {
 };
 
 template <class T>
-void test_attend(const AttentionCase& c, const Kernels& kernels, const Partials& partials) {
-  const auto& [card, paths] = kernels;
+void test_attend(const AttentionCase& c, const DeviceKernels& chosen, const Partials& partials) {
+  const auto& [device, kernels] = chosen;
   static Device<T> qkv, kept, context;
   static Device<Verdict> verdict;
   static Device<unsigned> changed;
   AttentionShape shape;
   shape.heads = c.heads, shape.kv_heads = c.kv_heads, shape.head_dim = c.head_dim, shape.window = c.window;
   shape.scale = 1 / std::sqrt(static_cast<float>(c.head_dim));
-  if (!prompt_attend_fits(shape, card, paths)) return;
+  if (!prompt_attend_fits(shape, device, kernels)) return;
   const int64_t layers = 3, layer = 1, positions = c.position + c.tokens;
   CacheView cache;
   cache.block_stride = layers * 2 * c.kv_heads * CacheView::kBlock * c.head_dim;
@@ -221,8 +221,8 @@ void test_attend(const AttentionCase& c, const Kernels& kernels, const Partials&
   verdict = std::vector<Verdict>(1);
   changed = std::vector<unsigned>(1);
 
-  prompt_attend(context.data, qkv.data, cache, position.data, c.tokens, layer, shape, kDtype<T>, card, paths, partials,
-                nullptr);
+  prompt_attend(context.data, qkv.data, cache, position.data, c.tokens, layer, shape, kDtype<T>, device, kernels,
+                partials, nullptr);
   judge_attention_kernel<T>
       <<<dim3(static_cast<unsigned>(c.tokens), static_cast<unsigned>(c.heads)), 128, positions * sizeof(float)>>>(
           verdict.data, context.data, qkv.data, cache, position.data, layer, shape, kRounding<T>);
@@ -236,14 +236,14 @@ void test_attend(const AttentionCase& c, const Kernels& kernels, const Partials&
   std::snprintf(
       name, sizeof name,
       "attend%s %s tokens %d at %d window %d head_dim %d heads %d:%d size %g: %u wrong, %u behind, worst %.2f",
-      paths.clusters ? "" : " without clusters", name_of<T>(), int(c.tokens), int(c.position), int(c.window),
+      kernels.clusters ? "" : " without clusters", name_of<T>(), int(c.tokens), int(c.position), int(c.window),
       int(c.head_dim), int(c.heads), int(c.kv_heads), c.size, found.wrong, behind, found.worst);
   report(found.wrong == 0 && behind == 0, name);
 }
 
 /** Every length, position and window, each with two of the 7 head sizes, 5 groupings and 2 formats: those counts share
  * no factor with the inner loops', so that every pair of values meets. Then each shape on a prompt of large tiles. */
-void test_attention(const Kernels& kernels, const Partials& partials) {
+void test_attention(const DeviceKernels& kernels, const Partials& partials) {
   const int64_t head_dims[] = {96, 64, 128, 80, 32, 256, 112};
   const int64_t groupings[][2] = {{2, 2}, {4, 2}, {3, 1}, {4, 1}, {9, 3}};
   int64_t k = 0;
@@ -263,8 +263,8 @@ void test_attention(const Kernels& kernels, const Partials& partials) {
     ++k;
   }
   // One multiprocessor as far as the launcher knows: tiles of 128 rows from two tiles on.
-  Kernels small = kernels;
-  small.card.multiprocessors = 1;
+  DeviceKernels small = kernels;
+  small.device.multiprocessors = 1;
   for (int64_t shape = 0; shape < 35; ++shape) {
     const auto& grouping = groupings[shape % 5];
     for (const int64_t tokens : {int64_t{130}, 385 + shape, int64_t{1000}}) {
@@ -305,15 +305,15 @@ void test_steps() {
 int main(int count, char** arguments) try {
   using namespace phi3lab::cuda;
   const char* const choice = std::getenv("PHI3LAB_CUDA_ARCH");
-  const Kernels kernels = kernels_of(0, choice ? choice : "");
-  const test::PartialsMemory memory(kernels.card);
+  const DeviceKernels kernels = device_kernels_of(0, choice ? choice : "");
+  const test::PartialsMemory memory(kernels.device);
   const Partials partials = memory.get();
   if (count > 1 && std::strcmp(arguments[1], "bench") == 0)
-    return test::bench(kernels.card, kernels.paths, partials), 0;
+    return test::bench(kernels.device, kernels.kernels, partials), 0;
   test::test_steps<__nv_bfloat16>();
   test::test_steps<__half>();
   test::test_attention(kernels, partials);
-  if (kernels.paths.clusters) test::test_attention(kernels_of(0, "8.6"), partials);
+  if (kernels.kernels.clusters) test::test_attention(device_kernels_of(0, "8.6"), partials);
   if (!test::failed.empty()) std::printf("\nFailed:\n");
   for (const std::string& name : test::failed) std::printf("not ok %s\n", name.c_str());
   std::printf("%d passed, %d failed\n", test::passed, static_cast<int>(test::failed.size()));

@@ -1,4 +1,4 @@
-/** PHI3LAB_CUDA_ARCH: another card's kernels on this one, or an error that says what there is. */
+/** PHI3LAB_CUDA_ARCH: another GPU's kernels on this one, or an error that says what there is. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openWeights } from "../../src/weights";
@@ -12,7 +12,7 @@ async function opened(arch: string): Promise<void> {
 }
 
 describe("PHI3LAB_CUDA_ARCH", () => {
-  it("takes the kernels of any card, and those of a capability whose instructions the card has", async function () {
+  it("takes the kernels of any GPU, and those of a capability whose instructions the GPU has", async function () {
     needGpu(this, { real: true });
     await opened("portable");
     await opened("7.5");

@@ -1,6 +1,6 @@
 /**
  * The GPU's memory: what is refused is an error that says how much, what is disposed or forgotten comes back. Where a test
- * fills the card, PHI3LAB_CUDA_MEMORY_LIMIT makes it a small one.
+ * fills the GPU, PHI3LAB_CUDA_MEMORY_LIMIT makes it a small one.
  */
 import assert from "node:assert/strict";
 import type { NativeModel, NativeTensor } from "../../src/native";
@@ -38,7 +38,7 @@ describe("the GPU's memory", function () {
   before(async function () {
     needGpu(this);
     files = syntheticModel(shape);
-    // The first use of the card takes memory for good: its context, the code.
+    // The first use of the GPU takes memory for good: its context, the code.
     const model = await open(files, place);
     expected = await generate(model);
     (await model.forward({ ids: long })).last_hidden_state.dispose();
@@ -48,7 +48,7 @@ describe("the GPU's memory", function () {
   });
   after(() => files?.remove());
 
-  /** Opens the model on a card that has `more` bytes beyond what it needs to work. */
+  /** Opens the model on a GPU that has `more` bytes beyond what it needs to work. */
   const openWithin = (more: number): Promise<NativeModel> =>
     withEnv({ PHI3LAB_CUDA_MEMORY_LIMIT: String(needed + more) }, () => open(files, place));
 
@@ -131,7 +131,7 @@ describe("the GPU's memory", function () {
       if (n === 9) [free, resident] = [freeMemory(), process.memoryUsage().rss];
     }
     const missing = free - freeMemory();
-    assert.ok(missing <= 64 * MiB, `${missing} bytes of the card are missing`);
+    assert.ok(missing <= 64 * MiB, `${missing} bytes of the GPU are missing`);
     const grown = process.memoryUsage().rss - resident;
     assert.ok(grown <= 100 * MiB, `the process grew by ${grown} bytes`);
   });

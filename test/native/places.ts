@@ -1,5 +1,5 @@
 /**
- * Where the native tests run a model: on the CPU and, where there is one, on the GPU, also by the kernels of other cards.
+ * Where the native tests run a model: on the CPU and, where there is one, on the GPU, also by the kernels of other GPUs.
  * PHI3LAB_TEST_GPU=cpu runs the GPU's cases on the CPU, to try the tests themselves.
  */
 import { addon, type Dtype, type NativeModel } from "../../src/native";
@@ -14,7 +14,7 @@ export interface Place {
   env?: Record<string, string>;
 }
 
-/** The GPU as a card of this compute capability, or as "portable": our own kernels alone. */
+/** The GPU as one of this compute capability, or as "portable": our own kernels alone. */
 export const asCapability = (arch: string): Record<string, string> => ({
   PHI3LAB_CUDA_ARCH: arch,
   PHI3LAB_CUBLASLT: "off",

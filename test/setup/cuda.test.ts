@@ -51,15 +51,15 @@ describe("set-up's decision on CUDA", function () {
     );
   }
 
-  /** A driver with its cards; without `smi` only the kernel's word of it. */
-  function driver(version: string, cuda: string, cards: string[], { smi = true } = {}): void {
+  /** A driver with its GPUs; without `smi` only the kernel's word of it. */
+  function driver(version: string, cuda: string, gpus: string[], { smi = true } = {}): void {
     sandbox.write("machine/usr/lib/libcuda.so.1", version);
     sandbox.write(
       "machine/proc/driver/nvidia/version",
       `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  Mon`,
     );
     if (!smi) return;
-    const list = cards.map((card) => `echo "${card}"`).join("; ");
+    const list = gpus.map((gpu) => `echo "${gpu}"`).join("; ");
     sandbox.program(
       "nvidia-smi",
       `case "$1" in -L) ;; --query*) ${list};; *) echo "| Driver Version: ${version}     CUDA Version: ${cuda}     |";; esac`,
@@ -95,7 +95,7 @@ describe("set-up's decision on CUDA", function () {
     assert.deepEqual(await decide({ PHI3LAB_CUDA: "off" }), { decision: { built: false }, said: "" });
   });
 
-  it("takes the toolkit on PATH for the cards that are there, and says which", async () => {
+  it("takes the toolkit on PATH for the GPUs that are there, and says which", async () => {
     driver("580.65.06", "13.0", [h100, h100, "8.6, NVIDIA A10"]);
     const path = nvcc("programs/nvcc", "13.0");
     const { decision, said } = await decide();
@@ -104,7 +104,7 @@ describe("set-up's decision on CUDA", function () {
     assert.equal(said, `the addon is built with CUDA 13.0 (${path}) for 86-real 90a-real\n`);
   });
 
-  it("compiles for everything where the card is not known, as far as the toolkit knows it", async () => {
+  it("compiles for everything where the GPU is not known, as far as the toolkit knows it", async () => {
     driver("580.65.06", "13.0", [], { smi: false });
     const path = nvcc("toolkit/bin/nvcc", "13.0");
     const release = ["75-real", "80-real", "86-real", "89-real", "90a-real", "100-real", "120-real", "120-virtual"];
@@ -114,7 +114,7 @@ describe("set-up's decision on CUDA", function () {
     assert.deepEqual(decision?.architectures, [...release.slice(0, 5), "90-virtual"]);
   });
 
-  it("takes PTX of the newest architecture for a card that is newer than the toolkit", async () => {
+  it("takes PTX of the newest architecture for a GPU that is newer than the toolkit", async () => {
     driver("580.65.06", "13.0", ["12.0, NVIDIA GeForce RTX 5090"]);
     nvcc("programs/nvcc", "12.4", { newest: 90 });
     assert.deepEqual((await decide()).decision?.architectures, ["90-virtual"]);
@@ -161,7 +161,7 @@ describe("set-up's decision on CUDA", function () {
     }
   });
 
-  it("names toolkits that are too old or too new, and cards that are too old", async () => {
+  it("names toolkits that are too old or too new, and GPUs that are too old", async () => {
     driver("550.54.15", "12.4", [h100]);
     const old = nvcc("programs/nvcc", "11.8");
     const young = nvcc("machine/usr/local/cuda/bin/nvcc", "13.1");
@@ -169,7 +169,7 @@ describe("set-up's decision on CUDA", function () {
     assert.ok(said.includes(`CUDA 11.8 (${old}) is too old: 12.4 or later is needed.`), said);
     assert.ok(said.includes(`CUDA 13.1 (${young}) is too new for this driver.`), said);
     driver("550.54.15", "12.4", ["6.1, NVIDIA GeForce GTX 1080"]);
-    assert.match((await decide()).said, /The card \(NVIDIA GeForce GTX 1080\) is older than capability 7\.5/);
+    assert.match((await decide()).said, /The GPU \(NVIDIA GeForce GTX 1080\) is older than capability 7\.5/);
   });
 
   /** pip of a .venv whose Python is a script: it makes the nvcc, and counts its runs. */
