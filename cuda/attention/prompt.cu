@@ -14,11 +14,13 @@ namespace phi3lab::cuda {
 
 namespace {
 
-template <class T, int kHeadDim, int kRowTiles, bool kExact>
+/** kClusters: blocks that share a tile's keys are a cluster. */
+template <class T, int kHeadDim, int kRowTiles, bool kExact, bool kClusters>
 __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBlocksPerMultiprocessor))
     prompt_attend_kernel(T* context, const T* qkv, CacheView cache, const int32_t* position, int tokens, int layer,
-                         AttentionShape shape, int parts, bool clusters, Partials partials) {
+                         AttentionShape shape, int parts, Partials partials) {
 #if __CUDA_ARCH__ >= 800
+  if constexpr (kClusters && !kForOverlap) return;
   using Layout = Tile<kHeadDim, kRowTiles>;
   constexpr int kStride = Layout::kStride, kSteps = kHeadDim / 16;
   constexpr int kSplitFrom = 4;  // key blocks from which they are shared
@@ -171,8 +173,8 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
   T* const tile_context = context + static_cast<int64_t>(tile_row) * heads * head_dim + head * head_dim;
 
 #if __CUDA_ARCH__ >= 900
-  if constexpr (kRowTiles == 1) {
-    if (split && clusters) {
+  if constexpr (kRowTiles == 1 && kClusters) {
+    if (split) {
       float* const found = reinterpret_cast<float*>(shared_memory) + (warp_row + row) * (kHeadDim + 4);
 #pragma unroll
       for (int h = 0; h < 2; ++h) {
@@ -188,9 +190,8 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
     }
   }
 #endif
-  if constexpr (kRowTiles == 1) {
-    if (split && !clusters && !meet_parts<kHeadDim>(sums[0], weight[0], reference[0], partials, unit, part, parts))
-      return;
+  if constexpr (kRowTiles == 1 && !kClusters) {
+    if (split && !meet_parts<kHeadDim>(sums[0], weight[0], reference[0], partials, unit, part, parts)) return;
   }
 
   // Through the warp's own rows of shared memory, so that whole sectors are written.
@@ -217,12 +218,12 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
 #endif
 }
 
-template <class T, int kHeadDim, int kRowTiles, bool kExact>
+template <class T, int kHeadDim, int kRowTiles, bool kExact, bool kClusters>
 void launch_tiles(T* context, const T* qkv, const CacheView& cache, const int32_t* position, int64_t tokens,
-                  int64_t layer, const AttentionShape& shape, int parts, const KernelSet& kernels,
-                  const Partials& partials, cudaStream_t stream) {
+                  int64_t layer, const AttentionShape& shape, int parts, bool overlap, const Partials& partials,
+                  cudaStream_t stream) {
   using Layout = Tile<kHeadDim, kRowTiles>;
-  const auto kernel = prompt_attend_kernel<T, kHeadDim, kRowTiles, kExact>;
+  const auto kernel = prompt_attend_kernel<T, kHeadDim, kRowTiles, kExact, kClusters>;
   static std::atomic<uint64_t> allowed{0};  // devices that were told; telling one twice does no harm
   int device = 0;
   PHI3LAB_CUDA_CHECK(cudaGetDevice(&device));
@@ -233,23 +234,22 @@ void launch_tiles(T* context, const T* qkv, const CacheView& cache, const int32_
   }
   const int64_t tiles = (tokens + Layout::kRows - 1) / Layout::kRows;
   const dim3 grid(static_cast<unsigned>(tiles * shape.heads * parts));
-  launch({grid, kWarps * 32, Layout::kSharedBytes, stream, kernels.overlap, kernels.clusters ? parts : 1}, kernel,
-         context, qkv, cache, position, static_cast<int>(tokens), static_cast<int>(layer), shape, parts,
-         kernels.clusters, partials);
+  launch({grid, kWarps * 32, Layout::kSharedBytes, stream, overlap, kClusters ? parts : 1}, kernel, context, qkv, cache,
+         position, static_cast<int>(tokens), static_cast<int>(layer), shape, parts, partials);
 }
 
 /** Picks the tile: 128 rows where they fill the GPU three times, else 64, shared by blocks where those leave it idle.
  */
 template <class T, int kHeadDim, bool kExact>
-void launch_for_card(T* context, const T* qkv, const CacheView& cache, const int32_t* position, int64_t tokens,
-                     int64_t layer, const AttentionShape& shape, const DeviceProperties& device,
-                     const KernelSet& kernels, const Partials& partials, cudaStream_t stream) {
+void launch_for_device(T* context, const T* qkv, const CacheView& cache, const int32_t* position, int64_t tokens,
+                       int64_t layer, const AttentionShape& shape, const DeviceProperties& device,
+                       const KernelSet& kernels, const Partials& partials, cudaStream_t stream) {
   if constexpr (kExact) {
     using Large = Tile<kHeadDim, 2>;
     const int64_t tiles = (tokens + Large::kRows - 1) / Large::kRows;
     if (tiles * shape.heads >= 3 * device.multiprocessors && Large::kSharedBytes <= device.shared_memory_per_block) {
-      return launch_tiles<T, kHeadDim, 2, true>(context, qkv, cache, position, tokens, layer, shape, 1, kernels,
-                                                partials, stream);
+      return launch_tiles<T, kHeadDim, 2, true, false>(context, qkv, cache, position, tokens, layer, shape, 1,
+                                                       kernels.overlap, partials, stream);
     }
   }
   const int64_t blocks = (tokens + kKeys - 1) / kKeys * shape.heads;
@@ -257,8 +257,9 @@ void launch_for_card(T* context, const T* qkv, const CacheView& cache, const int
   while (parts < 8 && blocks * parts * 2 <= 2 * device.multiprocessors &&
          (kernels.clusters || partials_fit(partials, blocks, parts * 2, kPartNumbers<kHeadDim>)))
     parts *= 2;
-  launch_tiles<T, kHeadDim, 1, kExact>(context, qkv, cache, position, tokens, layer, shape, parts, kernels, partials,
-                                       stream);
+  const auto launch_shared =
+      kernels.clusters ? launch_tiles<T, kHeadDim, 1, kExact, true> : launch_tiles<T, kHeadDim, 1, kExact, false>;
+  launch_shared(context, qkv, cache, position, tokens, layer, shape, parts, kernels.overlap, partials, stream);
 }
 
 }  // namespace
@@ -276,7 +277,7 @@ void prompt_attend(void* context, const void* qkv, CacheView cache, const int32_
   dispatch_16_bit("attend", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto run = [&](auto head_dim, auto exact) {
-      launch_for_card<T, decltype(head_dim)::value, decltype(exact)::value>(
+      launch_for_device<T, decltype(head_dim)::value, decltype(exact)::value>(
           static_cast<T*>(context), static_cast<const T*>(qkv), cache, position, tokens, layer, shape, device, kernels,
           partials, stream);
     };

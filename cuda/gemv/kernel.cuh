@@ -116,7 +116,14 @@ __global__ void __launch_bounds__(Shape::kWarps * 32, Shape::kBlocks) gemv_kerne
 
   // This block's rows.
   const int units = m.rows / kUnit, block = blockIdx.x, blocks = gridDim.x;
-  const int first = (block * a.units + min(block, a.more)) * kUnit, count = (a.units + (block < a.more)) * kUnit;
+  int first = (block * a.units + min(block, a.more)) * kUnit, count = (a.units + (block < a.more)) * kUnit;
+  if (overlap) {
+    // As even, by divisions, whose time the previous kernel has its last rows in: without it the attention's projection
+    // takes 5.9 instead of 5.3 µs.
+    first = static_cast<int>(static_cast<long long>(block) * units / blocks) * kUnit;
+    const int end = static_cast<int>(static_cast<long long>(block + 1) * units / blocks) * kUnit;
+    count = a.interleaved ? max(0, units - block + blocks - 1) / blocks * kUnit : end - first;
+  }
   const int groups = (count + kRows - 1) / kRows;
   const auto unit_row = [&](int i) {
     return a.interleaved ? (i / kUnit * blocks + block) * kUnit + i % kUnit : first + i;
