@@ -13,9 +13,9 @@
 namespace phi3lab::cuda {
 namespace {
 
-constexpr int kCluster = 4;                  // blocks a head, in a cluster
-constexpr int kMostSplit = 8;                // elsewhere, at most
-constexpr int kWarps = 8;                    // a block
+constexpr int kCluster = 4;    // blocks a head, in a cluster
+constexpr int kMostSplit = 8;  // elsewhere, at most
+constexpr int kWarps = 8;      // a block
 
 /** Grid (split * heads); with kClusters in clusters of kCluster. A position takes kLanes lanes of a warp; of chunk c, a
  * lane has dimensions 32 c + lane * kNumbers … */
@@ -26,8 +26,8 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
   if constexpr (kClusters && !kForOverlap) return;
   const int split = kClusters ? kCluster : blocks_a_head;
   constexpr int kNumbers = 16 / sizeof(T), kLanes = 32 / kNumbers, kSlots = 32 / kLanes, kChunks = kDim / 32;
-  constexpr int kMine = kChunks * kNumbers;         // dimensions that a lane has
-  constexpr int kTile = kWarps * kSlots;  // positions that a block takes at once
+  constexpr int kMine = kChunks * kNumbers;  // dimensions that a lane has
+  constexpr int kTile = kWarps * kSlots;     // positions that a block takes at once
   constexpr int kAlone = kClusters ? 64 : 3 * kTile;
   __shared__ __align__(16) float query[kDim];
   __shared__ float own_key[kDim], own_value[kDim], mixed[kWarps][kDim], most_of[kWarps], sum_of[kWarps];

@@ -44,9 +44,7 @@ export function driverFacts(env = process.env) {
   const library = findDriver(env);
   if (library === undefined) return undefined;
   const kernel = "/proc/driver/nvidia";
-  const gpus = entries(`${kernel}/gpus`).map(
-    (gpu) => text(`${kernel}/gpus/${gpu}/information`).match(/Model:.*/)?.[0],
-  );
+  const gpus = entries(`${kernel}/gpus`).map((gpu) => text(`${kernel}/gpus/${gpu}/information`).match(/Model:.*/)?.[0]);
   return { library: realpathSync(library), size: statSync(library).size, kernel: text(`${kernel}/version`), gpus };
 }
 
@@ -115,9 +113,7 @@ const real = (capability) => (capability === 90 ? "90a-real" : `${capability}-re
 
 /** What to compile for: these GPUs, or everything where none is known. */
 export function chooseArchitectures({ known }, gpus) {
-  const capabilities = [...new Set(gpus.map((gpu) => gpu.capability))]
-    .filter((one) => one >= 75)
-    .sort((a, b) => a - b);
+  const capabilities = [...new Set(gpus.map((gpu) => gpu.capability))].filter((one) => one >= 75).sort((a, b) => a - b);
   if (capabilities.length === 0) return releaseArchitectures(known);
   const newest = Math.max(...known);
   const names = capabilities.map((one) => (known.includes(one) ? real(one) : `${newest}-virtual`));

@@ -70,7 +70,8 @@ describe("the addon's build", function () {
     const script = pathToFileURL(join(sandbox.path, "scripts/setup/addon.mjs")).href;
     const done = () => {
       const code = `import(${JSON.stringify(script)}).then(({ addonStep }) => console.log(addonStep.done()))`;
-      return spawnSync(process.execPath, ["-e", code], { encoding: "utf8", env: cleanEnvironment() }).stdout.trim();
+      const env = cleanEnvironment({ PHI3LAB_CUDA: "off" });
+      return spawnSync(process.execPath, ["-e", code], { encoding: "utf8", env }).stdout.trim();
     };
     mkdirSync(join(sandbox.path, "cpu"));
     mkdirSync(join(sandbox.path, "native/model"));
