@@ -48,7 +48,7 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
 
 async function openGguf(file: string, { onFile }: OpenWeightsOptions): Promise<OpenWeights> {
   const gguf = await readGguf(file);
-  const config = ggufConfig(gguf);
+  const config = await ggufConfig(gguf);
   checkArchitecture(config, refusal(file));
   const tensors = gguf.tensors.map(({ name, type, shape, offset }) => ({ name, type, shape, file: 0, offset }));
   onFile?.(1, 1);
