@@ -403,7 +403,6 @@ print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape
         [withFields(["llama.attention.head_count", 4, 0]), /head_count = 0/],
         [withFields(["llama.context_length", 8, "long"]), /context_length = "long"/],
         [withFields(["llama.block_count", 4, 2]), /lacks the tensor blk\.1\.attn_norm/],
-        [withFields(["split.count", 2, 3]), /one of 3 parts/],
       ];
       for (const [parts, pattern] of cases) await rejects(write(parts), pattern, "tiny.gguf");
     });
@@ -441,8 +440,7 @@ print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape
         [change(1, { shape: [1, 1, 1, 1, 1] }), /5 dimensions/],
         [change(1, { shape: [0] }), /shape \[0\]/],
         [change(0, { shape: [1000, 1000] }), /would end at byte/],
-        [change(1, { type: 12 }), /format Q4_K; expected only F32/],
-        [change(1, { type: 99 }), /unknown format 99/],
+        [change(1, { type: 12 }), /no multiple of Q4_K's 256/],
         [change(1, { type: 8 }), /no multiple of Q8_0's 32/],
         [change(1, { offset: 33 }), /no multiple of 32/],
         [change(1, { offset: 0 }), /overlap/],
