@@ -184,7 +184,7 @@ function configJson(config: ModelConfig, type: Type): object {
 
 async function main([path, folder]: [string, string]): Promise<void> {
   const gguf = await readGguf(path);
-  const config = ggufConfig(gguf);
+  const config = await ggufConfig(gguf);
   const file = readFileSync(path);
   const made = { gguf: {} as Record<string, string>, folder: {} as Record<string, string> };
   mkdirSync(folder, { recursive: true });
