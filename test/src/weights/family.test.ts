@@ -207,6 +207,24 @@ describe("the family's configurations", () => {
       assert.equal((await opened(none)).architecture.rotary.frequencies[1], plain);
     });
 
+    it("name every token that ends a text, those of the chat in their vocabulary too", async () => {
+      const ends = async (tokens: string[], architecture = "llama") => {
+        const fields = tinyFields.map(
+          ([key, ...rest]): GgufField => [key.replace("llama.", `${architecture}.`), ...rest],
+        );
+        fields[0] = ["general.architecture", 8, architecture];
+        const path = join(folder, "ends.gguf");
+        writeFileSync(path, gguf({ ...tinyGguf(), fields: [...fields, ["tokenizer.ggml.tokens", 9, [8, tokens]]] }));
+        return (await ggufConfig(await readGguf(path))).eos_token_id.sort();
+      };
+      assert.deepEqual(await ends(["a", "b", "</s>", "d"]), [2]);
+      assert.deepEqual(await ends(["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>", "<|im_end|>"]), [0, 1, 2]);
+      assert.deepEqual(await ends(["<|endoftext|>", "b", "<|im_end|>"]), [2]); // SmolLM2 ends where its key says
+      assert.deepEqual(await ends(["<|endoftext|>", "b", "<|im_end|>"], "qwen2"), [0, 2]);
+      assert.deepEqual(await ends(["<|endoftext|>", "b", "<|im_end|>"], "qwen3"), [0, 2]);
+      assert.deepEqual(await ends(["<|endoftext|>", "<|end|>", "c", "<|assistant|>"], "phi3"), [0, 1, 2, 3]);
+    });
+
     it("have the window that they name, that of Mistral 7B v0.1, or none", async () => {
       const sizes = (theta: number): GgufField[] => [
         ["llama.context_length", 4, 32768],

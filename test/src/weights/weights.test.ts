@@ -126,6 +126,8 @@ print(json.dumps(out))`;
           /short_factor = \[1,0\]; expected a list/,
         ],
         [{ rope_parameters: { rope_type: "llama3", factor: 8 } }, /"llama3", but gives no low_freq_factor/],
+        [{ num_hidden_layers: 2e9, model_type: "smollm3" }, /num_hidden_layers = 2000000000; expected .* to 4096/],
+        [{ rope_parameters: { rope_type: "linear", factor: 0 } }, /numbers that give no angles: .*"factor":0/],
         [{ rope_parameters: { rope_type: "linear", factor: -2 } }, /factor = -2; expected a number from 0 on/],
         [
           { rope_scaling: { type: "mrope" } },
