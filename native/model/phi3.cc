@@ -217,7 +217,7 @@ double Phi3::time_step(int64_t positions) {
   sequence.cache = make_cache();
   const DrainGuard guard(*backend_);
   const std::vector<int32_t> ids(static_cast<size_t>(count));
-  forward(sequence, ids.data(), count, {}, [&](Tensor hidden, int64_t first) {
+  forward(sequence, ids.data(), count, {count + kWarm + kTimed, 0}, [&](Tensor hidden, int64_t first) {
     if (first + hidden.rows == count) choose_token(hidden, false);
   });
   Clock::time_point start;

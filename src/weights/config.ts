@@ -82,7 +82,7 @@ function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
     model_type,
     hidden_size,
     intermediate_size: fields.count("intermediate_size"),
-    num_hidden_layers: fields.count("num_hidden_layers"),
+    num_hidden_layers: fields.layers("num_hidden_layers"),
     num_attention_heads,
     num_key_value_heads: fields.count(
       "num_key_value_heads",
@@ -149,7 +149,7 @@ function layers(
   model_type: ModelType,
 ): Pick<ModelConfig, "sliding_window" | "layer_types" | "no_rope_layers"> {
   const { windows, defaults, unrotated_every } = families[model_type];
-  const count = fields.count("num_hidden_layers");
+  const count = fields.layers("num_hidden_layers");
   const each = <T>(of: (layer: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i));
   const list = (key: string, fallback: () => unknown[]): unknown[] => {
     const value = json[key] ?? fallback();
