@@ -78,6 +78,15 @@ const after: Row[] = [
   },
 ];
 
+const sizesOf = (config: ModelConfig): Sizes => ({
+  hidden: config.hidden_size,
+  ffn: config.intermediate_size,
+  vocab: config.vocab_size,
+  heads: config.num_attention_heads,
+  kv_heads: config.num_key_value_heads,
+  head_dim: config.head_dim,
+});
+
 /** What differs between the architectures in how their files hold the same tensors. */
 const architectures: Record<ModelConfig["model_type"], { stacked: boolean; interleaved: boolean }> = {
   phi3: { stacked: true, interleaved: false },
@@ -96,14 +105,7 @@ export function assignRoles(source: string, config: ModelConfig, tensors: Weight
   const bias = tensors.find(({ name }) => name.endsWith(".bias"));
   if (bias) fail(`holds the bias ${bias.name}; phi3lab's layers have none`);
   const { stacked, interleaved } = architectures[config.model_type];
-  const sizes: Sizes = {
-    hidden: config.hidden_size,
-    ffn: config.intermediate_size,
-    vocab: config.vocab_size,
-    heads: config.num_attention_heads,
-    kv_heads: config.num_key_value_heads,
-    head_dim: config.head_dim,
-  };
+  const sizes = sizesOf(config);
   const nameOf = (tensor: Stored, layer: number): string => {
     const prefix = layer < 0 ? "" : naming === "gguf" ? `blk.${layer}.` : `model.layers.${layer}.`;
     return `${prefix}${tensor[naming]}.weight`;
@@ -130,4 +132,28 @@ export function assignRoles(source: string, config: ModelConfig, tensors: Weight
   const all = entries(before, -1);
   for (let layer = 0; layer < config.num_hidden_layers; layer++) all.push(...entries(inLayer, layer));
   return [...all, ...entries(after, -1)];
+}
+
+/** A matrix under transformers' name: which rows it is of a weight. */
+export interface Projection {
+  /** Without the layer before it and ".weight" ("self_attn.q_proj", "lm_head"). */
+  module: string;
+  role: WeightRole;
+  /** Its first row among the weight's. */
+  first: number;
+  shape: [rows: number, cols: number];
+}
+
+/** Every matrix that an adapter may change, those that are stacked in some checkpoints by both of their names. */
+export function projections(config: ModelConfig): Projection[] {
+  const sizes = sizesOf(config);
+  return [...before, ...inLayer, ...after].flatMap(({ role, whole, parts = [] }) => {
+    let at = 0;
+    const one = (stored: Stored, first: number): Projection[] => {
+      const [rows = 0, cols] = stored.shape(sizes);
+      at = first + rows;
+      return cols === undefined ? [] : [{ module: stored.transformers, role, first, shape: [rows, cols] }];
+    };
+    return [...one(whole, 0), ...parts.flatMap((part, i) => one(part, i === 0 ? 0 : at))];
+  });
 }
