@@ -91,7 +91,15 @@ Config config(const Napi::Object& object) {
   config.rotary.factor = static_cast<float>(js::number(rotary, "factor"));
   for (double frequency : js::numbers(rotary.Get("frequencies"), "frequencies"))
     config.rotary.frequencies.push_back(static_cast<float>(frequency));
+  if (const Napi::Value value = rotary.Get("long"); !value.IsUndefined()) {
+    const Napi::Object of_long_texts = js::object(value, "rotary.long");
+    config.rotary.long_from = js::integer(of_long_texts, "from");
+    for (double frequency : js::numbers(of_long_texts.Get("frequencies"), "rotary.long.frequencies"))
+      config.rotary.long_frequencies.push_back(static_cast<float>(frequency));
+  }
   config.windows = js::integers(object.Get("windows"), "windows");
+  if (const Napi::Value value = object.Get("unrotated"); !value.IsUndefined())
+    config.unrotated = js::integers(value, "unrotated");
   return config;
 }
 

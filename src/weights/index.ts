@@ -9,8 +9,8 @@ import { architectureOf, checkArchitecture } from "./architecture";
 import { Checkpoint, type StoredTensor } from "./checkpoint";
 import { configFields, readConfig, readJson } from "./config";
 import { quote, refusal, WeightsError } from "./error";
-import { readGguf } from "./gguf";
 import { ggufConfig } from "./gguf_config";
+import { readGgufModel, runnable } from "./gguf_parts";
 import { readQuantisation } from "./quantised";
 import { assignRoles } from "./roles";
 import { duplicateKey, readSafetensors } from "./safetensors";
@@ -53,13 +53,11 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
 }
 
 async function openGguf(file: string, { onFile }: OpenWeightsOptions): Promise<OpenWeights> {
-  const gguf = await readGguf(file);
-  const config = ggufConfig(gguf);
-  checkArchitecture(config, refusal(file));
-  const tensors = gguf.tensors.map(({ name, type, shape, offset }) => ({ name, type, shape, file: 0, offset }));
-  onFile?.(1, 1);
-  const weights = assignRoles(file, config, tensors, "gguf");
-  return { config, architecture: architectureOf(config), files: [file], weights };
+  const gguf = await readGgufModel(file, onFile);
+  const config = await ggufConfig(gguf);
+  checkArchitecture(config, refusal(gguf.file));
+  const weights = assignRoles(gguf.file, config, runnable(gguf), "gguf");
+  return { config, architecture: architectureOf(config), files: gguf.files, weights };
 }
 
 async function openFolder(folder: string, options: OpenWeightsOptions): Promise<OpenWeights> {
