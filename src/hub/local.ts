@@ -58,18 +58,23 @@ export interface ResolvedModel {
 /** The model at a local path; undefined when there is no such path. */
 export async function resolveLocal(
   path: string,
-  { subfolder, gguf_file }: ResolveOptions,
+  { subfolder, gguf_file, only }: ResolveOptions & { only?: string },
 ): Promise<ResolvedModel | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return { folder: dirname(path), gguf: path, path };
   if (!found?.isDirectory()) return undefined;
   const folder = subfolder === undefined ? path : join(path, subfolder);
+  if (only === "adapter") return { folder, path: folder };
   const names = await readdir(folder).catch(() => {
     throw new HubError(`${path} has no folder ${JSON.stringify(subfolder)}.`);
   });
   const ggufs = ggufModels(names);
   let name = gguf_file;
   if (name === undefined && !names.some((file) => file === "config.json" || file === "tokenizer.json")) {
+    if (names.includes("adapter_config.json"))
+      throw new HubError(
+        `${folder} holds an adapter, no model; load the model that it is for, with { adapter: ${JSON.stringify(path)} }.`,
+      );
     if (ggufs.length === 0)
       throw new HubError(`${folder} holds no model: neither config.json nor tokenizer.json nor a .gguf file.`);
     const choice = chooseGguf(names);

@@ -16,12 +16,13 @@ import { type ResolvedModel, type ResolveOptions, resolveLocal } from "./local";
 import { type ModelName, readName } from "./name";
 import { endpoint, expandHome, hubCache, offline, savedToken } from "./settings";
 
-/** Which half of a model's files is wanted. */
-type Part = "tokenizer" | "weights";
+/** Which half of a model's files is wanted, or a LoRA adapter's. */
+type Part = "tokenizer" | "weights" | "adapter";
 
 const tokenizerFiles = ["tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "chat_template.jinja"];
 /** Fetched where a model has them, for other tools that share the cache; not read here. */
 const companions = ["tokenizer.model", "added_tokens.json", "chat_template.json"];
+const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"];
 /** Noted as absent where a repository holds only GGUF files, with the quantisations that it lacks (`lacks`). */
 const single = "model.safetensors";
 const lacks = (tag: string): string => `${tag}.gguf`;
@@ -31,7 +32,7 @@ const lacks = (tag: string): string => `${tag}.gguf`;
  *
  * @param model An id ("microsoft/Phi-3-mini-4k-instruct"), with the name of a GGUF quantisation behind it
  *   ("owner/name:Q4_K_M") or a file's ("owner/name/file.gguf"), a folder or a .gguf file.
- * @param options `only` fetches one half of the files; default: both.
+ * @param options `only` fetches one half of the files, or an adapter's; default: both halves.
  * @throws HubError, one sentence: nowhere, not given out, no network, no space, interrupted.
  * @example const { path } = await resolveModel("HuggingFaceTB/SmolLM2-135M-Instruct");
  */
@@ -140,7 +141,7 @@ class HubModel {
       const complete = usable && (named || (await all(this.#before(choice.file), (found) => found === null)));
       return { model: this.#model(commit, choice.file), usable, complete };
     }
-    const required: string[] = [];
+    const required: string[] = this.#parts.includes("adapter") ? [...adapterFiles] : [];
     const optional: string[] = [];
     if (this.#parts.includes("tokenizer")) {
       required.push("tokenizer.json");
@@ -182,6 +183,7 @@ class HubModel {
   #choose(names: string[]): GgufChoice | undefined {
     if (this.#file !== undefined) return { file: this.#file, parts: ggufParts(this.#file) };
     if (this.#tag !== undefined) return chooseGguf(names, this.#tag);
+    if (this.#parts.includes("adapter")) return undefined;
     if (weightFiles(names) !== undefined || ggufModels(names).length === 0) return undefined;
     if (!this.#parts.includes("weights") && names.includes("tokenizer.json")) return undefined;
     return chooseGguf(names);
@@ -212,6 +214,12 @@ class HubModel {
       await this.#getAll(choice.parts, get);
       if (!named) for (const name of this.#before(choice.file)) await this.#cache.setAbsent(commit, this.#path(name));
       return this.#model(commit, choice.file);
+    }
+    if (this.#parts.includes("adapter")) {
+      const missing = adapterFiles.filter((name) => !here.has(name));
+      if (missing.length > 0)
+        throw new HubError(`${this.id} has no ${missing.join(", ")}: it is no LoRA adapter in safetensors.`);
+      await this.#getAll(adapterFiles, get);
     }
     if (this.#parts.includes("tokenizer")) await this.#fetchTokenizer(commit, here, get);
     if (this.#parts.includes("weights")) await this.#fetchWeights(commit, here, get);

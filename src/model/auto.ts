@@ -6,7 +6,16 @@ import { addon, type Compute, type KvDtype } from "../native";
 import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { progressBar } from "../progress";
 import { sayOnce } from "../say";
-import { openWeights, partsOf } from "../weights";
+import {
+  adapterNote,
+  mergeAdapter,
+  type OpenWeights,
+  openWeights,
+  partsOf,
+  quantise,
+  quantiseNote,
+  readAdapter,
+} from "../weights";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
 import {
@@ -14,6 +23,7 @@ import {
   chooseDevice,
   computeNote,
   type DtypeOption,
+  quantisedTo,
   readCompute,
   readDtype,
   readKvDtype,
@@ -34,6 +44,11 @@ export interface ModelLoadOptions extends ResolveOptions {
    * numbers where those hold them (each matrix's largest from 2^-9 to 65,280), as all models' do: weights from 2^-17 on
    * stay exact, smaller ones move by 2^-25 at most, and keys, values and a prompt's activations, which stop at 65,504,
    * are rounded to 11 bits instead of 8.
+   *
+   * "q8" and "q4" quantise a model of float weights at load, which makes it small, and a twin to compare with: every
+   * matrix in GGUF's Q8_0 (8.5 bits a number, as gguf-py quantises), or in Q4_0 (4.5 bits, each block's step the one that
+   * errs least) with embeddings and head in Q8_0. A GPU keeps the quantised numbers as float32.
+   * Norms, matrices whose rows are no multiple of 32 and weights that are quantised already stay.
    */
   dtype?: DtypeOption;
   /** Python's name for `dtype`. */
@@ -46,6 +61,12 @@ export interface ModelLoadOptions extends ResolveOptions {
    * any other type here is an error there.
    */
   kv_dtype?: KvDtype;
+  /**
+   * A LoRA adapter in PEFT's layout, which is merged into the weights as they are loaded: its folder, or its id on the hub.
+   * Default: none. Float weights stay of their type, as PEFT merges them; the matrices that it changes of a quantised base
+   * become float16, and a line says what that costs.
+   */
+  adapter?: string;
   /** CPU threads, 1 to 256. Default: the physical cores that the process may use. */
   threads?: number;
   /**
@@ -71,6 +92,7 @@ const modelLoadOptions: OptionNames<ModelLoadOptions> = {
   dtype: true,
   torch_dtype: true,
   kv_dtype: true,
+  adapter: true,
   threads: true,
   compute: true,
   trust_remote_code: true,
@@ -110,7 +132,15 @@ export class AutoModelForCausalLM {
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
-    const { config, ...opened } = await openWeights(path);
+    const found = await openWeights(path);
+    if (options.adapter !== undefined) Object.assign(found, await merged(found, options.adapter, hub));
+    const bits = quantisedTo(arithmetic);
+    if (bits !== undefined) {
+      sayOnce(quantiseNote(found.weights, bits));
+      found.weights = quantise(found.weights, bits);
+    }
+    sayOnce(adapterNote(found.weights));
+    const { config, ...opened } = found;
     const { said, ...choice } = chooseDevice(wanted, arithmetic, partsOf(opened.weights));
     checkKvDtype(kept, choice);
     sayOnce(said);
@@ -135,4 +165,14 @@ export class AutoModelForCausalLM {
       bar.close();
     }
   }
+}
+
+/** Weights with an adapter of this disk or the hub; a revision or subfolder is the model's alone. */
+async function merged(
+  opened: OpenWeights,
+  adapter: string,
+  { revision, subfolder, gguf_file, ...hub }: ResolveOptions,
+): Promise<Pick<OpenWeights, "files" | "weights">> {
+  const { folder } = await resolveModel(adapter, { ...hub, only: "adapter" });
+  return mergeAdapter(opened, await readAdapter(folder));
 }

@@ -3,11 +3,15 @@ import { existsSync } from "node:fs";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
 import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
-import { bytesPerElement } from "../weights";
+import { bytesPerElement, type Quantised } from "../weights";
 
-/** What `dtype` may be: "auto", or a type of arithmetic. */
-export type DtypeOption = "auto" | Dtype;
-const dtypes: readonly DtypeOption[] = ["auto", "float32", "bfloat16", "float16"];
+/** What `dtype` may be: "auto", a type of arithmetic, or what float weights are quantised to. */
+export type DtypeOption = "auto" | Dtype | Quantised;
+const dtypes: readonly DtypeOption[] = ["auto", "float32", "bfloat16", "float16", "q8", "q4"];
+
+/** What weights are quantised to at load, where `dtype` says so; the arithmetic is "auto" then. */
+export const quantisedTo = (dtype: DtypeOption): Quantised | undefined =>
+  dtype === "q8" || dtype === "q4" ? dtype : undefined;
 
 function readOne<T extends string>(known: readonly T[], name: string, given: unknown): T {
   if (!known.includes(given as T))
@@ -72,7 +76,7 @@ export function chooseDevice(
 ): DeviceChoice {
   const onCpu = (said?: string): DeviceChoice => ({ device: "cpu", dtype: "float32", ...(said ? { said } : {}) });
   if (device === "cpu") return onCpu();
-  const dtype = option === "auto" ? autoDtype(weights) : option;
+  const dtype = option === "auto" || option === "q8" || option === "q4" ? autoDtype(weights) : option;
   if (device === "cuda") return { device, dtype };
   const cuda = info();
   const [gpu] = cuda.devices;

@@ -16,10 +16,12 @@ import { assignRoles } from "./roles";
 import { duplicateKey, readSafetensors } from "./safetensors";
 import { insteadOf, weightFiles } from "./weight_files";
 
+export { adapterNote, mergeAdapter, readAdapter } from "./adapter";
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
 export { bytesPerElement } from "./formats";
-export { indexFile, insteadOf, weightFiles } from "./weight_files";
+export { type Quantised, quantise, quantiseNote } from "./quantise";
+export { insteadOf, weightFiles } from "./weight_files";
 
 /** What {@link openWeights} finds: the configuration, and a part of the native half's options. */
 export type OpenWeights = { config: ModelConfig } & Pick<OpenOptions, "architecture" | "files" | "weights">;

@@ -102,6 +102,15 @@ const after: Row[] = [
   },
 ];
 
+const sizesOf = (config: ModelConfig): Sizes => ({
+  hidden: config.hidden_size,
+  ffn: config.intermediate_size,
+  vocab: config.vocab_size,
+  heads: config.num_attention_heads,
+  kv_heads: config.num_key_value_heads,
+  head_dim: config.head_dim,
+});
+
 /**
  * Finds every weight that the forward pass asks for among a model's tensors.
  *
@@ -112,14 +121,7 @@ export function assignRoles(source: string, config: ModelConfig, tensors: Weight
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const fail: (what: string) => never = refusal(source);
   const { name: family, stacked = false, interleaved = false } = families[config.model_type];
-  const sizes: Sizes = {
-    hidden: config.hidden_size,
-    ffn: config.intermediate_size,
-    vocab: config.vocab_size,
-    heads: config.num_attention_heads,
-    kv_heads: config.num_key_value_heads,
-    head_dim: config.head_dim,
-  };
+  const sizes = sizesOf(config);
   const nameOf = (tensor: Stored, layer: number): string => {
     const prefix = layer < 0 ? "" : naming === "gguf" ? `blk.${layer}.` : `model.layers.${layer}.`;
     return `${prefix}${tensor[naming]}.${tensor.ending ?? "weight"}`;
@@ -150,4 +152,28 @@ export function assignRoles(source: string, config: ModelConfig, tensors: Weight
   const more = tensors.find(({ name }) => name.endsWith(".bias") && !read.has(name));
   if (more) fail(`holds the bias ${more.name}, which ${family}'s layers have not`);
   return all;
+}
+
+/** A matrix under transformers' name: which rows it is of a weight. */
+export interface Projection {
+  /** Without the layer before it and ".weight" ("self_attn.q_proj", "lm_head"). */
+  module: string;
+  role: WeightRole;
+  /** Its first row among the weight's. */
+  first: number;
+  shape: [rows: number, cols: number];
+}
+
+/** Every matrix that an adapter may change, those that are stacked in some checkpoints by both of their names. */
+export function projections(config: ModelConfig): Projection[] {
+  const sizes = sizesOf(config);
+  return [...before, ...inLayer, ...after].flatMap(({ role, whole, parts = [] }) => {
+    let at = 0;
+    const one = (stored: Stored, first: number): Projection[] => {
+      const [rows = 0, cols] = stored.shape(sizes);
+      at = first + rows;
+      return cols === undefined ? [] : [{ module: stored.transformers, role, first, shape: [rows, cols] }];
+    };
+    return [...one(whole, 0), ...parts.flatMap((part, i) => one(part, i === 0 ? 0 : at))];
+  });
 }

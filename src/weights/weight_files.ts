@@ -1,6 +1,6 @@
 /** Which of a folder's files hold a model's weights in safetensors, whether it lies on this disk or on the hub. */
 
-export const indexFile = "model.safetensors.index.json";
+const indexFile = "model.safetensors.index.json";
 const single = "model.safetensors";
 /** Diffusers' way of saying that a file holds float16 numbers; some language models have it, too. */
 const half = "model.fp16.safetensors";
