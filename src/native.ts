@@ -145,11 +145,35 @@ export type WeightRole =
   | "norm"
   | "lm_head";
 
+/** A matrix of floating-point numbers in a file that is read beside a weight. */
+export interface StoredMatrix {
+  /** F32, F16 or BF16. */
+  type: WeightType;
+  /** Rows, columns. */
+  shape: number[];
+  /** Index into {@link OpenOptions.files}. */
+  file: number;
+  /** Bytes from the file's start. */
+  offset: number;
+}
+
+/** How a weight's numbers in its file become those that the device gets; native/model/convert.h computes it. */
+export interface Conversion {
+  /** What the file holds. */
+  stored: WeightType | "F64" | "F8_E4M3";
+  /** Number (row, col) is multiplied by the scale at (row / block[0], col / block[1]). */
+  scales?: StoredMatrix & { block: number[] };
+  /** Rows from `first` on gain factor · b (rows, rank) · a (rank, columns): a LoRA adapter. */
+  added?: { first: number; a: StoredMatrix; b: StoredMatrix; factor: number }[];
+}
+
 /** One tensor of a weight file. */
 export interface WeightPart {
   /** The file's own, for messages (`model.layers.0.self_attn.qkv_proj.weight`, `blk.0.attn_q.weight`). */
   name: string;
+  /** What the device gets: the file's own format, unless `conversion` says how it becomes another. */
   type: WeightType;
+  conversion?: Conversion;
   /** Outermost first. */
   shape: number[];
   /** Index into {@link OpenOptions.files}. */

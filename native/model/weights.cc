@@ -127,6 +127,8 @@ class Loader {
     if (!fits) fail("Expected " + name + " of shape " + text_of(whole) + " but received " + text_of(shape));
     const int64_t rows = is_row ? 1 : shape[0];
     const WeightFormat& format = format_of(part.type);
+    if (part.conversion && cols % part.conversion->stored.block_size() != 0)
+      fail("The rows of " + name + " have " + std::to_string(cols) + " numbers, no multiple of a block");
     if (cols % format.block_size != 0)
       fail("Expected the rows of " + name + " to be a multiple of " + std::to_string(format.block_size) + " long for " +
            format.name + " but received " + std::to_string(cols));
@@ -135,13 +137,23 @@ class Loader {
     if (part.interleaved_heads < 0 || (part.interleaved_heads > 0 && rows % (2 * part.interleaved_heads) != 0))
       fail("Expected the rows of " + name + " to be those of " + std::to_string(part.interleaved_heads) + " heads");
     const MappedFile& file = *files_[static_cast<size_t>(part.file)];
-    const int64_t bytes = static_cast<int64_t>(row_bytes(part.type, cols)) * rows;
+    const size_t stride = part.conversion ? part.conversion->stored.row_bytes(cols) : row_bytes(part.type, cols);
+    const int64_t bytes = static_cast<int64_t>(stride) * rows;
     if (part.offset < 0 || part.offset > file.size() || bytes > file.size() - part.offset)
       fail(file.path() + " is truncated: " + name + " needs " + std::to_string(bytes) + " bytes from byte " +
            std::to_string(part.offset) + " on, the file has " + std::to_string(file.size()));
     (dry_ ? total_ : placed_) += bytes;
-    RowGroup group{part.type, file.data() + part.offset, rows, {}, true};
-    if (!dry_ && part.interleaved_heads > 0) group.output_row = rotary_rows(rows, part.interleaved_heads);
+    if (part.conversion) check_conversion(*part.conversion, files_, name, part.type, rows, cols);
+    RowGroup group{part.type, file.data() + part.offset, rows, {}, true, nullptr};
+    if (dry_) return group;
+    if (part.interleaved_heads > 0) group.output_row = rotary_rows(rows, part.interleaved_heads);
+    if (part.conversion) {
+      auto converted =
+          convert(*part.conversion, files_, name, file.data() + part.offset, part.type, rows, cols, group.output_row);
+      group.data = converted.get();
+      group.mapped = false;
+      group.owner = std::move(converted);
+    }
     return group;
   }
 

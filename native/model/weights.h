@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config.h"
+#include "convert.h"
 #include "file.h"
 #include "native/seam/backend.h"
 
@@ -44,6 +45,7 @@ struct WeightPart {
   int64_t file;
   int64_t offset;                 // bytes
   int64_t interleaved_heads = 0;  // heads in whose rows the numbers that rotate together are neighbours; 0: none are
+  std::optional<Conversion> conversion;  // where the file has other numbers than the backend gets, which are of `type`
 };
 
 // A weight: its parts' rows, one part behind the other.

@@ -81,6 +81,8 @@ struct RowGroup {
   std::vector<int32_t> output_row;
   /** `data` lies in a read-only mapping of a file, so its pages may be dropped once the rows are repacked. */
   bool mapped = false;
+  /** Keeps `data` in memory, where no mapping of the caller's does; a backend that reads it later keeps this, too. */
+  std::shared_ptr<const void> owner;
 };
 
 /** A weight before it is uploaded: row groups stacked by pointer (q, k, v; gate, up), each with its own format. */

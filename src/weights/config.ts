@@ -18,11 +18,17 @@ type Json = Record<string, unknown>;
  * @example const config = await readConfig("/models/Phi-3-mini-4k-instruct");
  */
 export async function readConfig(folder: string): Promise<ModelConfig> {
-  const file = join(folder, "config.json");
-  const config = await readJson(file);
-  if (!config) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
+  const { fields, json } = await configFields(folder);
   const generation = (await readJson(join(folder, "generation_config.json"))) ?? {};
-  return normalise(new Fields(file, (key) => config[key]), config, generation);
+  return normalise(fields, json, generation);
+}
+
+/** A folder's config.json, to be taken field by field. */
+export async function configFields(folder: string): Promise<{ fields: Fields; json: Json }> {
+  const file = join(folder, "config.json");
+  const json = await readJson(file);
+  if (!json) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
+  return { fields: new Fields(file, (key) => json[key]), json };
 }
 
 /** The object in a JSON file; undefined when there is no such file. */
@@ -65,12 +71,6 @@ function ids(...values: unknown[]): number[] {
 
 function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
   const model_type = fields.modelType("model_type", "describes a model of type", Object.keys(families) as ModelType[]);
-  if (json.quantization_config != null) {
-    const method = fields.object("quantization_config").quant_method;
-    fields.fail(
-      `describes weights quantised by ${JSON.stringify(method) ?? "an unknown method"}; take the plain weights or a GGUF file`,
-    );
-  }
   const { defaults, qkv_bias = false } = families[model_type];
   if (json.attention_bias === true)
     fields.fail(

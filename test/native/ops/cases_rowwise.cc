@@ -1,5 +1,6 @@
 // Operations row by row: embed, rms_norm, norm_heads, swiglu, add, add_bias, copy, advance, publish.
 #include "device.h"
+#include "formats.h"
 #include "twin.h"
 
 namespace phi3lab::ops {
@@ -177,7 +178,7 @@ void rowwise_cases(std::vector<Case>& table) {
   const auto put = [&](const std::string& name, bool quick, std::function<Verdict(Bench&)> run) {
     table.push_back({name, quick, std::move(run)});
   };
-  for (W type : {W::F32, W::F16, W::BF16, W::Q4_0, W::Q4_1, W::Q8_0, W::Q6_K}) {
+  for (W type : all_weight_types()) {
     const bool blocks = format_of(type).block_size > 1;
     for (int64_t cols : blocks ? std::vector<int64_t>{256, 768} : std::vector<int64_t>{48, 50, 576, 3072})
       for (int64_t tokens : {1, 7, 130})

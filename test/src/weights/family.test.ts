@@ -190,6 +190,26 @@ describe("the family's configurations", () => {
       );
     });
 
+    it("have them in whichever part of a split file they lie", async () => {
+      const whole = tinyGguf();
+      const split = (no: number): GgufField[] => [
+        ["split.no", 2, no],
+        ["split.count", 2, 2],
+        ["split.tensors.count", 5, whole.tensors.length + 1],
+      ];
+      const first = join(folder, "tiny-00001-of-00002.gguf");
+      writeFileSync(first, gguf({ ...whole, fields: [...tinyFields, ...split(0)] }));
+      const second = gguf({
+        fields: split(1),
+        tensors: [{ name: "rope_freqs.weight", shape: [2], type: 0, offset: 0 }],
+        dataLength: 32,
+      });
+      second.writeFloatLE(1, second.length - 32);
+      second.writeFloatLE(8, second.length - 28);
+      writeFileSync(join(folder, "tiny-00002-of-00002.gguf"), second);
+      assert.deepEqual((await openWeights(first)).config.rope_parameters.freq_factors, [1, 8]);
+    });
+
     it("stretch linearly by either of two keys", async () => {
       const [plain] = (await opened([])).architecture.rotary.frequencies.slice(1);
       const linear: GgufField[] = [

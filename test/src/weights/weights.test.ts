@@ -160,7 +160,6 @@ print(json.dumps(out))`;
         ],
         [{ model_type: "smollm3", no_rope_layers: 4 }, /no_rope_layers = 4; expected a list of 2/],
         [{ hidden_act: "gelu" }, /activation "gelu"/],
-        [{ quantization_config: { quant_method: "gptq" } }, /quantised by "gptq"/],
         [{ hidden_size: "8" }, /hidden_size = "8"; expected a whole number/],
         [{ num_hidden_layers: 0 }, /num_hidden_layers = 0/],
         [{ num_attention_heads: 3 }, /head_dim|multiple/],
@@ -202,7 +201,6 @@ print(json.dumps(out))`;
         ["not UTF-8", Buffer.concat([safetensors("", 0).fill(3, 0, 1), Buffer.from([0x22, 0xff, 0x22])]), /UTF-8/],
         ["unknown dtype", safetensors({ a: { ...norm, dtype: "F12" } }, 32), /unknown dtype "F12"/],
         ["dtype of an object's own", safetensors({ a: { ...norm, dtype: "constructor" } }, 32), /unknown dtype/],
-        ["a dtype nobody computes", safetensors(safetensorsHeader({ a: [4] }, "I64", 8), 32), /as I64; expected F32/],
         ["negative shape", safetensors({ a: { ...norm, shape: [-8] } }, 32), /shape \[-8\]/],
         ["fractions", safetensors({ a: { ...norm, shape: [0.5] } }, 32), /shape \[0\.5\]/],
         ["endless shape", safetensors({ a: { ...norm, shape: [2 ** 40, 2 ** 40] } }, 32), /takes 32 bytes/],
@@ -407,7 +405,6 @@ print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape
         [withFields(["llama.attention.head_count", 4, 0]), /head_count = 0/],
         [withFields(["llama.context_length", 8, "long"]), /context_length = "long"/],
         [withFields(["llama.block_count", 4, 2]), /lacks the tensor blk\.1\.attn_norm/],
-        [withFields(["split.count", 2, 3]), /one of 3 parts/],
       ];
       for (const [parts, pattern] of cases) await rejects(write(parts), pattern, "tiny.gguf");
     });
@@ -445,8 +442,7 @@ print(json.dumps([[t.name, t.tensor_type.name, [int(n) for n in reversed(t.shape
         [change(1, { shape: [1, 1, 1, 1, 1] }), /5 dimensions/],
         [change(1, { shape: [0] }), /shape \[0\]/],
         [change(0, { shape: [1000, 1000] }), /would end at byte/],
-        [change(1, { type: 12 }), /format Q4_K; expected only F32/],
-        [change(1, { type: 99 }), /unknown format 99/],
+        [change(1, { type: 12 }), /no multiple of Q4_K's 256/],
         [change(1, { type: 8 }), /no multiple of Q8_0's 32/],
         [change(1, { offset: 33 }), /no multiple of 32/],
         [change(1, { offset: 0 }), /overlap/],
