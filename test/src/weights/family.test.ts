@@ -146,6 +146,17 @@ describe("the family's configurations", () => {
     assert.equal((await readConfig(folder)).rms_norm_eps, 1e-5);
   });
 
+  it("of Qwen2 have biases whatever they say of them, of the others only where a file has them", async () => {
+    const base = { ...tinyConfig, num_key_value_heads: 2 };
+    for (const more of [{}, { attention_bias: true }, { attention_bias: false }])
+      assert.equal((await read({ ...base, model_type: "qwen2", ...more })).found.attention_bias, true);
+    assert.equal((await read({ ...base, model_type: "llama" })).found.attention_bias, false);
+    await assert.rejects(
+      read({ ...base, model_type: "llama", attention_bias: true }),
+      /a bias of the attention's output/,
+    );
+  });
+
   it("without a bias are not given one in silence", async () => {
     const shapes = { ...tinyShapes(), "model.layers.0.self_attn.o_proj.bias": [8] };
     const bytes = 4 * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
