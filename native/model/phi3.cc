@@ -109,6 +109,7 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, c
   const int64_t length = std::max(pieces.length, sequence.length + count);
   if (sequence.length == 0) sequence.angles = rotary_->angles_of(length);
   if (turns(sequence, length)) throw std::logic_error("[forward] Expected an aligned sequence");
+  rotary_->table(sequence.angles);  // makes it where it is the first of its kind: passes allocate nothing
   if (rotary_->vary()) {
     sequence.ids.resize(static_cast<size_t>(sequence.length));
     sequence.ids.insert(sequence.ids.end(), ids, ids + count);

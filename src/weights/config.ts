@@ -72,7 +72,7 @@ function ids(...values: unknown[]): number[] {
 function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
   const model_type = fields.modelType("model_type", "describes a model of type", Object.keys(families) as ModelType[]);
   const { defaults, qkv_bias = false } = families[model_type];
-  if (json.attention_bias === true)
+  if (json.attention_bias === true && !qkv_bias)
     fields.fail(
       "asks for attention_bias, a bias of the attention's output among them; phi3lab computes those of q, k, v",
     );

@@ -6,6 +6,7 @@ import type { ModelConfig } from "../native";
 import { families, ggufFamilies, type ModelType } from "./families";
 import { Fields } from "./fields";
 import { ggufRope } from "./gguf_rope";
+import type { GgufModel } from "./gguf_parts";
 import type { Gguf, GgufValue } from "./gguf_types";
 
 /** The string under a metadata key; undefined when it is absent or something else. */
@@ -26,7 +27,7 @@ export function ggufTokenId(gguf: Gguf, key: string): number | undefined {
  * @throws WeightsError when its architecture or a setting of it is not supported, or a value makes no sense.
  * @example const config = await ggufConfig(await readGguf("model.gguf"));
  */
-export async function ggufConfig(gguf: Gguf): Promise<ModelConfig> {
+export async function ggufConfig(gguf: Gguf | GgufModel): Promise<ModelConfig> {
   const { metadata, tensors } = gguf;
   const fields: Fields = new Fields(gguf.file, (key) => single(metadata.get(key)));
   const holds = "holds a model of the architecture";

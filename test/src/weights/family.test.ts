@@ -146,6 +146,17 @@ describe("the family's configurations", () => {
     assert.equal((await readConfig(folder)).rms_norm_eps, 1e-5);
   });
 
+  it("of Qwen2 have biases whatever they say of them, of the others only where a file has them", async () => {
+    const base = { ...tinyConfig, num_key_value_heads: 2 };
+    for (const more of [{}, { attention_bias: true }, { attention_bias: false }])
+      assert.equal((await read({ ...base, model_type: "qwen2", ...more })).found.attention_bias, true);
+    assert.equal((await read({ ...base, model_type: "llama" })).found.attention_bias, false);
+    await assert.rejects(
+      read({ ...base, model_type: "llama", attention_bias: true }),
+      /a bias of the attention's output/,
+    );
+  });
+
   it("without a bias are not given one in silence", async () => {
     const shapes = { ...tinyShapes(), "model.layers.0.self_attn.o_proj.bias": [8] };
     const bytes = 4 * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
@@ -188,6 +199,26 @@ describe("the family's configurations", () => {
         opened([], { "rope_factors_long.weight": [1, 8] }),
         /rope_factors_long\.weight without the other/,
       );
+    });
+
+    it("have them in whichever part of a split file they lie", async () => {
+      const whole = tinyGguf();
+      const split = (no: number): GgufField[] => [
+        ["split.no", 2, no],
+        ["split.count", 2, 2],
+        ["split.tensors.count", 5, whole.tensors.length + 1],
+      ];
+      const first = join(folder, "tiny-00001-of-00002.gguf");
+      writeFileSync(first, gguf({ ...whole, fields: [...tinyFields, ...split(0)] }));
+      const second = gguf({
+        fields: split(1),
+        tensors: [{ name: "rope_freqs.weight", shape: [2], type: 0, offset: 0 }],
+        dataLength: 32,
+      });
+      second.writeFloatLE(1, second.length - 32);
+      second.writeFloatLE(8, second.length - 28);
+      writeFileSync(join(folder, "tiny-00002-of-00002.gguf"), second);
+      assert.deepEqual((await openWeights(first)).config.rope_parameters.freq_factors, [1, 8]);
     });
 
     it("stretch linearly by either of two keys", async () => {
