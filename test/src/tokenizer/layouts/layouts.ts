@@ -102,11 +102,11 @@ const shown = (name: string) => ({ special: !thoughts.includes(name) });
 const bosOf = (names: string[]) => added(names, byteTokens.length)[0] as Added;
 
 /** SentencePiece over the real Llama 2 vocabulary. */
-async function sentencePiece(parts: Json): Promise<Json> {
+async function sentencePiece(parts: Json, more: string[] = []): Promise<Json> {
   const { vocabById, merges: ranks } = (await import("llama-tokenizer-js")).default;
   return {
     version: "1.0",
-    added_tokens: added(["<unk>", "<s>", "</s>"], 0),
+    added_tokens: [...added(["<unk>", "<s>", "</s>"], 0), ...added(more, vocabById.length)],
     normalizer: {
       type: "Sequence",
       normalizers: [
@@ -232,7 +232,10 @@ export const layouts: Record<string, Layout> = {
     config: { add_bos_token: true, add_eos_token: false, bos_token: "<s>", eos_token: "</s>" },
     gguf: { architecture: "llama", model: "llama" },
   },
-  "Mistral 7B v0.3": { json: () => sentencePiece(metaspace(false)) },
+  "Mistral 7B v0.3": {
+    json: () => sentencePiece(metaspace(false), ["[INST]", "[/INST]", "[TOOL_CALLS]"]),
+    gguf: { architecture: "llama", model: "llama" },
+  },
   "Metaspace words": { json: () => sentencePiece(metaspace(true)) },
 };
 
