@@ -1,4 +1,4 @@
-// The residual sum, and copies.
+// The residual sum, biases, and copies.
 #include <cstring>
 
 #include "backend.h"
@@ -11,6 +11,16 @@ void CpuBackend::add(Tensor out, Tensor a, Tensor b) {
   stage([=](const Worker& w) {
     each_own_token(out.rows, w, [&](int64_t t) {
       for (int64_t i = t * out.cols; i < (t + 1) * out.cols; i++) out.data[i] = a.data[i] + b.data[i];
+    });
+  });
+}
+
+void CpuBackend::add_bias(Tensor out, const Weight& bias) {
+  out.expect_float32("add_bias");
+  const float* numbers = uploaded(bias).numbers.data();
+  stage([=](const Worker& w) {
+    each_own_token(out.rows, w, [&](int64_t t) {
+      for (int64_t i = 0; i < out.cols; i++) out.data[t * out.cols + i] += numbers[i];
     });
   });
 }

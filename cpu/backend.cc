@@ -39,11 +39,11 @@ std::unique_ptr<Weight> CpuBackend::upload_weight(const WeightSource& source, We
   auto weight = std::make_unique<CpuWeight>();
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->cols = source.cols;
-  if (kind == WeightKind::norm) {
+  if (kind == WeightKind::norm || kind == WeightKind::bias) {
     const Matrix as_stored(Isa{}, source.groups, source.cols, nullptr);
-    weight->norm.resize(static_cast<size_t>(source.cols));
-    as_stored.read_row(weight->norm.data(), 0);
-    weight->bytes = weight->norm.size() * sizeof(float);
+    weight->numbers.resize(static_cast<size_t>(weight->rows * source.cols));
+    for (int64_t r = 0; r < weight->rows; r++) as_stored.read_row(weight->numbers.data() + r * source.cols, r);
+    weight->bytes = weight->numbers.size() * sizeof(float);
     return weight;
   }
   weight->matrix = Matrix(isa_, source.groups, source.cols, &arena_);

@@ -44,11 +44,11 @@ struct TokenShare {
   int64_t first, last;
 };
 
-/** An uploaded weight: a norm's numbers as float32, or a matrix. */
+/** An uploaded weight: a norm's or a bias's numbers as float32, or a matrix. */
 class CpuWeight : public Weight {
  public:
   Matrix matrix;
-  std::vector<float> norm;
+  std::vector<float> numbers;
 };
 
 class CpuBackend : public Backend {
@@ -72,6 +72,9 @@ class CpuBackend : public Backend {
   void embed(Tensor out, const PassInput& input, const Weight& table) override;
   void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) override;
   void matmul(Tensor out, Tensor in, const Weight& weight) override;
+  void add_bias(Tensor out, const Weight& bias) override;
+  void norm_heads(Tensor qkv, const Weight& q_norm, const Weight& k_norm, const AttentionShape& shape,
+                  float eps) override;
   void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) override;
   void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
   void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input, Tensor table,
@@ -86,7 +89,7 @@ class CpuBackend : public Backend {
   void discard() noexcept override;
 
   void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
-                            const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
+                            const QkvProjection& projection, const PassInput& input, Tensor table, int64_t layer,
                             const AttentionShape& shape, float eps) override;
   void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) override;
   void norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,

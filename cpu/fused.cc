@@ -10,7 +10,7 @@ namespace phi3lab::cpu {
 void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, const Weight& weight, float eps) {
   const Matrix* matrix = &uploaded(weight).matrix;
   const Workspace* workspace = workspace_.get();
-  const float* factors = uploaded(norm).norm.data();
+  const float* factors = uploaded(norm).numbers.data();
   const auto rms_norm_row = rowwise_.rms_norm;
   stage([=](const Worker& w) {
     float* row = workspace->row(w.thread);
@@ -20,15 +20,15 @@ void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, cons
 }
 
 void CpuBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
-                                      const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
-                                      const AttentionShape& shape, float eps) {
-  if (tapped() || hidden.rows > 1)
-    return Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, weight, input, table, layer, shape, eps);
-  norm_matmul(qkv, hidden, norm, weight, eps);
+                                      const QkvProjection& projection, const PassInput& input, Tensor table,
+                                      int64_t layer, const AttentionShape& shape, float eps) {
+  if (tapped() || hidden.rows > 1 || !projection.matrix_alone())
+    return Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, projection, input, table, layer, shape, eps);
+  norm_matmul(qkv, hidden, norm, projection.weight, eps);
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
   const Attend* functions = &attend_;
   stage([=](const Worker& w) {
-    const int64_t dim = shape.head_dim, half = dim / 2, group = shape.heads / shape.kv_heads;
+    const int64_t dim = shape.head_dim, half = table.cols / 2, group = shape.heads / shape.kv_heads;
     const int64_t position = *input.position;
     const float* phases = table.data + position * table.cols;
     const TokenShare share(position, shape, w);

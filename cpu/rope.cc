@@ -1,4 +1,5 @@
-// Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
+// Rotary position embedding, in place: of a head's first numbers, as many as the table has columns,
+// i turns with i + half of them; the others stay.
 #include "cpu/simd/rope.h"
 
 #include "backend.h"
@@ -7,7 +8,7 @@ namespace phi3lab::cpu {
 void CpuBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
   qkv.expect_float32("rope");
   stage([=](const Worker& w) {
-    const int64_t half = shape.head_dim / 2;
+    const int64_t half = table.cols / 2;
     each_own_token(qkv.rows, w, [&](int64_t t) {
       const float* phases = table.data + (*input.position + t) * table.cols;
       for (int64_t h = 0; h < shape.heads + shape.kv_heads; h++)  // q's heads, then k's

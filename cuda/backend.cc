@@ -61,7 +61,7 @@ const char* CudaBackend::dtype() const {
 
 std::unique_ptr<Weight> CudaBackend::upload_weight(const WeightSource& source, WeightKind kind) {
   auto weight = std::make_unique<CudaWeight>();
-  weight->dtype = kind == WeightKind::norm ? Dtype::float32 : format_;
+  weight->dtype = kind == WeightKind::norm || kind == WeightKind::bias ? Dtype::float32 : format_;
   weight->cols = source.cols;
   for (const RowGroup& group : source.groups) weight->rows += group.rows;
   weight->bytes = static_cast<size_t>(weight->rows * weight->cols * size_of(weight->dtype));

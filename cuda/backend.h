@@ -28,7 +28,7 @@ CudaStatus status();
  * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. */
 std::unique_ptr<Backend> make_backend(const std::string& dtype);
 
-/** An uploaded weight: (rows, cols) `dtype`, dense; a norm's numbers are float32. */
+/** An uploaded weight: (rows, cols) `dtype`, dense; a norm's and a bias's numbers are float32. */
 class CudaWeight : public Weight {
  public:
   DeviceMemory memory;
@@ -69,6 +69,9 @@ class CudaBackend : public Backend {
   void embed(Tensor out, const PassInput& input, const Weight& table) override;
   void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) override;
   void matmul(Tensor out, Tensor in, const Weight& weight) override;
+  void add_bias(Tensor out, const Weight& bias) override;
+  void norm_heads(Tensor qkv, const Weight& q_norm, const Weight& k_norm, const AttentionShape& shape,
+                  float eps) override;
   void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) override;
   void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
   void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input, Tensor table,
@@ -81,7 +84,7 @@ class CudaBackend : public Backend {
   void emit(const int32_t* id) override;
 
   void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
-                            const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
+                            const QkvProjection& projection, const PassInput& input, Tensor table, int64_t layer,
                             const AttentionShape& shape, float eps) override;
   void project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight, int64_t layer) override;
   void norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden, const Weight& norm,

@@ -8,15 +8,17 @@
 namespace phi3lab::cuda {
 
 void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
-                                       const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
-                                       const AttentionShape& shape, float eps) {
-  const CudaWeight& w = uploaded(weight);
-  if (!tapped() && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
-    gemv(qkv, hidden, weight, GemvEnd::store, &norm, eps);
+                                       const QkvProjection& projection, const PassInput& input, Tensor table,
+                                       int64_t layer, const AttentionShape& shape, float eps) {
+  const CudaWeight& w = uploaded(projection.weight);
+  // The kernels turn whole heads, and know neither a bias nor norms of heads.
+  const bool taken = !tapped() && projection.matrix_alone() && table.cols == shape.head_dim;
+  if (taken && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
+    gemv(qkv, hidden, projection.weight, GemvEnd::store, &norm, eps);
     qkv.layout = Layout::unrotated_qkv;
     return;
   }
-  if (!tapped() && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
+  if (taken && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
       prompt_attend_fits(shape, device_, kernels_)) {
     prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     kernels_, stream());
@@ -26,7 +28,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
     qkv.layout = Layout::half_qkv;
     return;
   }
-  Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, weight, input, table, layer, shape, eps);
+  Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, projection, input, table, layer, shape, eps);
 }
 
 void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight,

@@ -1,4 +1,5 @@
-// Rotary position embedding, in place: dimension i of a head turns with dimension i + head_dim / 2.
+// Rotary position embedding, in place: of a head's first numbers, as many as the table has columns,
+// i turns with i + half of them; the others stay.
 #include "backend.h"
 #include "cuda/device/device.cuh"
 #include "cuda/device/launch.cuh"
@@ -6,12 +7,12 @@
 namespace phi3lab::cuda {
 namespace {
 
-/** A block a token. table (positions, head_dim): cosines, then sines. */
+/** A block a token. table (positions, dims): cosines, then sines. */
 __global__ void rope_kernel(float* qkv, const int32_t* position, const float* table, int64_t qkv_cols, int64_t heads,
-                            int64_t head_dim) {
-  const int64_t half = head_dim / 2;
+                            int64_t head_dim, int64_t dims) {
+  const int64_t half = dims / 2;
   float* row = qkv + blockIdx.x * qkv_cols;
-  const float* phases = table + (*position + blockIdx.x) * head_dim;
+  const float* phases = table + (*position + blockIdx.x) * dims;
   for (int64_t i = threadIdx.x; i < heads * half; i += blockDim.x) {
     float* head = row + i / half * head_dim;
     const int64_t d = i % half;
@@ -26,7 +27,7 @@ __global__ void rope_kernel(float* qkv, const int32_t* position, const float* ta
 void CudaBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) {
   qkv.expect_float32("rope");
   launch({dim3(static_cast<unsigned>(qkv.rows)), dim3(256), 0, stream()}, rope_kernel, qkv.data, input.position,
-         table.data, qkv.cols, shape.heads + shape.kv_heads, shape.head_dim);
+         table.data, qkv.cols, shape.heads + shape.kv_heads, shape.head_dim, table.cols);
 }
 
 }  // namespace phi3lab::cuda

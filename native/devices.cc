@@ -3,12 +3,17 @@
 #include <stdexcept>
 
 #include "cpu/backend.h"
+#include "cpu/matmul/formats.h"
 #include "cpu/threads/thread_count.h"
 #ifdef PHI3LAB_HAS_CUDA
 #include "cuda/backend.h"
 #endif
 
 namespace phi3lab {
+
+void dequantise_row(float* out, WeightType type, const void* row, int64_t cols) {
+  cpu::dequantise(out, type, static_cast<const uint8_t*>(row), 0, cols);
+}
 
 CpuStatus cpu_status() {
   CpuStatus status{cpu::isa_name(cpu::choose_isa()), {}, cpu::thread_count()};

@@ -21,6 +21,9 @@ struct BackendOptions {
 // Throws a sentence when the device is not there.
 std::unique_ptr<Backend> make_backend(const BackendOptions& options);
 
+// A row as it lies in a file, as float32, on the host: out (cols,), of row_bytes(type, cols) bytes.
+void dequantise_row(float* out, WeightType type, const void* row, int64_t cols);
+
 CpuStatus cpu_status();
 CudaStatus cuda_status();
 

@@ -23,18 +23,44 @@ export type KvDtype = "float32" | "float16";
 
 /** How positions are turned into angles (rotary embeddings); the names are transformers'. */
 export interface RopeParameters {
-  /** "default": plain; other types stretch it for longer texts. */
+  /** "default": plain; other types stretch it for longer texts, by the numbers below. */
   rope_type: string;
   /** The base: pair i of a head of d numbers turns by rope_theta^(-2i / d) radians a position. */
   rope_theta: number;
   /** Of each head's numbers, the share that is rotated: 1 is all. */
   partial_rotary_factor: number;
+  /** By how much it is stretched. */
+  factor?: number;
+  /** The context that the model was trained with at first. */
+  original_max_position_embeddings?: number;
+  /** Multiplies cosines and sines. */
+  attention_factor?: number;
+  /** "longrope": each pair's divisor in texts within the original context. */
+  short_factor?: number[];
+  /** "longrope": each pair's divisor in longer texts. */
+  long_factor?: number[];
+  /** "llama3": where low frequencies begin. */
+  low_freq_factor?: number;
+  /** "llama3": where high frequencies end. */
+  high_freq_factor?: number;
+  /** "yarn": the rotations from which on a pair is left as it is. */
+  beta_fast?: number;
+  /** "yarn": the rotations up to which a pair is stretched wholly. */
+  beta_slow?: number;
+  /** "yarn": of the attention factor. */
+  mscale?: number;
+  /** "yarn": of the attention factor. */
+  mscale_all_dim?: number;
+  /** "yarn": whether the bounds are whole pairs. */
+  truncate?: boolean;
+  /** "factors": each pair's divisor, as a GGUF file holds it. */
+  freq_factors?: number[];
 }
 
 /** A model's sizes and special ids, `model.config`; the names and units are those of transformers' `Phi3Config`. */
 export interface ModelConfig {
   /** The architecture that the files name. */
-  model_type: "phi3" | "llama";
+  model_type: "phi3" | "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3";
   /** Numbers in the vector of a position. */
   hidden_size: number;
   /** Numbers in the vector inside an MLP. */
@@ -55,7 +81,7 @@ export interface ModelConfig {
   rms_norm_eps: number;
   /** The activation of the MLP: "silu". */
   hidden_act: string;
-  /** Whether attention's projections have biases: false of every model that loads here. */
+  /** Whether the projections to queries, keys and values have biases. */
   attention_bias: boolean;
   /** Whether the MLP's projections have biases: false of every model that loads here. */
   mlp_bias: boolean;
@@ -63,6 +89,10 @@ export interface ModelConfig {
   rope_parameters: RopeParameters;
   /** Keys that a query sees, counting its own; null: all before it. */
   sliding_window: number | null;
+  /** Of each layer, whether the window holds there; absent: it holds in all. */
+  layer_types?: ("full_attention" | "sliding_attention")[];
+  /** Of each layer, 0 where queries and keys are not rotated; absent: they are in all. */
+  no_rope_layers?: number[];
   /** Whether the head is the embeddings' matrix. */
   tie_word_embeddings: boolean;
   /** The id that begins a text; null where the model has none. */
@@ -85,15 +115,19 @@ export interface Architecture {
   max_position_embeddings: number;
   rms_norm_eps: number;
   rotary: {
-    /** Of each head's numbers, the first ones, that are rotated: so far all. */
+    /** Of each head's numbers, the first ones, that are rotated. */
     dims: number;
     /** (dims / 2): radians a position of pair (i, i + dims / 2), float32. */
     frequencies: number[];
     /** Multiplies cosines and sines. */
     factor: number;
+    /** In texts of more than `from` positions these frequencies are taken at every position. */
+    long?: { frequencies: number[]; from: number };
   };
   /** Of each layer: keys that a query sees, counting its own; 0: all before it. */
   windows: number[];
+  /** Layers whose queries and keys are not rotated. */
+  unrotated: number[];
 }
 
 /** What a weight is to the forward pass; phi3.cc says its shape. */
@@ -101,6 +135,9 @@ export type WeightRole =
   | "embed_tokens"
   | "input_layernorm"
   | "qkv_proj"
+  | "qkv_bias"
+  | "q_norm"
+  | "k_norm"
   | "o_proj"
   | "post_attention_layernorm"
   | "gate_up_proj"
@@ -108,11 +145,35 @@ export type WeightRole =
   | "norm"
   | "lm_head";
 
+/** A matrix of floating-point numbers in a file that is read beside a weight. */
+export interface StoredMatrix {
+  /** F32, F16 or BF16. */
+  type: WeightType;
+  /** Rows, columns. */
+  shape: number[];
+  /** Index into {@link OpenOptions.files}. */
+  file: number;
+  /** Bytes from the file's start. */
+  offset: number;
+}
+
+/** How a weight's numbers in its file become those that the device gets; native/model/convert.h computes it. */
+export interface Conversion {
+  /** What the file holds. */
+  stored: WeightType | "F64" | "F8_E4M3";
+  /** Number (row, col) is multiplied by the scale at (row / block[0], col / block[1]). */
+  scales?: StoredMatrix & { block: number[] };
+  /** Rows from `first` on gain factor · b (rows, rank) · a (rank, columns): a LoRA adapter. */
+  added?: { first: number; a: StoredMatrix; b: StoredMatrix; factor: number }[];
+}
+
 /** One tensor of a weight file. */
 export interface WeightPart {
   /** The file's own, for messages (`model.layers.0.self_attn.qkv_proj.weight`, `blk.0.attn_q.weight`). */
   name: string;
+  /** What the device gets: the file's own format, unless `conversion` says how it becomes another. */
   type: WeightType;
+  conversion?: Conversion;
   /** Outermost first. */
   shape: number[];
   /** Index into {@link OpenOptions.files}. */
@@ -192,6 +253,11 @@ export interface ForwardOptions {
    * `model.layers.i` (T, hidden: the block's output); `model.norm` (T, hidden).
    */
   taps?: string[];
+  /**
+   * Positions of the longest text of the batch after the call, where this one is shorter: it says which frequencies are
+   * taken. Where those of a cache were others, what it holds is computed anew.
+   */
+  length?: number;
   abort?: AbortFlag;
 }
 
@@ -214,6 +280,8 @@ export interface GreedyOptions {
   use_cache: boolean;
   /** Tokens of the prompt a pass; default: the backend's own choice. */
   chunk?: number;
+  /** Tokens of the longest prompt of the batch, where this one is shorter: see {@link ForwardOptions.length}. */
+  length?: number;
   /** Called on the JavaScript thread, in order, as the tokens come. */
   onToken?: (id: number, index: number) => void;
   abort?: AbortFlag;

@@ -153,7 +153,7 @@ export function pipeline(task: string, parts: PipelineParts): TextGenerationPipe
  * Loads a model and its tokenizer, and makes a generator of text of them.
  *
  * @param task "text-generation", the one there is.
- * @param model An id of the hub, a folder or a .gguf file.
+ * @param model An id of the hub, a GGUF file of the hub ("owner/name:Q4_K_M"), a folder or a .gguf file.
  * @throws As {@link AutoModelForCausalLM.from_pretrained} does.
  * @example
  * const generator = await pipeline("text-generation", id);

@@ -1,5 +1,6 @@
 // The matrix products of SmolLM2-135M alone, on random weights: tokens a second that its matrices would allow.
-// Usage: matrices [Q4_1|Q4_0|Q8_0|BF16|F32] [threads] [rounds] [tokens …]; the head is Q8_0 for the 4-bit formats.
+// Usage: matrices [any weight format] [threads] [rounds] [tokens …]; the head is Q8_0 for Q4_0 and Q4_1. Formats with
+// blocks of 256 have 512 columns instead of 576.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -31,14 +32,19 @@ std::vector<uint8_t> random_rows(WeightType type, const Shape& shape, uint64_t* 
     *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
     std::memcpy(&bytes[i], seed, 8);
   }
-  const size_t step = format_of(type).block_size == 1 ? 0 : row_bytes(type, format_of(type).block_size);
-  const uint16_t scale = 0x1c00;  // 2⁻⁸
-  for (size_t i = 0; step && i < bytes.size(); i += step) {
-    std::memcpy(&bytes[i], &scale, 2);
-    if (type == WeightType::Q4_1) std::memcpy(&bytes[i + 2], &scale, 2);
+  const size_t width = static_cast<size_t>(format_of(type).block_bytes);
+  if (format_of(type).block_size == 1) {
+    for (size_t i = width - 1; i < bytes.size(); i += width) bytes[i] = 0x3c + (bytes[i] & 0x80);  // about ±0.02
+    return bytes;
   }
-  const size_t width = type == WeightType::F32 ? 4 : 2;
-  for (size_t i = width - 1; !step && i < bytes.size(); i += width) bytes[i] = 0x3c + (bytes[i] & 0x80);  // about ±0.02
+  const size_t at = type == WeightType::Q2_K ? 80 : type == WeightType::Q3_K ? 108 : type == WeightType::Q6_K ? 208 : 0;
+  const bool minimum = type == WeightType::Q4_1 || type == WeightType::Q5_1 || type == WeightType::Q2_K ||
+                       type == WeightType::Q4_K || type == WeightType::Q5_K;
+  const uint16_t scale = 0x1c00;  // 2⁻⁸
+  for (size_t i = at; i < bytes.size(); i += width) {
+    std::memcpy(&bytes[i], &scale, 2);
+    if (minimum) std::memcpy(&bytes[i + 2], &scale, 2);
+  }
   return bytes;
 }
 
@@ -46,10 +52,7 @@ std::vector<uint8_t> random_rows(WeightType type, const Shape& shape, uint64_t* 
 
 int main(int argc, char** argv) {
   WeightType type = WeightType::Q4_1;
-  for (WeightType t :
-       {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
-    if (argc > 1 && std::string(argv[1]) == format_of(t).name) type = t;
-  }
+  if (argc > 1) type = weight_type_named(argv[1]).value_or(type);
   const WeightType head = type == WeightType::Q4_1 || type == WeightType::Q4_0 ? WeightType::Q8_0 : type;
   const int threads = thread_count(argc > 2 ? std::atoi(argv[2]) : 0), rounds = argc > 3 ? std::atoi(argv[3]) : 30;
   const Isa isa = choose_isa();
@@ -58,11 +61,13 @@ int main(int argc, char** argv) {
   std::vector<std::vector<uint8_t>> as_stored;
   uint64_t seed = 88172645463325252ull;
   size_t bytes = 0;
+  int64_t weights = 0;  // of the layers
   double uploading = 0;
   for (int i = 0; i <= 4 * kLayers; i++) {
-    const Shape shape = i == 4 * kLayers ? kHead : kLayer[i % 4];
+    Shape shape = i == 4 * kLayers ? kHead : kLayer[i % 4];
     RowGroup g;
     g.type = i == 4 * kLayers ? head : type;
+    shape.cols -= shape.cols % format_of(g.type).block_size;
     as_stored.push_back(random_rows(g.type, shape, &seed));
     g.data = as_stored.back().data();
     g.rows = shape.rows;
@@ -70,6 +75,7 @@ int main(int argc, char** argv) {
     matrices.emplace_back(isa, std::vector<RowGroup>{g}, shape.cols, &arena);
     uploading += now() - start;
     bytes += matrices.back().bytes();
+    if (i < 4 * kLayers) weights += shape.rows * shape.cols;
     if (matrices.back().segments()[0].packing != Packing::as_stored) as_stored.back() = {};
   }
   ThreadPool pool(threads);
@@ -99,6 +105,6 @@ int main(int argc, char** argv) {
     const double median = seconds[seconds.size() / 2];
     std::printf("tokens %lld: median %.3f ms (best %.3f), %.0f (%.0f) tok/s, %.1f GB/s, %.0f GFLOP/s\n",
                 static_cast<long long>(tokens), median * 1e3, seconds[0] * 1e3, tokens / median, tokens / seconds[0],
-                bytes / median / 1e9, 2.0 * 106168320 * tokens / median / 1e9);
+                bytes / median / 1e9, 2.0 * static_cast<double>(weights) * tokens / median / 1e9);
   }
 }

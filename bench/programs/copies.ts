@@ -34,7 +34,7 @@ const align = (bytes: number, unit: number): number => Math.ceil(bytes / unit) *
 function numbersOf(file: Buffer, tensor: GgufTensor): Float32Array {
   const numbers = new Float32Array(sizeOf(tensor));
   let n = 0;
-  dequantise(file, tensor.type, tensor.offset, numbers.length, (x) => {
+  dequantise(file, tensor.format, tensor.offset, numbers.length, (x) => {
     numbers[n++] = x;
   });
   return numbers;
@@ -184,7 +184,7 @@ function configJson(config: ModelConfig, type: Type): object {
 
 async function main([path, folder]: [string, string]): Promise<void> {
   const gguf = await readGguf(path);
-  const config = ggufConfig(gguf);
+  const config = await ggufConfig(gguf);
   const file = readFileSync(path);
   const made = { gguf: {} as Record<string, string>, folder: {} as Record<string, string> };
   mkdirSync(folder, { recursive: true });

@@ -7,11 +7,13 @@
 #include <type_traits>
 
 #include "matmul.h"
+#include "super_blocks.h"
 
 namespace phi3lab::cpu {
 
-// GGUF's blocks. `d` and `m` are float16; a weight is d·q (Q4_0: d·(q − 8)), for Q4_1 d·q + m. The low nibbles hold the
-// first 16 weights of a block, the high nibbles the other 16. No member needs an alignment.
+// GGUF's blocks of 32. `d` and `m` are float16; a weight is d·q (Q4_0: d·(q − 8), Q5_0: d·(q − 16)), for Q4_1 and Q5_1
+// d·q + m. The low nibbles hold the first 16 weights of a block, the high nibbles the other 16; Q5_0 and Q5_1 have the
+// fifth bit of weight i as bit i of `high`. No member needs an alignment.
 struct BlockQ4_0 {
   uint8_t d[2];
   uint8_t quants[16];
@@ -25,14 +27,24 @@ struct BlockQ8_0 {
   uint8_t d[2];
   int8_t quants[32];
 };
-// 256 weights: 6-bit numbers (4 low bits in `low`, 2 high bits in `high`) minus 32, times an int8 scale a 16, times d.
-struct BlockQ6_K {
-  uint8_t low[128];
-  uint8_t high[64];
-  int8_t scales[16];
+struct BlockQ5_0 {
   uint8_t d[2];
+  uint8_t high[4];
+  uint8_t quants[16];
 };
-static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ8_0) == 34 && sizeof(BlockQ6_K) == 210,
+struct BlockQ5_1 {
+  uint8_t d[2];
+  uint8_t m[2];
+  uint8_t high[4];
+  uint8_t quants[16];
+};
+// Places in `kIQ4`.
+struct BlockIQ4_NL {
+  uint8_t d[2];
+  uint8_t quants[16];
+};
+static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22 &&
+                  sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34 && sizeof(BlockIQ4_NL) == 18,
               "the blocks lie packed");
 
 /** Calls use(tag), with the type as decltype(tag)::value. */
@@ -45,56 +57,44 @@ static inline void with_type(WeightType type, const Use& use) {
       return use(std::integral_constant<WeightType, WeightType::F16>());
     case WeightType::BF16:
       return use(std::integral_constant<WeightType, WeightType::BF16>());
+    case WeightType::F64:
+      return use(std::integral_constant<WeightType, WeightType::F64>());
     case WeightType::Q4_0:
       return use(std::integral_constant<WeightType, WeightType::Q4_0>());
     case WeightType::Q4_1:
       return use(std::integral_constant<WeightType, WeightType::Q4_1>());
+    case WeightType::Q5_0:
+      return use(std::integral_constant<WeightType, WeightType::Q5_0>());
+    case WeightType::Q5_1:
+      return use(std::integral_constant<WeightType, WeightType::Q5_1>());
     case WeightType::Q8_0:
       return use(std::integral_constant<WeightType, WeightType::Q8_0>());
+    case WeightType::IQ4_NL:
+      return use(std::integral_constant<WeightType, WeightType::IQ4_NL>());
+    case WeightType::Q2_K:
+      return use(std::integral_constant<WeightType, WeightType::Q2_K>());
+    case WeightType::Q3_K:
+      return use(std::integral_constant<WeightType, WeightType::Q3_K>());
+    case WeightType::Q4_K:
+      return use(std::integral_constant<WeightType, WeightType::Q4_K>());
+    case WeightType::Q5_K:
+      return use(std::integral_constant<WeightType, WeightType::Q5_K>());
     case WeightType::Q6_K:
       return use(std::integral_constant<WeightType, WeightType::Q6_K>());
+    case WeightType::IQ4_XS:
+      return use(std::integral_constant<WeightType, WeightType::IQ4_XS>());
   }
 }
 
-static inline uint16_t load16(const void* p) {
-  uint16_t v;
-  std::memcpy(&v, p, 2);
-  return v;
+/** Weight i of a block of 32 whose quants have five bits. */
+static inline int five_bits(const uint8_t* quants, const uint8_t* high, int i) {
+  return (quants[i % 16] >> (4 * (i / 16)) & 15) | (load32(high) >> i & 1) << 4;
 }
 
-static inline float bits_to_float(uint32_t bits) {
-  float f;
-  std::memcpy(&f, &bits, 4);
-  return f;
-}
-
-static inline float bf16_to_float(uint16_t h) { return bits_to_float(static_cast<uint32_t>(h) << 16); }
-
-/** float16 to float32, exactly: subnormals, infinities and NaN included. */
-static inline float f16_to_float(uint16_t h) {
-  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, magnitude = h & 0x7fff;
-  if (magnitude >= 0x7c00) return bits_to_float(sign | 0x7f800000 | (magnitude & 0x3ff) << 13);
-  if (magnitude >= 0x400) return bits_to_float(sign | ((magnitude << 13) + (112u << 23)));
-  const float small = static_cast<float>(magnitude) * 5.9604644775390625e-8f;  // 2⁻²⁴
-  return sign ? -small : small;
-}
-
-static inline float half_at(const uint8_t* p) { return f16_to_float(load16(p)); }
-
-static inline void dequantise_q6_k(float* out, const BlockQ6_K& b) {
-  const float d = half_at(b.d);
-  for (int half = 0; half < 2; half++, out += 128) {
-    const uint8_t* low = b.low + 64 * half;
-    const uint8_t* high = b.high + 32 * half;
-    const int8_t* scales = b.scales + 8 * half;
-    for (int i = 0; i < 32; i++) {
-      const int q[4] = {(low[i] & 15) | (high[i] & 3) << 4, (low[i + 32] & 15) | (high[i] >> 2 & 3) << 4,
-                        low[i] >> 4 | (high[i] >> 4 & 3) << 4, low[i + 32] >> 4 | (high[i] >> 6) << 4};
-      for (int part = 0; part < 4; part++) {
-        out[32 * part + i] = d * static_cast<float>(scales[2 * part + i / 16]) * static_cast<float>(q[part] - 32);
-      }
-    }
-  }
+template <class Block>
+static inline void dequantise_super_blocks(float* out, const uint8_t* row, int64_t first, int64_t count) {
+  const auto* blocks = reinterpret_cast<const Block*>(row) + first / 256;
+  for (int64_t k = 0; k < count; k += 256) dequantise_super_block(out + k, *blocks++);
 }
 
 /** Columns [first, first + count) of a as_stored row; for block formats both are multiples of the block. */
@@ -108,6 +108,13 @@ static inline void dequantise(float* out, WeightType type, const uint8_t* row, i
       return;
     case WeightType::BF16:
       for (int64_t i = 0; i < count; i++) out[i] = bf16_to_float(load16(row + 2 * (first + i)));
+      return;
+    case WeightType::F64:
+      for (int64_t i = 0; i < count; i++) {
+        double number;
+        std::memcpy(&number, row + 8 * (first + i), 8);
+        out[i] = static_cast<float>(number);
+      }
       return;
     case WeightType::Q4_0:
       for (int64_t k = 0; k < count; k += 32, out += 32) {
@@ -129,6 +136,27 @@ static inline void dequantise(float* out, WeightType type, const uint8_t* row, i
         }
       }
       return;
+    case WeightType::Q5_0:
+      for (int64_t k = 0; k < count; k += 32, out += 32) {
+        const auto& b = reinterpret_cast<const BlockQ5_0*>(row)[(first + k) / 32];
+        const float d = half_at(b.d);
+        for (int i = 0; i < 32; i++) out[i] = d * static_cast<float>(five_bits(b.quants, b.high, i) - 16);
+      }
+      return;
+    case WeightType::Q5_1:
+      for (int64_t k = 0; k < count; k += 32, out += 32) {
+        const auto& b = reinterpret_cast<const BlockQ5_1*>(row)[(first + k) / 32];
+        const float d = half_at(b.d), m = half_at(b.m);
+        for (int i = 0; i < 32; i++) out[i] = d * static_cast<float>(five_bits(b.quants, b.high, i)) + m;
+      }
+      return;
+    case WeightType::IQ4_NL:
+      for (int64_t k = 0; k < count; k += 32, out += 32) {
+        const auto& b = reinterpret_cast<const BlockIQ4_NL*>(row)[(first + k) / 32];
+        const float d = half_at(b.d);
+        for (int i = 0; i < 32; i++) out[i] = d * static_cast<float>(kIQ4[b.quants[i % 16] >> (4 * (i / 16)) & 15]);
+      }
+      return;
     case WeightType::Q8_0:
       for (int64_t k = 0; k < count; k += 32, out += 32) {
         const auto& b = reinterpret_cast<const BlockQ8_0*>(row)[(first + k) / 32];
@@ -136,11 +164,18 @@ static inline void dequantise(float* out, WeightType type, const uint8_t* row, i
         for (int i = 0; i < 32; i++) out[i] = d * static_cast<float>(b.quants[i]);
       }
       return;
+    case WeightType::Q2_K:
+      return dequantise_super_blocks<BlockQ2_K>(out, row, first, count);
+    case WeightType::Q3_K:
+      return dequantise_super_blocks<BlockQ3_K>(out, row, first, count);
+    case WeightType::Q4_K:
+      return dequantise_super_blocks<BlockQ4_K>(out, row, first, count);
+    case WeightType::Q5_K:
+      return dequantise_super_blocks<BlockQ5_K>(out, row, first, count);
     case WeightType::Q6_K:
-      for (int64_t k = 0; k < count; k += 256, out += 256) {
-        dequantise_q6_k(out, reinterpret_cast<const BlockQ6_K*>(row)[(first + k) / 256]);
-      }
-      return;
+      return dequantise_super_blocks<BlockQ6_K>(out, row, first, count);
+    case WeightType::IQ4_XS:
+      return dequantise_super_blocks<BlockIQ4_XS>(out, row, first, count);
   }
 }
 

@@ -70,6 +70,7 @@ void Matrix::place_as_stored(const RowGroup& g) {
     std::copy(g.output_row.begin(), g.output_row.end(), output_rows_.back().get());
     output_row = output_rows_.back().get();
   }
+  if (g.owner) owners_.push_back(g.owner);
   segments_.push_back({g.type, Packing::as_stored, static_cast<const uint8_t*>(g.data), g.rows, rows_, output_row});
   rows_ += g.rows;
   bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols_);

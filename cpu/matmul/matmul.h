@@ -85,6 +85,7 @@ class Matrix {
   size_t bytes_ = 0;
   std::vector<Segment> segments_;
   std::vector<std::unique_ptr<int32_t[]>> output_rows_;
+  std::vector<std::shared_ptr<const void>> owners_;  // of the as_stored segments' data
 };
 
 /** The scratch memory of `matmul` for matrices of up to `max_cols` columns (filled up to a multiple of 32), for any

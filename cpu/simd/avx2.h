@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <cstring>
 
+#include "bytes_avx2.h"
+
 namespace phi3lab::cpu {
 
-struct Avx2 {
+struct Avx2 : Bytes32<Avx2> {
   using Vector = __m256;
   static constexpr int width = 8;
   static constexpr int tile_tokens = 6;  // times two vectors of rows: 12 of 16 registers hold sums
@@ -61,6 +63,43 @@ struct Avx2 {
     const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
     *low = _mm256_cvtepi32_ps(_mm256_and_si256(bytes, _mm256_set1_epi32(15)));
     *high = _mm256_cvtepi32_ps(_mm256_srli_epi32(bytes, 4));
+  }
+
+  // 32 quants lie in the order that lets one shuffle within each half widen eight of them: the first half has the
+  // dwords 0, 2, 4 and 6, the second the dwords 1, 3, 5 and 7.
+  static inline Bytes load32(const void* p) {
+    const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    return _mm256_permutevar8x32_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)), order);
+  }
+  /** The low nibbles of 16 bytes, then their high ones. */
+  static inline Bytes load_nibbles32(const void* p) {
+    const __m256i order = _mm256_setr_epi32(0, 2, 0, 2, 1, 3, 1, 3), shift = _mm256_setr_epi32(0, 0, 4, 4, 0, 0, 4, 4);
+    const __m256i bytes = _mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+    return _mm256_and_si256(_mm256_srlv_epi32(_mm256_permutevar8x32_epi32(bytes, order), shift), _mm256_set1_epi8(15));
+  }
+  /** Byte i is 1 where bit i of the four bytes at p is set, else 0. */
+  static inline Bytes spread_bits(const void* p) {
+    int32_t bits;
+    std::memcpy(&bits, p, 4);
+    const __m256i place = _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x01010101, 0x02020202, 0x03030303));
+    const __m256i bit = _mm256_set_m128i(_mm_set1_epi32(static_cast<int>(0x80402010u)), _mm_set1_epi32(0x08040201));
+    const __m256i copies = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(bits), place), bit);
+    return _mm256_and_si256(_mm256_cmpeq_epi8(copies, bit), _mm256_set1_epi8(1));
+  }
+  /** What `to_floats` gives is to be multiplied by this. */
+  static constexpr float quant_unit = 0x1p-24f;
+  /** 32 int8 numbers, each times 2²⁴: the top byte of a dword carries its sign with it. */
+  static inline void to_floats(Vector* out, Bytes b) {
+    for (int i = 0; i < 4; i++) {
+      const auto top = [&](int n) { return (4 * i + n) << 24 | 0x808080; };
+      const __m256i place = _mm256_broadcastsi128_si256(_mm_setr_epi32(top(0), top(1), top(2), top(3)));
+      out[i] = _mm256_cvtepi32_ps(_mm256_shuffle_epi8(b, place));
+    }
+  }
+  static inline Vector load_f64(const void* p) {
+    const auto* numbers = static_cast<const double*>(p);
+    const __m128 low = _mm256_cvtpd_ps(_mm256_loadu_pd(numbers)), high = _mm256_cvtpd_ps(_mm256_loadu_pd(numbers + 4));
+    return _mm256_set_m128(high, low);
   }
 
   /** v (8, 8) to its transpose. */

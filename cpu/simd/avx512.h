@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <cstring>
 
+#include "bytes_avx2.h"
+
 namespace phi3lab::cpu {
 
-struct Avx512 {
+struct Avx512 : Bytes32<Avx512> {
   using Vector = __m512;
   static constexpr int width = 16;
   static constexpr int tile_tokens = 12;  // times two vectors of rows: 24 of 32 registers hold sums
@@ -59,6 +61,31 @@ struct Avx512 {
     const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
     *low = _mm512_cvtepi32_ps(_mm512_and_si512(bytes, _mm512_set1_epi32(15)));
     *high = _mm512_cvtepi32_ps(_mm512_srli_epi32(bytes, 4));
+  }
+
+  static inline Bytes load32(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  /** The low nibbles of 16 bytes, then their high ones. */
+  static inline Bytes load_nibbles32(const void* p) {
+    const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    return bits_of(_mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1), 0, 15);
+  }
+  /** Byte i is 1 where bit i of the four bytes at p is set, else 0. */
+  static inline Bytes spread_bits(const void* p) {
+    __mmask32 bits;
+    std::memcpy(&bits, p, 4);
+    return _mm256_maskz_set1_epi8(bits, 1);
+  }
+  /** What `to_floats` gives is to be multiplied by this. */
+  static constexpr float quant_unit = 1;
+  /** 32 int8 numbers. */
+  static inline void to_floats(Vector* out, Bytes b) {
+    out[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(b)));
+    out[1] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(b, 1)));
+  }
+  static inline Vector load_f64(const void* p) {
+    const auto* numbers = static_cast<const double*>(p);
+    const __m256 low = _mm512_cvtpd_ps(_mm512_loadu_pd(numbers)), high = _mm512_cvtpd_ps(_mm512_loadu_pd(numbers + 8));
+    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
   }
 
   /** v (16, 16) to its transpose. */

@@ -49,15 +49,72 @@ struct Neon {
     return {vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(halves), 16)),
             vreinterpretq_f32_u32(vshll_high_n_u16(halves, 16))};
   }
-  static inline Vector load_int8(const void* p) {
-    const int16x8_t n = vmovl_s8(vld1_s8(static_cast<const int8_t*>(p)));
-    return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(n))), vcvtq_f32_s32(vmovl_high_s16(n))};
-  }
+  static inline Vector load_int8(const void* p) { return from_int8(vld1_s8(static_cast<const int8_t*>(p))); }
   /** The low and the high nibbles of 8 bytes. */
   static inline void load_nibbles(Vector* low, Vector* high, const void* p) {
     const uint8x8_t bytes = vld1_u8(static_cast<const uint8_t*>(p));
     *low = from_bytes(vand_u8(bytes, vdup_n_u8(15)));
     *high = from_bytes(vshr_n_u8(bytes, 4));
+  }
+
+  static inline Vector load_f64(const void* p) {
+    const auto two = [&](int at) { return vreinterpretq_f64_u8(vld1q_u8(static_cast<const uint8_t*>(p) + at)); };
+    return {vcvt_high_f32_f64(vcvt_f32_f64(two(0)), two(16)), vcvt_high_f32_f64(vcvt_f32_f64(two(32)), two(48))};
+  }
+
+  // 32 bytes at a time, as bytes_avx2.h has them.
+  struct Bytes {
+    uint8x16_t low, high;
+  };
+  static inline Bytes load32(const void* p) {
+    const auto* bytes = static_cast<const uint8_t*>(p);
+    return {vld1q_u8(bytes), vld1q_u8(bytes + 16)};
+  }
+  /** The low nibbles of 16 bytes, then their high ones. */
+  static inline Bytes load_nibbles32(const void* p) {
+    const uint8x16_t bytes = vld1q_u8(static_cast<const uint8_t*>(p));
+    return {vandq_u8(bytes, vdupq_n_u8(15)), vshrq_n_u8(bytes, 4)};
+  }
+  /** (b >> shift) & mask. */
+  static inline Bytes bits_of(Bytes b, int shift, int mask) {
+    const int8x16_t right = vdupq_n_s8(static_cast<int8_t>(-shift));
+    const uint8x16_t kept = vdupq_n_u8(static_cast<uint8_t>(mask));
+    return {vandq_u8(vshlq_u8(b.low, right), kept), vandq_u8(vshlq_u8(b.high, right), kept)};
+  }
+  /** low | high << shift, where that fits a byte. */
+  static inline Bytes join(Bytes low, Bytes high, int shift) {
+    const int8x16_t left = vdupq_n_s8(static_cast<int8_t>(shift));
+    return {vorrq_u8(low.low, vshlq_u8(high.low, left)), vorrq_u8(low.high, vshlq_u8(high.high, left))};
+  }
+  static inline Bytes minus(Bytes b, int n) {
+    const uint8x16_t all = vdupq_n_u8(static_cast<uint8_t>(n));
+    return {vsubq_u8(b.low, all), vsubq_u8(b.high, all)};
+  }
+  /** table[b] of bytes below 16. */
+  static inline Bytes look_up(const int8_t* table, Bytes b) {
+    const uint8x16_t numbers = vreinterpretq_u8_s8(vld1q_s8(table));
+    return {vqtbl1q_u8(numbers, b.low), vqtbl1q_u8(numbers, b.high)};
+  }
+  /** Byte i is 1 where bit i of the four bytes at p is set, else 0. */
+  static inline Bytes spread_bits(const void* p) {
+    const auto* bits = static_cast<const uint8_t*>(p);
+    const uint8x8_t bit = vcreate_u8(0x8040201008040201u);
+    const auto spread = [&](int i) { return vshr_n_u8(vtst_u8(vdup_n_u8(bits[i]), bit), 7); };
+    return {vcombine_u8(spread(0), spread(1)), vcombine_u8(spread(2), spread(3))};
+  }
+  /** out (8,) = d times eight int8 numbers. */
+  static inline void scale8(float* out, float d, uint64_t bytes) {
+    store(out, mul(set1(d), from_int8(vcreate_s8(bytes))));
+  }
+  /** What `to_floats` gives is to be multiplied by this. */
+  static constexpr float quant_unit = 1;
+  /** 32 int8 numbers. */
+  static inline void to_floats(Vector* out, Bytes b) {
+    const int8x16_t low = vreinterpretq_s8_u8(b.low), high = vreinterpretq_s8_u8(b.high);
+    out[0] = from_int8(vget_low_s8(low));
+    out[1] = from_int8(vget_high_s8(low));
+    out[2] = from_int8(vget_low_s8(high));
+    out[3] = from_int8(vget_high_s8(high));
   }
 
   /** v (8, 8) to its transpose: that of each quarter, two of them in each other's place. */
@@ -73,6 +130,10 @@ struct Neon {
   static inline Vector from_bytes(uint8x8_t bytes) {
     const uint16x8_t n = vmovl_u8(bytes);
     return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(n))), vcvtq_f32_u32(vmovl_high_u16(n))};
+  }
+  static inline Vector from_int8(int8x8_t bytes) {
+    const int16x8_t n = vmovl_s8(bytes);
+    return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(n))), vcvtq_f32_s32(vmovl_high_s16(n))};
   }
   static inline void transpose4(float32x4_t& a, float32x4_t& b, float32x4_t& c, float32x4_t& d) {
     const float64x2_t ab[2] = {vreinterpretq_f64_f32(vtrn1q_f32(a, b)), vreinterpretq_f64_f32(vtrn2q_f32(a, b))};

@@ -1,7 +1,7 @@
 // Four numbers in C++ without instructions of its own, as attend_tiles.h speaks of a vector.
 #pragma once
 
-#include "cpu/matmul/formats.h"
+#include "cpu/matmul/halves.h"
 
 namespace phi3lab::cpu {
 

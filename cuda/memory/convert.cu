@@ -1,45 +1,9 @@
-// The conversion kernels: a thread a number, each format's arithmetic as its description has it.
+// The conversion kernels: a thread a number.
 #include "convert.h"
-#include "cuda/device/device.cuh"
+#include "number_at.cuh"
 
 namespace phi3lab::cuda {
 namespace {
-
-__device__ __forceinline__ float half_at(const uint8_t* p) {
-  return __half2float(__ushort_as_half(static_cast<unsigned short>(p[0] | p[1] << 8)));
-}
-
-/** Number k of a filed row; multiplied and added apart, as the formats say. */
-template <WeightType kType>
-__device__ __forceinline__ float number_at(const uint8_t* row, int64_t k) {
-  if constexpr (kType == WeightType::F32) {
-    const uint8_t* p = row + 4 * k;
-    return __uint_as_float(p[0] | p[1] << 8 | p[2] << 16 | static_cast<uint32_t>(p[3]) << 24);
-  } else if constexpr (kType == WeightType::F16) {
-    return half_at(row + 2 * k);
-  } else if constexpr (kType == WeightType::BF16) {
-    const uint8_t* p = row + 2 * k;
-    return __uint_as_float(static_cast<uint32_t>(p[0]) << 16 | static_cast<uint32_t>(p[1]) << 24);
-  } else if constexpr (kType == WeightType::Q4_0 || kType == WeightType::Q4_1) {
-    constexpr int kHead = kType == WeightType::Q4_0 ? 2 : 4;
-    const uint8_t* block = row + k / 32 * (kHead + 16);
-    const int i = static_cast<int>(k % 32);
-    const int q = i < 16 ? block[kHead + i] & 15 : block[kHead + i - 16] >> 4;
-    if constexpr (kType == WeightType::Q4_0) return __fmul_rn(half_at(block), static_cast<float>(q - 8));
-    return __fadd_rn(__fmul_rn(half_at(block), static_cast<float>(q)), half_at(block + 2));
-  } else if constexpr (kType == WeightType::Q8_0) {
-    const uint8_t* block = row + k / 32 * 34;
-    return __fmul_rn(half_at(block), static_cast<float>(static_cast<int8_t>(block[2 + k % 32])));
-  } else {
-    static_assert(kType == WeightType::Q6_K);
-    const uint8_t* block = row + k / 256 * 210;  // low bits 128, high bits 64, scales 16, d
-    const int in = static_cast<int>(k % 256), half = in / 128, part = in % 128 / 32, i = in % 32;
-    const uint8_t low = block[64 * half + 32 * (part % 2) + i], high = block[128 + 32 * half + i];
-    const int q = (part < 2 ? low & 15 : low >> 4) | (high >> (2 * part) & 3) << 4;
-    const int scale = static_cast<int8_t>(block[192 + 8 * half + 2 * part + i / 16]);
-    return __fmul_rn(__fmul_rn(half_at(block + 208), static_cast<float>(scale)), static_cast<float>(q - 32));
-  }
-}
 
 /** A weight that is infinite stays so. */
 template <class T>
@@ -132,14 +96,32 @@ void convert_rows(void* target, const void* source, const int32_t* row_map, Weig
         return launch(convert_rows_kernel<WeightType::F16, T>);
       case WeightType::BF16:
         return launch(convert_rows_kernel<WeightType::BF16, T>);
+      case WeightType::F64:
+        return launch(convert_rows_kernel<WeightType::F64, T>);
       case WeightType::Q4_0:
         return launch(convert_rows_kernel<WeightType::Q4_0, T>);
       case WeightType::Q4_1:
         return launch(convert_rows_kernel<WeightType::Q4_1, T>);
+      case WeightType::Q5_0:
+        return launch(convert_rows_kernel<WeightType::Q5_0, T>);
+      case WeightType::Q5_1:
+        return launch(convert_rows_kernel<WeightType::Q5_1, T>);
       case WeightType::Q8_0:
         return launch(convert_rows_kernel<WeightType::Q8_0, T>);
+      case WeightType::IQ4_NL:
+        return launch(convert_rows_kernel<WeightType::IQ4_NL, T>);
+      case WeightType::Q2_K:
+        return launch(convert_rows_kernel<WeightType::Q2_K, T>);
+      case WeightType::Q3_K:
+        return launch(convert_rows_kernel<WeightType::Q3_K, T>);
+      case WeightType::Q4_K:
+        return launch(convert_rows_kernel<WeightType::Q4_K, T>);
+      case WeightType::Q5_K:
+        return launch(convert_rows_kernel<WeightType::Q5_K, T>);
       case WeightType::Q6_K:
         return launch(convert_rows_kernel<WeightType::Q6_K, T>);
+      case WeightType::IQ4_XS:
+        return launch(convert_rows_kernel<WeightType::IQ4_XS, T>);
     }
   });
   PHI3LAB_CUDA_CHECK(cudaGetLastError());

@@ -165,7 +165,8 @@ void Loader::send(const RowGroup& group, int64_t cols, void* target, Dtype dtype
                 map ? target : static_cast<char*>(target) + first * cols * size_of(dtype),
                 map ? map->as<int32_t>() + first : nullptr,
                 map,
-                dtype};
+                dtype,
+                group.owner};
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return stopped_ || waiting_bytes_ < kMostWaiting; });
     if (failure_) std::rethrow_exception(failure_);

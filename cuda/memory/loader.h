@@ -39,6 +39,7 @@ class Loader {
     const int32_t* row_map;  // in the GPU's memory: of the piece's rows
     std::shared_ptr<DeviceMemory> map_memory;
     Dtype dtype;
+    std::shared_ptr<const void> owner;  // of the source
   };
   class Lane;
   void run();

@@ -27,7 +27,7 @@ export interface KnownPackages {
 
 type Compiler = typeof TypeScript;
 const SOURCE_MAP_COMMENT = /\n?\/\/# sourceMappingURL=\S*\s*$/;
-const GLOBALS_FILE = join(__dirname, "__phi3lab_globals__.d.ts").replaceAll("\\", "/");
+const GLOBALS_FILE = join(__dirname, "__phi3lab_globals__.d.ts");
 
 /**
  * The cell with blanks for its `export` modifiers, everything else in its place: names of a cell are the session's anyway,
@@ -147,7 +147,7 @@ function improveOptions(
 /** The folder that holds the types of Node: ours, or else tslab's. */
 function nodeTypes(): string {
   const places = [__dirname, dirname(require.resolve("tslab/package.json"))];
-  return dirname(dirname(require.resolve("@types/node/package.json", { paths: places }))).replaceAll("\\", "/");
+  return dirname(dirname(require.resolve("@types/node/package.json", { paths: places })));
 }
 
 /** Makes the compiler read the declarations of the globals from a file that does not exist. */

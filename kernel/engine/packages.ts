@@ -20,7 +20,7 @@ export const manifest: Manifest = JSON.parse(readFileSync(join(packageRoot, "pac
 
 /** The file with the declarations of the package in `root`. */
 export function packageTypes(root: string): string {
-  return join(root, manifest.types).replaceAll("\\", "/");
+  return join(root, manifest.types);
 }
 
 /** The file that `import "phi3lab"` loads. */

@@ -111,7 +111,7 @@ export class TslabEngine implements Engine {
 /** Loads tslab over the improved compiler; says which of its functions is missing if one is. */
 function loadTslab(notes: () => Notes): Tslab {
   const dist = join(dirname(require.resolve("tslab/package.json")), "dist");
-  const packages = { phi3lab: packageTypes(packageRoot), tslab: join(dist, "public.d.ts").replaceAll("\\", "/") };
+  const packages = { phi3lab: packageTypes(packageRoot), tslab: join(dist, "public.d.ts") };
   const parts = {
     compiler: installCompiler(packages, notes),
     ...(require(join(dist, "converter.js")) as object),

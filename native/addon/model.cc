@@ -103,9 +103,10 @@ Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
     std::unordered_set<std::string> taps;
     if (const Napi::Value value = options.Get("taps"); !value.IsUndefined())
       for (std::string& name : js::strings(value, "taps")) taps.insert(std::move(name));
+    const int64_t length = js::integer(options, "length", 0);
     const AbortRef abort = AbortFlag::of(options.Get("abort"));
     return [=, owner = it_.session](Session& session) -> Finish {
-      const ForwardResult result = session.forward(ids, cache, taps, abort);
+      const ForwardResult result = session.forward(ids, cache, taps, length, abort);
       return [result, owner](Napi::Env env) -> Napi::Value {
         auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
         const auto& make = environment_of(env).tensor;
@@ -159,6 +160,7 @@ Napi::Value NativeModel::generate_greedy(const Napi::CallbackInfo& info) {
     request.stopping.max_new_tokens = js::integer(options, "max_new_tokens");
     request.stopping.min_new_tokens = js::integer(options, "min_new_tokens", 0);
     request.chunk = js::integer(options, "chunk", 0);
+    request.length = js::integer(options, "length", 0);
     request.use_cache = options.Get("use_cache").ToBoolean();
     for (int64_t id : js::integers(options.Get("eos_token_id"), "eos_token_id"))
       request.stopping.eos.push_back(static_cast<int32_t>(id));

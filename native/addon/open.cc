@@ -23,10 +23,44 @@ WeightType weight_type(const Napi::Value& value, const std::string& name) {
   throw Napi::Error::New(value.Env(), "Expected " + known + " for " + name + " but received " + text);
 }
 
+// {type, shape, file, offset}
+StoredMatrix stored_matrix(const Napi::Value& value, const std::string& name) {
+  const Napi::Object object = js::object(value, name);
+  const auto shape = js::integers(object.Get("shape"), name + ".shape");
+  if (shape.size() != 2) js::expected(value.Env(), "two sizes", name + ".shape");
+  return {weight_type(object.Get("type"), name + ".type"), shape[0], shape[1], js::integer(object, "file"),
+          js::integer(object, "offset")};
+}
+
+std::optional<Conversion> conversion(const Napi::Value& value, const std::string& name) {
+  if (value.IsUndefined()) return std::nullopt;
+  const Napi::Object object = js::object(value, name);
+  Conversion conversion;
+  const auto stored = StoredFormat::named(js::string(object.Get("stored"), name + ".stored"));
+  if (!stored) js::expected(value.Env(), "a format of files", name + ".stored");
+  conversion.stored = *stored;
+  if (const Napi::Value scales = object.Get("scales"); !scales.IsUndefined()) {
+    const auto block = js::integers(js::object(scales, name + ".scales").Get("block"), name + ".scales.block");
+    if (block.size() != 2) js::expected(value.Env(), "two sizes", name + ".scales.block");
+    conversion.scales = Scales{stored_matrix(scales, name + ".scales"), block[0], block[1]};
+  }
+  if (const Napi::Value added = object.Get("added"); !added.IsUndefined())
+    conversion.added = js::list(added, name + ".added", [](const Napi::Value& one, const std::string& called) {
+      const Napi::Object product = js::object(one, called);
+      return LowRank{js::integer(product, "first"), stored_matrix(product.Get("a"), called + ".a"),
+                     stored_matrix(product.Get("b"), called + ".b"), static_cast<float>(js::number(product, "factor"))};
+    });
+  return conversion;
+}
+
 WeightPart part(const Napi::Value& value, const std::string& name) {
   const Napi::Object object = js::object(value, name);
-  return {weight_type(object.Get("type"), name + ".type"), js::integers(object.Get("shape"), name + ".shape"),
-          js::integer(object, "file"), js::integer(object, "offset"), js::integer(object, "interleaved_heads", 0)};
+  return {weight_type(object.Get("type"), name + ".type"),
+          js::integers(object.Get("shape"), name + ".shape"),
+          js::integer(object, "file"),
+          js::integer(object, "offset"),
+          js::integer(object, "interleaved_heads", 0),
+          conversion(object.Get("conversion"), name + ".conversion")};
 }
 
 Role role(const Napi::Value& value, const std::string& name) {
@@ -57,7 +91,15 @@ Config config(const Napi::Object& object) {
   config.rotary.factor = static_cast<float>(js::number(rotary, "factor"));
   for (double frequency : js::numbers(rotary.Get("frequencies"), "frequencies"))
     config.rotary.frequencies.push_back(static_cast<float>(frequency));
+  if (const Napi::Value value = rotary.Get("long"); !value.IsUndefined()) {
+    const Napi::Object of_long_texts = js::object(value, "rotary.long");
+    config.rotary.long_from = js::integer(of_long_texts, "from");
+    for (double frequency : js::numbers(of_long_texts.Get("frequencies"), "rotary.long.frequencies"))
+      config.rotary.long_frequencies.push_back(static_cast<float>(frequency));
+  }
   config.windows = js::integers(object.Get("windows"), "windows");
+  if (const Napi::Value value = object.Get("unrotated"); !value.IsUndefined())
+    config.unrotated = js::integers(value, "unrotated");
   return config;
 }
 

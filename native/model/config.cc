@@ -34,18 +34,24 @@ void Config::validate() const {
     throw std::runtime_error("[config] Expected an even head_dim but received " + std::to_string(head_dim));
   if (!(rms_norm_eps > 0) || !std::isfinite(rms_norm_eps))
     throw std::runtime_error("[config] Expected rms_norm_eps > 0");
-  if (rotary.dims != head_dim)  // so far no fewer
-    throw std::runtime_error("[config] Expected rotary.dims to be head_dim, " + std::to_string(head_dim) +
-                             ", but received " + std::to_string(rotary.dims));
-  if (rotary.frequencies.size() != static_cast<size_t>(rotary.dims / 2))
-    throw std::runtime_error("[config] Expected " + std::to_string(rotary.dims / 2) +
-                             " rotary.frequencies but received " + std::to_string(rotary.frequencies.size()));
+  if (rotary.dims < 2 || rotary.dims > head_dim || rotary.dims % 2 != 0)
+    throw std::runtime_error("[config] Expected an even number from 2 to head_dim, " + std::to_string(head_dim) +
+                             ", for rotary.dims but received " + std::to_string(rotary.dims));
+  const auto half = static_cast<size_t>(rotary.dims / 2);
+  if (rotary.frequencies.size() != half)
+    throw std::runtime_error("[config] Expected " + std::to_string(half) + " rotary.frequencies but received " +
+                             std::to_string(rotary.frequencies.size()));
+  if (!rotary.long_frequencies.empty() && (rotary.long_frequencies.size() != half || rotary.long_from < 1))
+    throw std::runtime_error("[config] Expected " + std::to_string(half) +
+                             " rotary.long_frequencies, from a length on, but received " +
+                             std::to_string(rotary.long_frequencies.size()));
   if (windows.size() != static_cast<size_t>(num_hidden_layers))
     throw std::runtime_error("[config] Expected a window for each of num_hidden_layers, " +
                              std::to_string(num_hidden_layers) + ", but received " + std::to_string(windows.size()));
-  for (float frequency : rotary.frequencies)
-    if (!(frequency >= 0) || !std::isfinite(frequency))
-      throw std::runtime_error("[config] Expected rotary.frequencies >= 0");
+  for (const auto* frequencies : {&rotary.frequencies, &rotary.long_frequencies})
+    for (float frequency : *frequencies)
+      if (!(frequency >= 0) || !std::isfinite(frequency))
+        throw std::runtime_error("[config] Expected rotary.frequencies >= 0");
   if (!(rotary.factor > 0) || !std::isfinite(rotary.factor))
     throw std::runtime_error("[config] Expected rotary.factor > 0");
   for (int64_t window : windows)

@@ -29,20 +29,24 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   std::vector<int32_t> ids = request.ids;
   GreedyResult result;
   int64_t asked = 0;  // tokens that the device was asked for
+  const int64_t ahead = std::max<int64_t>(0, request.length - static_cast<int64_t>(ids.size()));
+  const auto turns = [&](int64_t length) { return phi3.turns(sequence, length + ahead); };
   auto start = Clock::now();
   try {
     for (int64_t n = 0; !stopping.ended(result.tokens); n++) {
       const auto todo = static_cast<int64_t>(ids.size());
-      if ((n == 0 || !request.use_cache) && todo <= config_.max_position_embeddings) {
+      // Where longer texts have other angles than the keys so far, the text is computed anew, once all of it is known.
+      const bool anew = n == 0 || !request.use_cache || (asked == n && turns(todo));
+      if (anew && todo <= config_.max_position_embeddings) {
         sequence.length = 0;
-        phi3.forward(sequence, ids.data(), todo, request.chunk, [&](Tensor hidden, int64_t first) {
+        phi3.forward(sequence, ids.data(), todo, {todo + ahead, request.chunk}, [&](Tensor hidden, int64_t first) {
           if (first + hidden.rows == todo) phi3.choose_token(hidden, excluding(n));
         });
         asked = n + 1;
       }
       // The device goes on while the host looks at what it emitted.
       while (request.use_cache && asked < stopping.max_new_tokens && asked - n < backend.steps_ahead() &&
-             sequence.length < config_.max_position_embeddings) {
+             sequence.length < config_.max_position_embeddings && !turns(sequence.length + 1)) {
         if (abort->aborted) throw Aborted();
         phi3.step(sequence, excluding(asked));
         asked++;

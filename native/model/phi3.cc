@@ -2,26 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <stdexcept>
 
 namespace phi3lab {
 namespace {
-
-// Cosines and sines of every position's rotary angles, as transformers computes them: in float32 throughout.
-std::vector<float> rotary_table(const Config& config) {
-  const Rotary& rotary = config.rotary;
-  const int64_t half = rotary.dims / 2;
-  std::vector<float> table(static_cast<size_t>(config.max_position_embeddings * rotary.dims));
-  for (int64_t position = 0; position < config.max_position_embeddings; position++) {
-    float* row = table.data() + position * rotary.dims;
-    for (int64_t i = 0; i < half; i++) {
-      const float phase = static_cast<float>(position) * rotary.frequencies[static_cast<size_t>(i)];
-      row[i] = std::cos(phase) * rotary.factor;
-      row[half + i] = std::sin(phase) * rotary.factor;
-    }
-  }
-  return table;
-}
 
 // Positions whose keys and values a pass of `tokens` looks at: each is read once, however many queries see it.
 size_t seen(const AttentionShape& shape, int64_t tokens, int64_t positions) {
@@ -42,9 +26,7 @@ Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::ve
   config_.validate();
   weights_ = load_weights(*backend_, config_, paths, entries, progress);
   backend_->prepare(max_chunk_, weights_.max_cols);
-  const std::vector<float> table = rotary_table(config_);
-  table_ = backend_->allocate(table.size() * sizeof(float));
-  backend_->write(table_->data, table.data(), table.size() * sizeof(float));
+  rotary_ = std::make_unique<RotaryTables>(*backend_, config_);
   step_ = backend_->allocate(static_cast<size_t>(max_chunk_ + 2 + kExcluded) * sizeof(int32_t));
   token_ = backend_->allocate(chunk_bytes(1));
   logits_ =
@@ -105,14 +87,35 @@ void Phi3::grow(std::shared_ptr<Buffer>& buffer, size_t bytes) {
 }
 
 size_t Phi3::workspace_bytes() const {
-  return backend_->workspace_bytes() + table_->bytes + step_->bytes + token_->bytes + logits_->bytes + grown_bytes_;
+  return backend_->workspace_bytes() + rotary_->bytes() + step_->bytes + token_->bytes + logits_->bytes + grown_bytes_;
 }
 
-void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, int64_t chunk,
+void Phi3::align(SequenceCache& sequence, int64_t length) {
+  if (!turns(sequence, length)) return;
+  const int64_t held = sequence.length;
+  const std::vector<int32_t> ids(sequence.ids.begin(), sequence.ids.begin() + held);
+  sequence.length = 0;
+  try {
+    forward(sequence, ids.data(), held, {length, 0}, [](Tensor, int64_t) {});
+  } catch (...) {  // the next pass begins here
+    sequence.length = held;
+    sequence.angles = Angles::mixed;
+    throw;
+  }
+}
+
+void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, const Pieces& pieces,
                    const std::function<void(Tensor hidden, int64_t first)>& visit) {
+  const int64_t length = std::max(pieces.length, sequence.length + count);
+  if (sequence.length == 0) sequence.angles = rotary_->angles_of(length);
+  if (turns(sequence, length)) throw std::logic_error("[forward] Expected an aligned sequence");
+  if (rotary_->vary()) {
+    sequence.ids.resize(static_cast<size_t>(sequence.length));
+    sequence.ids.insert(sequence.ids.end(), ids, ids + count);
+  }
   auto* device_ids = static_cast<int32_t*>(step_->data);
   int32_t* position = device_ids + max_chunk_;
-  const int64_t most = chunk > 0 ? std::min(chunk, max_chunk_) : max_chunk_;
+  const int64_t most = pieces.tokens > 0 ? std::min(pieces.tokens, max_chunk_) : max_chunk_;
   for (int64_t first = 0; first < count; first += most) {
     const int64_t tokens = std::min(most, count - first);
     const auto past = static_cast<int32_t>(sequence.length.load());
@@ -120,16 +123,16 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, i
     sequence.cache->commit(past + tokens);
     backend_->write(device_ids, ids + first, static_cast<size_t>(tokens) * sizeof(int32_t));
     backend_->write(position, &past, sizeof(past));
-    layers(*sequence.cache, {device_ids, position, tokens}, c);
+    layers(sequence, {device_ids, position, tokens}, c);
     visit(c.hidden, first);
     backend_->synchronize();
     sequence.length += tokens;
   }
 }
 
-void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
+void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& c) {
   Backend& b = *backend_;
-  const Tensor table{static_cast<float*>(table_->data), config_.max_position_embeddings, config_.rotary.dims};
+  Cache& cache = *sequence.cache;
   const float eps = config_.rms_norm_eps;
   const Weight& embeddings = *weights_.embed_tokens;
   b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
@@ -138,10 +141,10 @@ void Phi3::layers(Cache& cache, const PassInput& input, const Chunk& c) {
   for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
     const AttentionShape shape = config_.attention(i);
+    const Tensor table = config_.rotates(i) ? rotary_->table(sequence.angles) : rotary_->still();
     Tensor qkv = c.qkv, context = c.context, activation = c.activation;  // each layer's in a layout of its own
     b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
-        .norm_qkv_rope_append(qkv, cache, c.normed, c.hidden, *w.input_layernorm, *w.qkv_proj, input, table, i, shape,
-                              eps);
+        .norm_qkv_rope_append(qkv, cache, c.normed, c.hidden, *w.input_layernorm, w.qkv(), input, table, i, shape, eps);
     b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes)
         .attend(context, c.weights, qkv, cache, input, table, i, shape);  // (T, heads * head_dim)
     if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
@@ -194,8 +197,10 @@ void Phi3::step(SequenceCache& sequence, bool excluding) {
   const int64_t positions = sequence.length + 1;
   sequence.cache->commit(positions);
   const Chunk c = chunk_of(1, positions);
-  backend_->replay(excluding ? excluded_ : 0, *sequence.cache, [&] {
-    layers(*sequence.cache, input, c);
+  // The angles are part of the record: another table is another pointer.
+  const int64_t key = (excluding ? 2 * excluded_ : 0) + static_cast<int64_t>(sequence.angles);
+  backend_->replay(key, *sequence.cache, [&] {
+    layers(sequence, input, c);
     choose(input, c.hidden, excluding);
   });
   sequence.length += 1;
@@ -212,7 +217,7 @@ double Phi3::time_step(int64_t positions) {
   sequence.cache = make_cache();
   const DrainGuard guard(*backend_);
   const std::vector<int32_t> ids(static_cast<size_t>(count));
-  forward(sequence, ids.data(), count, 0, [&](Tensor hidden, int64_t first) {
+  forward(sequence, ids.data(), count, {count + kWarm + kTimed, 0}, [&](Tensor hidden, int64_t first) {
     if (first + hidden.rows == count) choose_token(hidden, false);
   });
   Clock::time_point start;

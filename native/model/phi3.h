@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "rotary.h"
 #include "weights.h"
 
 namespace phi3lab {
@@ -16,6 +17,16 @@ struct SequenceCache {
   std::unique_ptr<Cache> cache;  // null until a pass needs it, and once it was disposed
   bool disposed = false;
   std::atomic<int64_t> length{0};  // other threads read it
+  Angles angles = Angles::usual;   // that its keys were turned by
+  std::vector<int32_t> ids;        // (length,) or more, of passes by `forward`, where angles vary
+};
+
+// How a prompt is run.
+struct Pieces {
+  // Positions of the text after the call, or of the longest of those beside which it is run, where that is more: it
+  // says which angles are taken.
+  int64_t length = 0;
+  int64_t tokens = 0;  // of a piece at most; 0: the backend's choice
 };
 
 class Phi3 {
@@ -30,10 +41,15 @@ class Phi3 {
   Backend& backend() { return *backend_; }
   std::unique_ptr<Cache> make_cache();
 
-  // Runs `count` tokens behind those that `sequence` holds, in chunks of at most `chunk` tokens (0: the backend's
-  // choice), and calls `visit` after each with its hidden states (T, hidden), before the final norm, valid until the
-  // next.
-  void forward(SequenceCache& sequence, const int32_t* ids, int64_t count, int64_t chunk,
+  // Whether a text of `length` positions has other angles than the keys that `sequence` holds.
+  bool turns(const SequenceCache& sequence, int64_t length) const {
+    return sequence.length > 0 && sequence.angles != rotary_->angles_of(length);
+  }
+  // Computes anew what `sequence` holds, where a text of `length` positions has other angles.
+  void align(SequenceCache& sequence, int64_t length);
+  // Runs `count` tokens behind those that `sequence` holds, which is aligned, in pieces, and calls `visit` after each
+  // with its hidden states (T, hidden), before the final norm, valid until the next.
+  void forward(SequenceCache& sequence, const int32_t* ids, int64_t count, const Pieces& pieces,
                const std::function<void(Tensor hidden, int64_t first)>& visit);
 
   // out (T, hidden) = the final norm of hidden (T, hidden).
@@ -83,7 +99,7 @@ class Phi3 {
   Chunk chunk_of(int64_t tokens, int64_t positions);
   // Puts larger memory in a buffer's place: never both at once.
   void grow(std::shared_ptr<Buffer>& buffer, size_t bytes);
-  void layers(Cache& cache, const PassInput& input, const Chunk& c);
+  void layers(SequenceCache& sequence, const PassInput& input, const Chunk& c);
   void choose(const PassInput& input, Tensor hidden, bool excluding);
 
   std::unique_ptr<Backend> backend_;
@@ -91,7 +107,7 @@ class Phi3 {
   Weights weights_;
   int64_t max_chunk_;
   bool keep_attention_weights_ = false;
-  std::shared_ptr<Buffer> table_;      // (context, head_dim): cosines, then sines
+  std::unique_ptr<RotaryTables> rotary_;
   std::shared_ptr<Buffer> step_;       // ids (max_chunk), position, the chosen id, excluded ids
   std::shared_ptr<Buffer> token_;      // the intermediates of one token: recorded passes hold its address
   std::shared_ptr<Buffer> scratch_;    // the intermediates of the longest chunk so far

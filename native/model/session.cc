@@ -103,13 +103,14 @@ void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, 
 }
 
 ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& given,
-                               const std::unordered_set<std::string>& wanted, const AbortRef& abort) {
+                               const std::unordered_set<std::string>& wanted, int64_t length, const AbortRef& abort) {
   Phi3& phi3 = model();
   const CacheRef cache = given ? given : make_cache();
   SequenceCache& sequence = reserved(cache);
   const int64_t past = sequence.length, tokens = static_cast<int64_t>(ids.size());
   check_ids("forward", ids, past);
   const AbortScope scope(*this, abort);
+  phi3.align(sequence, std::max(length, past + tokens));
   ForwardResult result;
   result.last_hidden_state = tensor({tokens, config_.hidden_size});
   TapCollector taps(phi3.backend(), wanted, tokens, past + tokens, config_.num_attention_heads,
@@ -125,7 +126,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   };
   try {
     const Tensor out{result.last_hidden_state->data(), tokens, config_.hidden_size};
-    phi3.forward(sequence, ids.data(), tokens, 0, [&](Tensor hidden, int64_t first) {
+    phi3.forward(sequence, ids.data(), tokens, {length, 0}, [&](Tensor hidden, int64_t first) {
       phi3.final_norm(out.slice(first, hidden.rows), hidden);
       taps.advance(first + hidden.rows);
     });

@@ -73,6 +73,7 @@ struct GreedyRequest {
   Stopping stopping;
   bool use_cache = true;
   int64_t chunk = 0;
+  int64_t length = 0;  // of the longest prompt beside which it is continued
   std::function<void(int32_t id, int64_t index)> on_token;
 };
 
@@ -107,8 +108,9 @@ class Session {
   CacheSize size_of(const SequenceCache& cache);
   // Frees its memory; on the worker.
   void drop(SequenceCache& cache);
+  // `length`: see Pieces.
   ForwardResult forward(const std::vector<int32_t>& ids, const CacheRef& cache,
-                        const std::unordered_set<std::string>& taps, const AbortRef& abort);
+                        const std::unordered_set<std::string>& taps, int64_t length, const AbortRef& abort);
   TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);
   GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
 

@@ -49,6 +49,11 @@ class Loader {
         LayerWeights layer;
         layer.input_layernorm = vector(Role::input_layernorm, i);
         layer.qkv_proj = matrix(Role::qkv_proj, i, shape.qkv_cols(), hidden);
+        if (find(Role::qkv_bias, i)) layer.qkv_bias = upload(Role::qkv_bias, i, shape.qkv_cols(), 1, WeightKind::bias);
+        if (find(Role::q_norm, i) || find(Role::k_norm, i)) {
+          layer.q_norm = upload(Role::q_norm, i, 1, shape.head_dim, WeightKind::norm);
+          layer.k_norm = upload(Role::k_norm, i, 1, shape.head_dim, WeightKind::norm);
+        }
         layer.o_proj = matrix(Role::o_proj, i, hidden, shape.context_cols());
         layer.post_attention_layernorm = vector(Role::post_attention_layernorm, i);
         layer.gate_up_proj = matrix(Role::gate_up_proj, i, 2 * ffn, hidden);
@@ -97,7 +102,7 @@ class Loader {
     if (!entry) fail("Expected the weight " + source.name + " but the files hold none");
     int64_t have = 0;
     for (const WeightPart& part : entry->parts) {
-      source.groups.push_back(group(part, source.name, rows, cols, kind == WeightKind::norm));
+      source.groups.push_back(group(part, source.name, rows, cols, kind));
       have += source.groups.back().rows;
     }
     if (have != rows)
@@ -110,17 +115,20 @@ class Loader {
     return result;
   }
 
-  // A part's rows, checked: `most` of `cols` numbers, or a vector of them.
-  RowGroup group(const WeightPart& part, const std::string& name, int64_t most, int64_t cols, bool is_vector) {
-    const bool fits =
-        is_vector ? part.shape.size() == 1 && part.shape[0] == cols
-                  : part.shape.size() == 2 && part.shape[0] >= 1 && part.shape[0] <= most && part.shape[1] == cols;
-    if (!fits)
-      fail("Expected " + name + " of shape " +
-           text_of(is_vector ? std::vector<int64_t>{cols} : std::vector{most, cols}) + " but received " +
-           text_of(part.shape));
-    const int64_t rows = is_vector ? 1 : part.shape[0];
+  // A part's rows, checked: `most` of `cols` numbers; of a norm a vector that is a row, of a bias one that is a column.
+  RowGroup group(const WeightPart& part, const std::string& name, int64_t most, int64_t cols, WeightKind kind) {
+    const bool is_row = kind == WeightKind::norm, is_column = kind == WeightKind::bias;
+    const std::vector<int64_t>& shape = part.shape;
+    const std::vector<int64_t> whole = is_row      ? std::vector{cols}
+                                       : is_column ? std::vector{most}
+                                                   : std::vector{most, cols};
+    const bool fits = shape.size() == whole.size() && (is_row || (shape[0] >= 1 && shape[0] <= most)) &&
+                      (is_column || shape.back() == cols);
+    if (!fits) fail("Expected " + name + " of shape " + text_of(whole) + " but received " + text_of(shape));
+    const int64_t rows = is_row ? 1 : shape[0];
     const WeightFormat& format = format_of(part.type);
+    if (part.conversion && cols % part.conversion->stored.block_size() != 0)
+      fail("The rows of " + name + " have " + std::to_string(cols) + " numbers, no multiple of a block");
     if (cols % format.block_size != 0)
       fail("Expected the rows of " + name + " to be a multiple of " + std::to_string(format.block_size) + " long for " +
            format.name + " but received " + std::to_string(cols));
@@ -129,13 +137,23 @@ class Loader {
     if (part.interleaved_heads < 0 || (part.interleaved_heads > 0 && rows % (2 * part.interleaved_heads) != 0))
       fail("Expected the rows of " + name + " to be those of " + std::to_string(part.interleaved_heads) + " heads");
     const MappedFile& file = *files_[static_cast<size_t>(part.file)];
-    const int64_t bytes = static_cast<int64_t>(row_bytes(part.type, cols)) * rows;
+    const size_t stride = part.conversion ? part.conversion->stored.row_bytes(cols) : row_bytes(part.type, cols);
+    const int64_t bytes = static_cast<int64_t>(stride) * rows;
     if (part.offset < 0 || part.offset > file.size() || bytes > file.size() - part.offset)
       fail(file.path() + " is truncated: " + name + " needs " + std::to_string(bytes) + " bytes from byte " +
            std::to_string(part.offset) + " on, the file has " + std::to_string(file.size()));
     (dry_ ? total_ : placed_) += bytes;
-    RowGroup group{part.type, file.data() + part.offset, rows, {}, true};
-    if (!dry_ && part.interleaved_heads > 0) group.output_row = rotary_rows(rows, part.interleaved_heads);
+    if (part.conversion) check_conversion(*part.conversion, files_, name, part.type, rows, cols);
+    RowGroup group{part.type, file.data() + part.offset, rows, {}, true, nullptr};
+    if (dry_) return group;
+    if (part.interleaved_heads > 0) group.output_row = rotary_rows(rows, part.interleaved_heads);
+    if (part.conversion) {
+      auto converted =
+          convert(*part.conversion, files_, name, file.data() + part.offset, part.type, rows, cols, group.output_row);
+      group.data = converted.get();
+      group.mapped = false;
+      group.owner = std::move(converted);
+    }
     return group;
   }
 

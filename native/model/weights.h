@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config.h"
+#include "convert.h"
 #include "file.h"
 #include "native/seam/backend.h"
 
@@ -20,6 +21,9 @@ enum class Role : uint8_t {
   embed_tokens,
   input_layernorm,
   qkv_proj,
+  qkv_bias,
+  q_norm,
+  k_norm,
   o_proj,
   post_attention_layernorm,
   gate_up_proj,
@@ -27,9 +31,9 @@ enum class Role : uint8_t {
   norm,
   lm_head
 };
-constexpr const char* kRoleNames[] = {
-    "embed_tokens", "input_layernorm", "qkv_proj", "o_proj", "post_attention_layernorm",
-    "gate_up_proj", "down_proj",       "norm",     "lm_head"};
+constexpr const char* kRoleNames[] = {"embed_tokens", "input_layernorm", "qkv_proj", "qkv_bias",
+                                      "q_norm",       "k_norm",          "o_proj",   "post_attention_layernorm",
+                                      "gate_up_proj", "down_proj",       "norm",     "lm_head"};
 inline const char* name_of(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 std::optional<Role> role_named(std::string_view name);
 
@@ -41,6 +45,7 @@ struct WeightPart {
   int64_t file;
   int64_t offset;                 // bytes
   int64_t interleaved_heads = 0;  // heads in whose rows the numbers that rotate together are neighbours; 0: none are
+  std::optional<Conversion> conversion;  // where the file has other numbers than the backend gets, which are of `type`
 };
 
 // A weight: its parts' rows, one part behind the other.
@@ -53,10 +58,18 @@ struct WeightEntry {
 struct LayerWeights {
   std::unique_ptr<Weight> input_layernorm;           // (hidden)
   std::unique_ptr<Weight> qkv_proj;                  // ((heads + 2 * kv_heads) * head_dim, hidden)
+  std::unique_ptr<Weight> qkv_bias;                  // ((heads + 2 * kv_heads) * head_dim, 1); null: none
+  std::unique_ptr<Weight> q_norm, k_norm;            // (head_dim); null: none
   std::unique_ptr<Weight> o_proj;                    // (hidden, heads * head_dim)
   std::unique_ptr<Weight> post_attention_layernorm;  // (hidden)
   std::unique_ptr<Weight> gate_up_proj;              // (2 * ffn, hidden)
   std::unique_ptr<Weight> down_proj;                 // (hidden, ffn)
+
+  QkvProjection qkv() const {
+    QkvProjection projection = *qkv_proj;
+    projection.bias = qkv_bias.get(), projection.q_norm = q_norm.get(), projection.k_norm = k_norm.get();
+    return projection;
+  }
 };
 
 struct Weights {

@@ -109,7 +109,13 @@ class Backend {
   virtual void rms_norm(Tensor out, Tensor in, const Weight& weight, float eps) = 0;
   /** out (T, rows) = in (T, cols) · weight (rows, cols)ᵀ. */
   virtual void matmul(Tensor out, Tensor in, const Weight& weight) = 0;
-  /** Rotates q and k in qkv (T, qkv_cols) by their positions; table (positions, head_dim): cosines, then sines. */
+  /** out (T, cols) += bias (cols, 1), each row. */
+  virtual void add_bias(Tensor out, const Weight& bias) = 0;
+  /** rms_norm in place of each head of q and k in qkv (T, qkv_cols), by weights (1, head_dim). */
+  virtual void norm_heads(Tensor qkv, const Weight& q_norm, const Weight& k_norm, const AttentionShape& shape,
+                          float eps) = 0;
+  /** Rotates q and k in qkv (T, qkv_cols) by their positions; table (positions, dims): cosines, then sines. Of each
+   * head the first `dims` numbers turn, i with i + dims / 2. */
   virtual void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) = 0;
   /** Puts k and v of qkv (T, qkv_cols) into the layer's cache from `position` on. */
   virtual void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) = 0;
@@ -133,14 +139,16 @@ class Backend {
 
   // Fused verbs; `normed`, `projected`, `gate_up` are scratch that an override may leave undefined.
 
-  /** qkv = norm(hidden) · weightᵀ, rotated, its keys and values appended. */
+  /** qkv = norm(hidden) · weightᵀ, with its bias and norms, rotated, its keys and values appended. */
   virtual void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
-                                    const Weight& weight, const PassInput& input, Tensor table, int64_t layer,
-                                    const AttentionShape& shape, float eps) {
+                                    const QkvProjection& projection, const PassInput& input, Tensor table,
+                                    int64_t layer, const AttentionShape& shape, float eps) {
     rms_norm(normed, hidden, norm, eps);
     tap("input_layernorm", layer, normed);
-    matmul(qkv, normed, weight);
+    matmul(qkv, normed, projection.weight);
+    if (projection.bias) add_bias(qkv, *projection.bias);
     tap("self_attn.qkv_proj", layer, qkv);
+    if (projection.q_norm) norm_heads(qkv, *projection.q_norm, *projection.k_norm, shape, eps);
     rope(qkv, input, table, shape);
     tap("self_attn.rotary", layer, qkv);
     append(cache, qkv, input, layer, shape);

@@ -10,8 +10,25 @@
 namespace phi3lab {
 
 /** How a weight's numbers lie in its file; the names are safetensors' and GGUF's. */
-enum class WeightType : uint8_t { F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q6_K };
-constexpr int kWeightTypes = static_cast<int>(WeightType::Q6_K) + 1;
+enum class WeightType : uint8_t {
+  F32,
+  F16,
+  BF16,
+  F64,
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q8_0,
+  IQ4_NL,
+  Q2_K,
+  Q3_K,
+  Q4_K,
+  Q5_K,
+  Q6_K,
+  IQ4_XS
+};
+constexpr int kWeightTypes = static_cast<int>(WeightType::IQ4_XS) + 1;
 
 /** Numbers a block, and bytes a block, of a weight type. */
 struct WeightFormat {
@@ -21,8 +38,11 @@ struct WeightFormat {
 };
 
 inline const WeightFormat& format_of(WeightType type) {
-  static const WeightFormat formats[] = {{"F32", 1, 4},    {"F16", 1, 2},    {"BF16", 1, 2},    {"Q4_0", 32, 18},
-                                         {"Q4_1", 32, 20}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
+  static const WeightFormat formats[] = {
+      {"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"F64", 1, 8},
+      {"Q4_0", 32, 18},   {"Q4_1", 32, 20},   {"Q5_0", 32, 22},   {"Q5_1", 32, 24},
+      {"Q8_0", 32, 34},   {"IQ4_NL", 32, 18}, {"Q2_K", 256, 84},  {"Q3_K", 256, 110},
+      {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210}, {"IQ4_XS", 256, 136}};
   return formats[static_cast<int>(type)];
 }
 

@@ -81,6 +81,8 @@ struct RowGroup {
   std::vector<int32_t> output_row;
   /** `data` lies in a read-only mapping of a file, so its pages may be dropped once the rows are repacked. */
   bool mapped = false;
+  /** Keeps `data` in memory, where no mapping of the caller's does; a backend that reads it later keeps this, too. */
+  std::shared_ptr<const void> owner;
 };
 
 /** A weight before it is uploaded: row groups stacked by pointer (q, k, v; gate, up), each with its own format. */
@@ -91,7 +93,7 @@ struct WeightSource {
 };
 
 /** What a weight is for, so that a backend can choose how to keep it. */
-enum class WeightKind { norm, embedding, projection, head };
+enum class WeightKind { norm, bias, embedding, projection, head };
 
 /** An uploaded weight: (rows, cols) by the model's count, whatever order and format the backend keeps. */
 class Weight {
@@ -99,6 +101,19 @@ class Weight {
   virtual ~Weight() = default;
   int64_t rows = 0, cols = 0;
   size_t bytes = 0;  // that the backend holds, a mapped file's pages included
+};
+
+/** What makes a layer's q, k and v of its input. */
+struct QkvProjection {
+  // NOLINTNEXTLINE(google-explicit-constructor): most projections are a matrix and nothing else.
+  QkvProjection(const Weight& matrix) : weight(matrix) {}
+
+  const Weight& weight;            // (qkv_cols, hidden)
+  const Weight* bias = nullptr;    // (qkv_cols, 1), added; null: none
+  const Weight* q_norm = nullptr;  // (1, head_dim), of each query; null: none
+  const Weight* k_norm = nullptr;  // (1, head_dim), of each key, where q_norm is
+
+  bool matrix_alone() const { return !bias && !q_norm; }
 };
 
 /** The heads of a layer and how they look back. A row of qkv is (heads + 2 * kv_heads) * head_dim: q, k, v. */

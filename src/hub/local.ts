@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { ProgressInfo } from "./download";
 import type { OptionNames } from "../options";
 import { HubError } from "./error";
+import { chooseGguf, ggufModels } from "./gguf_choice";
 
 /** Where a model's files are looked for, and how they are fetched; transformers' names. */
 export interface ResolveOptions {
@@ -12,8 +13,8 @@ export interface ResolveOptions {
   /** The folder inside the repository (or the local folder) where the model lies. Default: its top. */
   subfolder?: string;
   /**
-   * The .gguf file to take from a repository or folder. Default: none, or the only file of a folder that holds no other
-   * model.
+   * The .gguf file to take from a repository or folder. Default: none, or where there is no other model the one of
+   * Q4_K_M, else of q4, else the only one. `owner/name:Q4_K_M` and `owner/name/file.gguf` say it in the name.
    */
   gguf_file?: string;
   /**
@@ -66,14 +67,15 @@ export async function resolveLocal(
   const names = await readdir(folder).catch(() => {
     throw new HubError(`${path} has no folder ${JSON.stringify(subfolder)}.`);
   });
-  const ggufs = names.filter((name) => name.endsWith(".gguf"));
+  const ggufs = ggufModels(names);
   let name = gguf_file;
   if (name === undefined && !names.some((file) => file === "config.json" || file === "tokenizer.json")) {
-    if (ggufs.length > 1)
-      throw new HubError(`${folder} holds ${ggufs.length} GGUF files; choose one as gguf_file: ${ggufs.join(", ")}.`);
-    [name] = ggufs;
-    if (name === undefined)
+    if (ggufs.length === 0)
       throw new HubError(`${folder} holds no model: neither config.json nor tokenizer.json nor a .gguf file.`);
+    const choice = chooseGguf(names);
+    if ("problem" in choice)
+      throw new HubError(`${folder} holds ${ggufs.length} GGUF files; choose one as gguf_file: ${ggufs.join(", ")}.`);
+    name = choice.file;
   }
   if (name === undefined) return { folder, path: folder };
   const gguf = join(folder, name);

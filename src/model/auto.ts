@@ -86,7 +86,8 @@ export class AutoModelForCausalLM {
   /**
    * Loads a model, fetching what is not on this disk. Bars show how it goes, the notebook's interrupt stops it.
    *
-   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
+   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a GGUF file of the hub ("owner/name:Q4_K_M" or
+   *   "owner/name/file.gguf"), a folder or a .gguf file.
    * @throws HubError, one sentence: nowhere, gated, no network, no space.
    * @throws Error, one sentence: damaged, another architecture, no such device, what a GPU lacks.
    * @throws TypeError or RangeError for an option that does not exist, or cannot be what it was given as.

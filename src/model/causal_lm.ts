@@ -5,6 +5,7 @@ import { type GenerateArguments, type GenerateOutput, generate, type MoreThanIds
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { Dtype, ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
+import { families } from "../weights/families";
 import type { IdsInput } from "./inputs";
 import { MemoryUse } from "./memory";
 import { type Core, forwardArguments, type ForwardOptions, LmHead, Phi3Model } from "./modules";
@@ -22,8 +23,8 @@ export interface Phi3ForCausalLM {
 }
 
 /**
- * A model: Phi-3, and Llama, which is a Phi-3 with its projections unstacked. Made by
- * {@link AutoModelForCausalLM.from_pretrained}. Its calls run on a thread of the model's own, in the order in which
+ * A model: Phi-3, and Llama, Mistral, Qwen and SmolLM, which are Phi-3s with their projections unstacked and a few things
+ * more. Made by {@link AutoModelForCausalLM.from_pretrained}. Its calls run on a thread of the model's own, in the order in which
  * they were made. As a cell's last value it shows its layers, as PyTorch prints them.
  *
  * @example
@@ -155,7 +156,9 @@ export class Phi3ForCausalLM extends Callable {
     const c = this.config;
     const attention = c.num_attention_heads * c.head_dim;
     const qkv = attention + 2 * c.num_key_value_heads * c.head_dim;
-    const layer = c.hidden_size * (qkv + attention + 3 * c.intermediate_size + 2);
+    const { qk_norm } = families[c.model_type];
+    const small = 2 * c.hidden_size + (c.attention_bias ? qkv : 0) + (qk_norm ? 2 * c.head_dim : 0);
+    const layer = c.hidden_size * (qkv + attention + 3 * c.intermediate_size) + small;
     const embeddings = c.vocab_size * c.hidden_size * (c.tie_word_embeddings ? 1 : 2);
     return embeddings + c.num_hidden_layers * layer + c.hidden_size;
   }

@@ -95,8 +95,9 @@ export class Phi3Model extends Callable {
       throw new RangeError(`Expected past_key_values of ${batch.rows.length} rows but received ${past.caches.length}`);
     const caches = past?.caches ?? (options.use_cache ? batch.rows.map(() => native.createCache()) : undefined);
     const taps = tapNames(config, options);
+    const length = batch.width + Math.max(0, ...(past?.caches.map((cache) => cache.length) ?? []));
     const results = await abortable(options.signal, (abort) =>
-      Promise.all(batch.rows.map((ids, r) => native.forward({ ids, cache: caches?.[r], taps, abort }))),
+      Promise.all(batch.rows.map((ids, r) => native.forward({ ids, cache: caches?.[r], taps, length, abort }))),
     );
     const last_hidden_state = this.#gather(
       batch,

@@ -32,7 +32,8 @@ export class AutoTokenizer {
   /**
    * Loads a model's tokenizer, fetching what is not on this disk; the weights are not fetched.
    *
-   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a folder or a .gguf file.
+   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a GGUF file of the hub ("owner/name:Q4_K_M" or
+   *   "owner/name/file.gguf"), a folder or a .gguf file.
    * @throws HubError, one sentence: nowhere, gated, no network, no space.
    * @throws Error, one sentence: damaged, of an unknown kind.
    * @throws TypeError for an option that does not exist.

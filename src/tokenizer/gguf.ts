@@ -4,8 +4,8 @@
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#tokenizer
  */
 import { WeightsError } from "../weights/error";
-import { readGguf } from "../weights/gguf";
 import { ggufString, ggufTokenId } from "../weights/gguf_config";
+import { readGgufMetadata } from "../weights/gguf_parts";
 import type { Gguf } from "../weights/gguf_types";
 import { knownPreTokenizers, preTokenizer } from "./gguf_pre";
 import { addedToken, TokenType } from "./gguf_special";
@@ -31,7 +31,7 @@ interface Vocabulary {
  * @throws WeightsError when the file is damaged or its tokenizer is of a kind not known here.
  */
 export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
-  const gguf = await readGguf(file);
+  const gguf = await readGgufMetadata(file);
   const model = ggufString(gguf, "tokenizer.ggml.model");
   const vocabulary = readVocabulary(gguf);
   let json: TokenizerJson;

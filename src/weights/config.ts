@@ -1,11 +1,12 @@
 /**
  * Reads a folder's config.json and generation_config.json. The names and defaults are transformers' (`Phi3Config`,
- * `LlamaConfig`); what of it the forward pass computes is architecture.ts' to say.
+ * `LlamaConfig` and so on); what of it the forward pass computes is architecture.ts' to say.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig, RopeParameters } from "../native";
 import { refuseLfsPointer, WeightsError } from "./error";
+import { families, type ModelType } from "./families";
 import { Fields } from "./fields";
 
 type Json = Record<string, unknown>;
@@ -17,11 +18,17 @@ type Json = Record<string, unknown>;
  * @example const config = await readConfig("/models/Phi-3-mini-4k-instruct");
  */
 export async function readConfig(folder: string): Promise<ModelConfig> {
-  const file = join(folder, "config.json");
-  const config = await readJson(file);
-  if (!config) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
+  const { fields, json } = await configFields(folder);
   const generation = (await readJson(join(folder, "generation_config.json"))) ?? {};
-  return normalise(new Fields(file, (key) => config[key]), config, generation);
+  return normalise(fields, json, generation);
+}
+
+/** A folder's config.json, to be taken field by field. */
+export async function configFields(folder: string): Promise<{ fields: Fields; json: Json }> {
+  const file = join(folder, "config.json");
+  const json = await readJson(file);
+  if (!json) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
+  return { fields: new Fields(file, (key) => json[key]), json };
 }
 
 /** The object in a JSON file; undefined when there is no such file. */
@@ -35,16 +42,25 @@ export async function readJson(file: string): Promise<Json | undefined> {
     throw new WeightsError(file, `${file} cannot be read (${code}).`);
   }
   refuseLfsPointer(file, text);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Answered below, together with JSON that is no object.
-  }
+  const value = parsed(text) ?? parsed(withoutNan(text));
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new WeightsError(file, `${file} holds no JSON object: it is damaged or truncated; download it again.`);
   }
   return value as Json;
+}
+
+/** The value of JSON text; undefined, which JSON has not, where it is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Python writes NaN and infinities into JSON, and reads them there: for us they are nothing. */
+function withoutNan(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (found) => (found.startsWith('"') ? found : "null"));
 }
 
 /** Token ids as configurations have them (one, several, null); negative ones mean none. */
@@ -54,33 +70,34 @@ function ids(...values: unknown[]): number[] {
 }
 
 function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
-  const model_type = fields.modelType("model_type", "describes a model of type");
-  if (json.quantization_config != null) {
-    const method = fields.object("quantization_config").quant_method;
+  const model_type = fields.modelType("model_type", "describes a model of type", Object.keys(families) as ModelType[]);
+  const { defaults, qkv_bias = false } = families[model_type];
+  if (json.attention_bias === true)
     fields.fail(
-      `describes weights quantised by ${JSON.stringify(method) ?? "an unknown method"}; take the plain weights or a GGUF file`,
+      "asks for attention_bias, a bias of the attention's output among them; phi3lab computes those of q, k, v",
     );
-  }
-  const phi3 = model_type === "phi3";
   const hidden_size = fields.count("hidden_size");
   const num_attention_heads = fields.count("num_attention_heads");
   return {
     model_type,
     hidden_size,
     intermediate_size: fields.count("intermediate_size"),
-    num_hidden_layers: fields.count("num_hidden_layers"),
+    num_hidden_layers: fields.layers("num_hidden_layers"),
     num_attention_heads,
-    num_key_value_heads: fields.count("num_key_value_heads", num_attention_heads),
-    head_dim: fields.count("head_dim", hidden_size / num_attention_heads),
+    num_key_value_heads: fields.count(
+      "num_key_value_heads",
+      json.num_key_value_heads === null ? num_attention_heads : (defaults.num_key_value_heads ?? num_attention_heads),
+    ),
+    head_dim: fields.count("head_dim", defaults.head_dim ?? hidden_size / num_attention_heads),
     vocab_size: fields.count("vocab_size"),
-    max_position_embeddings: fields.count("max_position_embeddings", phi3 ? 4096 : 2048),
-    rms_norm_eps: fields.positive("rms_norm_eps", phi3 ? 1e-5 : 1e-6),
+    max_position_embeddings: fields.count("max_position_embeddings", defaults.max_position_embeddings),
+    rms_norm_eps: fields.positive("rms_norm_eps", defaults.rms_norm_eps),
     hidden_act: typeof json.hidden_act === "string" ? json.hidden_act : "silu",
-    attention_bias: json.attention_bias === true,
+    attention_bias: qkv_bias,
     mlp_bias: json.mlp_bias === true,
-    rope_parameters: ropeParameters(fields, json),
-    sliding_window: phi3 && json.sliding_window != null ? fields.count("sliding_window") : null,
-    tie_word_embeddings: json.tie_word_embeddings === true,
+    rope_parameters: ropeParameters(fields, json, model_type),
+    ...layers(fields, json, model_type),
+    tie_word_embeddings: (json.tie_word_embeddings ?? defaults.tie_word_embeddings) === true,
     bos_token_id: ids(generation.bos_token_id ?? json.bos_token_id)[0] ?? null,
     eos_token_id: ids(generation.eos_token_id, json.eos_token_id),
     pad_token_id: ids(json.pad_token_id ?? generation.pad_token_id)[0] ?? null,
@@ -88,12 +105,78 @@ function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
 }
 
 /** transformers 5 writes `rope_parameters`; older ones `rope_theta`, `rope_scaling` and `partial_rotary_factor`. */
-function ropeParameters(fields: Fields, json: Json): RopeParameters {
+function ropeParameters(fields: Fields, json: Json, model_type: ModelType): RopeParameters {
   const given: Json = { ...json, ...fields.object("rope_scaling"), ...fields.object("rope_parameters") };
   const rope = new Fields(fields.file, (key) => given[key]);
-  return {
-    rope_type: String(given.rope_type ?? given.type ?? "default"),
-    rope_theta: rope.positive("rope_theta", 10_000),
+  const phi3 = model_type === "phi3";
+  let rope_type = String(given.rope_type ?? given.type ?? "default");
+  // What these were called in Phi-3's first configurations.
+  if (phi3 && (rope_type === "su" || rope_type === "yarn")) rope_type = "longrope";
+  const base: RopeParameters = {
+    rope_type,
+    rope_theta: rope.positive("rope_theta", families[model_type].defaults.rope_theta ?? 10_000),
     partial_rotary_factor: rope.positive("partial_rotary_factor", 1),
   };
+  if (rope_type === "default") return base;
+  const number = (key: string) => rope.numberOrNone(key);
+  const stretch: Partial<RopeParameters> = {
+    factor: number("factor"),
+    // Phi-3's stands beside the others and is 4096 where it does not.
+    original_max_position_embeddings: phi3
+      ? fields.count("original_max_position_embeddings", 4096)
+      : rope.countOrNone("original_max_position_embeddings"),
+    attention_factor: number("attention_factor"),
+    short_factor: rope.numbersOrNone("short_factor"),
+    long_factor: rope.numbersOrNone("long_factor"),
+    low_freq_factor: number("low_freq_factor"),
+    high_freq_factor: number("high_freq_factor"),
+    beta_fast: number("beta_fast"),
+    beta_slow: number("beta_slow"),
+    mscale: number("mscale"),
+    mscale_all_dim: number("mscale_all_dim"),
+    truncate: typeof given.truncate === "boolean" ? given.truncate : undefined,
+  };
+  return {
+    ...base,
+    ...(Object.fromEntries(Object.entries(stretch).filter(([, v]) => v !== undefined)) as typeof stretch),
+  };
+}
+
+/** In which layers what holds: windows and rotary embeddings. */
+function layers(
+  fields: Fields,
+  json: Json,
+  model_type: ModelType,
+): Pick<ModelConfig, "sliding_window" | "layer_types" | "no_rope_layers"> {
+  const { windows, defaults, unrotated_every } = families[model_type];
+  const count = fields.layers("num_hidden_layers");
+  const each = <T>(of: (layer: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i));
+  const list = (key: string, fallback: () => unknown[]): unknown[] => {
+    const value = json[key] ?? fallback();
+    if (Array.isArray(value) && value.length >= count) return value.slice(0, count);
+    return fields.fail(`has ${key} = ${JSON.stringify(value)}; expected a list of ${count}, one for each layer`);
+  };
+  const some: Pick<ModelConfig, "no_rope_layers"> = {};
+  if (unrotated_every !== undefined) {
+    const every = fields.count("no_rope_layer_interval", unrotated_every);
+    const flags = list("no_rope_layers", () => each((i) => ((i + 1) % every === 0 ? 0 : 1)));
+    some.no_rope_layers = flags.map((flag) => (flag === 0 || flag === false ? 0 : 1));
+  }
+  const absent = json.sliding_window === null || (json.sliding_window === undefined && !defaults.sliding_window);
+  const used = windows === "all" || (windows === "chosen" && json.use_sliding_window === true);
+  if (absent || !used) return { sliding_window: null, ...some };
+  const sliding_window = fields.count("sliding_window", defaults.sliding_window);
+  if (windows === "all") return { sliding_window, ...some };
+  const types = list("layer_types", () => {
+    const from = fields.value("max_window_layers") === 0 ? 0 : fields.count("max_window_layers", 28);
+    const slides = (i: number) => (some.no_rope_layers ? some.no_rope_layers[i] === 0 : i >= from);
+    return each((i) => (slides(i) ? "sliding_attention" : "full_attention"));
+  });
+  const layer_types = types.map((type) => {
+    if (type === "full_attention" || type === "sliding_attention") return type;
+    return fields.fail(
+      `has a layer of type ${JSON.stringify(type)}; phi3lab computes "full_attention" and "sliding_attention"`,
+    );
+  });
+  return { sliding_window, layer_types, ...some };
 }

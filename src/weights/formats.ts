@@ -8,10 +8,19 @@ export const weightFormats = {
   F32: { block: 1, bytes: 4, ggml: 0 },
   F16: { block: 1, bytes: 2, ggml: 1 },
   BF16: { block: 1, bytes: 2, ggml: 30 },
+  F64: { block: 1, bytes: 8, ggml: 28 },
   Q4_0: { block: 32, bytes: 18, ggml: 2 },
   Q4_1: { block: 32, bytes: 20, ggml: 3 },
+  Q5_0: { block: 32, bytes: 22, ggml: 6 },
+  Q5_1: { block: 32, bytes: 24, ggml: 7 },
   Q8_0: { block: 32, bytes: 34, ggml: 8 },
+  IQ4_NL: { block: 32, bytes: 18, ggml: 20 },
+  Q2_K: { block: 256, bytes: 84, ggml: 10 },
+  Q3_K: { block: 256, bytes: 110, ggml: 11 },
+  Q4_K: { block: 256, bytes: 144, ggml: 12 },
+  Q5_K: { block: 256, bytes: 176, ggml: 13 },
   Q6_K: { block: 256, bytes: 210, ggml: 14 },
+  IQ4_XS: { block: 256, bytes: 136, ggml: 23 },
 } as const satisfies Record<string, { block: number; bytes: number; ggml: number }>;
 
 /** How a weight's numbers lie in its file. */

@@ -8,7 +8,7 @@ import { refuseLfsPointer, WeightsError } from "./error";
 import { weightFormats } from "./formats";
 import {
   ARRAY,
-  foreign,
+  foreignName,
   type Gguf,
   type GgufArray,
   type GgufTensor,
@@ -31,7 +31,7 @@ class MoreBytes {
 /**
  * Reads the header of a GGUF file.
  *
- * @throws WeightsError when the file is not GGUF, is damaged or truncated, or holds tensors of an unknown format.
+ * @throws WeightsError when the file is not GGUF, is damaged or truncated.
  * @example const { metadata, tensors } = await readGguf("SmolLM2-135M-Instruct.Q4_1.gguf");
  */
 export async function readGguf(file: string): Promise<Gguf> {
@@ -146,7 +146,6 @@ class HeaderReader {
       if (metadata.has(key)) this.#damaged(`the metadata key ${JSON.stringify(key)} occurs twice`);
       metadata.set(key, this.#value(this.#uint32(), key));
     }
-    this.#refuseSplit(metadata);
     return { file: this.file, metadata, tensors: this.#tensors(tensorCount, this.#alignment(metadata)) };
   }
 
@@ -198,17 +197,9 @@ class HeaderReader {
     return alignment;
   }
 
-  #refuseSplit(metadata: Map<string, GgufValue>): void {
-    const parts = metadata.get("split.count");
-    if (typeof parts === "number" && parts > 1) {
-      this.#fail(`is one of ${parts} parts of a model; join them with "llama-gguf-split --merge" and load the result`);
-    }
-  }
-
   #tensors(count: number, alignment: number): GgufTensor[] {
     const tensors: GgufTensor[] = [];
     const names = new Set<string>();
-    const unsupported = new Set<string>();
     for (let i = 0; i < count; i++) {
       const name = this.#name("a tensor name");
       if (names.has(name)) this.#damaged(`the tensor ${JSON.stringify(name)} occurs twice`);
@@ -220,9 +211,7 @@ class HeaderReader {
         this.#damaged(`the tensor ${name} begins at ${offset}, no multiple of ${alignment}`);
       const type = readable.get(number);
       if (!type) {
-        const known = foreign.get(number);
-        if (known === undefined) this.#damaged(`the tensor ${name} has the unknown format ${number}`);
-        unsupported.add(known);
+        tensors.push({ name, shape, type, format: foreignName(number), offset, nbytes: 0 });
         continue;
       }
       const { block, bytes } = weightFormats[type];
@@ -231,14 +220,7 @@ class HeaderReader {
         this.#damaged(`the rows of the tensor ${name} have ${row} numbers, no multiple of ${type}'s ${block}`);
       }
       const elements = shape.reduce((product, size) => product * size, 1);
-      tensors.push({ name, shape, type, offset, nbytes: (elements / block) * bytes });
-    }
-    if (unsupported.size > 0) {
-      const formats = [...readable.values()].join(", ");
-      const found = [...unsupported].join(", ");
-      this.#fail(
-        `holds tensors in the format ${found}; expected only ${formats}: take another quantisation of the model`,
-      );
+      tensors.push({ name, shape, type, format: type, offset, nbytes: (elements / block) * bytes });
     }
     const start = Math.ceil(this.#at / alignment) * alignment;
     for (const tensor of tensors) tensor.offset += start;

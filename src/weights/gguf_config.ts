@@ -3,7 +3,9 @@
  * architecture.ts' to say. Key names: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import type { ModelConfig } from "../native";
+import { families, ggufFamilies, type ModelType } from "./families";
 import { Fields } from "./fields";
+import { ggufRope } from "./gguf_rope";
 import type { Gguf, GgufValue } from "./gguf_types";
 
 /** The string under a metadata key; undefined when it is absent or something else. */
@@ -22,12 +24,13 @@ export function ggufTokenId(gguf: Gguf, key: string): number | undefined {
  * The configuration that a GGUF header describes.
  *
  * @throws WeightsError when its architecture or a setting of it is not supported, or a value makes no sense.
- * @example const config = ggufConfig(await readGguf("model.gguf"));
+ * @example const config = await ggufConfig(await readGguf("model.gguf"));
  */
-export function ggufConfig(gguf: Gguf): ModelConfig {
+export async function ggufConfig(gguf: Gguf): Promise<ModelConfig> {
   const { metadata, tensors } = gguf;
   const fields: Fields = new Fields(gguf.file, (key) => single(metadata.get(key)));
-  const model_type = fields.modelType("general.architecture", "holds a model of the architecture");
+  const holds = "holds a model of the architecture";
+  const model_type = fields.modelType("general.architecture", holds, ggufFamilies);
   const key = (name: string): string => `${model_type}.${name}`;
   const hidden_size = fields.count(key("embedding_length"));
   const num_attention_heads = fields.count(key("attention.head_count"));
@@ -37,12 +40,13 @@ export function ggufConfig(gguf: Gguf): ModelConfig {
   const values = metadata.get(key("attention.value_length")) ?? head_dim;
   if (values !== head_dim) fields.fail(`has keys of ${head_dim} and values of ${String(values)} numbers a head`);
   if (metadata.get(key("expert_count"))) fields.fail("holds a mixture of experts; phi3lab runs dense models");
-  const window = metadata.get(key("attention.sliding_window"));
+  const num_hidden_layers = fields.layers(key("block_count"));
+  const every = families[model_type].unrotated_every;
   return {
     model_type,
     hidden_size,
     intermediate_size: fields.count(key("feed_forward_length")),
-    num_hidden_layers: fields.count(key("block_count")),
+    num_hidden_layers,
     num_attention_heads,
     num_key_value_heads: fields.count(key("attention.head_count_kv"), num_attention_heads),
     head_dim,
@@ -51,14 +55,11 @@ export function ggufConfig(gguf: Gguf): ModelConfig {
     max_position_embeddings: fields.count(key("context_length")),
     rms_norm_eps: float32(fields.positive(key("attention.layer_norm_rms_epsilon"))),
     hidden_act: "silu",
-    attention_bias: tensors.some(({ name }) => /^blk\.\d+\.attn_\w+\.bias$/.test(name)),
+    attention_bias: tensors.some(({ name }) => /^blk\.\d+\.attn_(q|k|v|qkv)\.bias$/.test(name)),
     mlp_bias: tensors.some(({ name }) => /^blk\.\d+\.ffn_\w+\.bias$/.test(name)),
-    rope_parameters: {
-      rope_type: ropeType(gguf, key),
-      rope_theta: fields.positive(key("rope.freq_base"), 10_000),
-      partial_rotary_factor: fields.count(key("rope.dimension_count"), head_dim) / head_dim,
-    },
-    sliding_window: model_type === "phi3" && window ? fields.count(key("attention.sliding_window")) : null,
+    rope_parameters: await ggufRope(gguf, fields, model_type, head_dim),
+    sliding_window: slidingWindow(fields, model_type),
+    ...(every && { no_rope_layers: Array.from({ length: num_hidden_layers }, (_, i) => ((i + 1) % every ? 1 : 0)) }),
     tie_word_embeddings: !tensors.some(({ name }) => name === "output.weight"),
     bos_token_id: ggufTokenId(gguf, "bos_token_id") ?? null,
     eos_token_id: endTokens(gguf, model_type),
@@ -66,12 +67,37 @@ export function ggufConfig(gguf: Gguf): ModelConfig {
   };
 }
 
-/** "default", or what stretches the rotary embeddings: a type of the metadata, or factors as a tensor. */
-function ropeType({ metadata, tensors }: Gguf, key: (name: string) => string): string {
-  const scaling = metadata.get(key("rope.scaling.type")) ?? "none";
-  if (scaling !== "none") return String(scaling);
-  if ((metadata.get(key("rope.scale_linear")) ?? 1) !== 1) return "linear";
-  return tensors.find(({ name }) => /^rope_(freqs|factors)/.test(name))?.name ?? "default";
+/** Models whose window converters left out, or still do: told by their sizes, which no other model of theirs has. */
+const forgottenWindows: { window: number; type: ModelType; sizes: Record<string, number[]> }[] = [
+  // Phi-3-mini-4k and Phi-3-medium-4k.
+  { window: 2047, type: "phi3", sizes: { context_length: [4096], block_count: [32, 40] } },
+  // Mistral 7B v0.1; later ones have no window and a base of 1,000,000.
+  {
+    window: 4096,
+    type: "llama",
+    sizes: {
+      context_length: [32768],
+      block_count: [32],
+      embedding_length: [4096],
+      feed_forward_length: [14336],
+      "attention.head_count_kv": [8],
+      "rope.freq_base": [10_000],
+    },
+  },
+];
+
+/** Keys that a query sees; null: all before it. 0 says that there is no window. */
+function slidingWindow(fields: Fields, model_type: ModelType): number | null {
+  if (model_type !== "phi3" && model_type !== "llama") return null;
+  const given = fields.numberOrNone(`${model_type}.attention.sliding_window`);
+  if (given === 0) return null;
+  if (given !== undefined) return fields.count(`${model_type}.attention.sliding_window`);
+  const meant = forgottenWindows.find(
+    ({ type, sizes }) =>
+      type === model_type &&
+      Object.entries(sizes).every(([key, values]) => values.some((v) => fields.value(`${type}.${key}`) === v)),
+  );
+  return meant?.window ?? null;
 }
 
 /** 1e-5 is stored as the float 0.00000999999974737875; the shortest decimal that means the same float is what was meant. */
@@ -83,16 +109,15 @@ function float32(value: number): number {
   return value;
 }
 
-/** Every id that ends a text. Phi-3's chat ends at `<|end|>`, which its GGUF files name only in the vocabulary. */
-function endTokens(gguf: Gguf, type: string): number[] {
+/** Every id that ends a text: those that a key names, and those of the generation_config.json that a file leaves out. */
+function endTokens(gguf: Gguf, type: ModelType): number[] {
   const found = ["eos_token_id", "eot_token_id", "eom_token_id"].map((key) => ggufTokenId(gguf, key));
-  if (type === "phi3") {
-    const tokens = gguf.metadata.get("tokenizer.ggml.tokens");
-    const names = typeof tokens === "object" ? tokens.strings() : undefined;
-    for (const name of ["<|assistant|>", "<|end|>"]) {
-      const id = names?.indexOf(name) ?? -1;
-      if (id >= 0) found.push(id);
-    }
+  const { ends } = families[type];
+  const tokens = ends && gguf.metadata.get("tokenizer.ggml.tokens");
+  const names = typeof tokens === "object" ? tokens.strings() : undefined;
+  for (const name of ends ?? []) {
+    const id = names?.indexOf(name) ?? -1;
+    if (id >= 0) found.push(id);
   }
   return [...new Set(found.filter((id): id is number => id !== undefined))];
 }

@@ -17,9 +17,13 @@ export interface GgufTensor {
   name: string;
   /** Outermost first: the reverse of the file's order. */
   shape: number[];
-  type: WeightType;
+  /** undefined: a format that the forward pass does not know. */
+  type: WeightType | undefined;
+  /** The format's name, or what is known of it. */
+  format: string;
   /** Bytes from the file's start. */
   offset: number;
+  /** 0 where the format is not known. */
   nbytes: number;
 }
 
@@ -32,16 +36,21 @@ export interface Gguf {
 /** ggml's type numbers that the forward pass knows. */
 export const readable = new Map<number, WeightType>(weightTypes.map((type) => [weightFormats[type].ggml, type]));
 
-/** The others by name, for the error message. */
-export const foreign = new Map(
+/** The others by name, for the error message; in brackets what has become of some. */
+const foreign = new Map(
   (
-    "6:Q5_0 7:Q5_1 9:Q8_1 10:Q2_K 11:Q3_K 12:Q4_K 13:Q5_K 15:Q8_K 16:IQ2_XXS 17:IQ2_XS 18:IQ3_XXS 19:IQ1_S 20:IQ4_NL " +
-    "21:IQ3_S 22:IQ2_S 23:IQ4_XS 24:I8 25:I16 26:I32 27:I64 28:F64 29:IQ1_M 34:TQ1_0 35:TQ2_0 39:MXFP4"
+    "4:Q4_2 (retired) 5:Q4_3 (retired) 9:Q8_1 15:Q8_K 16:IQ2_XXS 17:IQ2_XS 18:IQ3_XXS 19:IQ1_S 21:IQ3_S 22:IQ2_S " +
+    "24:I8 25:I16 26:I32 27:I64 29:IQ1_M 31:Q4_0_4_4 (retired) 32:Q4_0_4_8 (retired) 33:Q4_0_8_8 (retired) 34:TQ1_0 " +
+    "35:TQ2_0 36:IQ4_NL_4_4 (retired) 37:IQ4_NL_4_8 (retired) 38:IQ4_NL_8_8 (retired) 39:MXFP4 40:NVFP4 41:Q1_0"
   )
-    .split(" ")
+    .split(/ (?=\d)/)
     .map((pair) => pair.split(":"))
     .map(([number, name]) => [Number(number), name as string]),
 );
+
+/** The name of a ggml type that the forward pass does not know. */
+export const foreignName = (number: number): string =>
+  foreign.get(number) ?? `number ${number} of ggml's (unknown to this phi3lab)`;
 
 /** Bytes of one metadata value by its type number; 0 where the size varies (string, array). */
 export const valueSizes = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];

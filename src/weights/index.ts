@@ -6,16 +6,20 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize, sep } from "node:path";
 import type { ModelConfig, OpenOptions, WeightEntry, WeightPart } from "../native";
 import { architectureOf, checkArchitecture } from "./architecture";
-import { readConfig, readJson } from "./config";
+import { Checkpoint, type StoredTensor } from "./checkpoint";
+import { configFields, readConfig, readJson } from "./config";
 import { quote, refusal, WeightsError } from "./error";
-import { readGguf } from "./gguf";
 import { ggufConfig } from "./gguf_config";
+import { readGgufModel, runnable } from "./gguf_parts";
+import { readQuantisation } from "./quantised";
 import { assignRoles } from "./roles";
 import { duplicateKey, readSafetensors } from "./safetensors";
+import { insteadOf, weightFiles } from "./weight_files";
 
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
 export { bytesPerElement } from "./formats";
+export { indexFile, insteadOf, weightFiles } from "./weight_files";
 
 /** What {@link openWeights} finds: the configuration, and a part of the native half's options. */
 export type OpenWeights = { config: ModelConfig } & Pick<OpenOptions, "architecture" | "files" | "weights">;
@@ -47,39 +51,57 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
 }
 
 async function openGguf(file: string, { onFile }: OpenWeightsOptions): Promise<OpenWeights> {
-  const gguf = await readGguf(file);
-  const config = ggufConfig(gguf);
-  checkArchitecture(config, refusal(file));
-  const tensors = gguf.tensors.map(({ name, type, shape, offset }) => ({ name, type, shape, file: 0, offset }));
-  onFile?.(1, 1);
-  const weights = assignRoles(file, config, tensors, "gguf");
-  return { config, architecture: architectureOf(config), files: [file], weights };
+  const gguf = await readGgufModel(file, onFile);
+  const config = await ggufConfig(gguf);
+  checkArchitecture(config, refusal(gguf.file));
+  const weights = assignRoles(gguf.file, config, runnable(gguf), "gguf");
+  return { config, architecture: architectureOf(config), files: gguf.files, weights };
 }
 
 async function openFolder(folder: string, options: OpenWeightsOptions): Promise<OpenWeights> {
+  // Refusals come in this order: architecture, configuration, format.
   const config: ModelConfig = await readConfig(folder);
   checkArchitecture(config, refusal(join(folder, "config.json")));
-  const single = join(folder, "model.safetensors");
-  const index = join(folder, "model.safetensors.index.json");
-  let files: string[];
-  let tensors: WeightPart[];
-  let source = folder;
-  if (await isFile(single)) {
-    source = single;
-    files = [single];
-    tensors = (await readSafetensors(single)).map((tensor) => ({ ...tensor, file: 0 }));
-    options.onFile?.(1, 1);
-  } else if (await isFile(index)) {
-    ({ files, tensors } = await readShards(folder, index, options));
-  } else {
-    const [gguf] = (await readdir(folder)).filter((name) => name.endsWith(".gguf"));
-    const instead =
-      gguf === undefined ? "a model's weights in safetensors, or a .gguf file" : `the path of ${gguf} instead`;
-    const message = `${folder} holds neither model.safetensors nor model.safetensors.index.json; expected ${instead}.`;
+  const quantisation = readQuantisation((await configFields(folder)).fields);
+  const names = await readdir(folder);
+  const found = weightFiles(names);
+  if (found === undefined) {
+    const message = `${folder} holds neither model.safetensors nor model.safetensors.index.json; ${insteadOf(names, folder)}.`;
     throw new WeightsError(folder, message);
   }
-  const weights = assignRoles(source, config, tensors, "transformers");
+  const { files, tensors } =
+    "index" in found
+      ? await readShards(folder, join(folder, found.index), options)
+      : await readFiles(folder, found.files, options);
+  const source = files.length === 1 ? (files[0] as string) : folder;
+  const checkpoint = new Checkpoint(source, tensors, quantisation);
+  const weights = checkpoint.read(assignRoles(source, config, checkpoint.parts, "transformers"));
   return { config, architecture: architectureOf(config), files, weights };
+}
+
+interface Stored {
+  files: string[];
+  tensors: StoredTensor[];
+}
+
+async function readFiles(folder: string, names: string[], { onFile }: OpenWeightsOptions): Promise<Stored> {
+  const files = names.map((name) => join(folder, name));
+  await checkPresent(folder, names, "which belong to the same model");
+  const tensors: StoredTensor[] = [];
+  for (const [number, file] of files.entries()) {
+    for (const tensor of await readSafetensors(file)) tensors.push({ ...tensor, file: number });
+    onFile?.(number + 1, files.length);
+  }
+  return { files, tensors };
+}
+
+/** @throws WeightsError that names those of a folder's files that are not there. */
+async function checkPresent(folder: string, names: string[], why: string): Promise<void> {
+  const missing: string[] = [];
+  for (const name of names) if (!(await isFile(join(folder, name)))) missing.push(name);
+  if (missing.length === 0) return;
+  const message = `${folder} lacks ${missing.join(", ")}, ${why}: download the model again, or copy the missing file there.`;
+  throw new WeightsError(join(folder, missing[0] as string), message);
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -112,19 +134,10 @@ export async function readIndex(index: string): Promise<{ files: string[]; map: 
   return { files: [...new Set(entries.values())].sort(), map: entries };
 }
 
-async function readShards(
-  folder: string,
-  index: string,
-  { onFile }: OpenWeightsOptions,
-): Promise<{ files: string[]; tensors: WeightPart[] }> {
+async function readShards(folder: string, index: string, { onFile }: OpenWeightsOptions): Promise<Stored> {
   const { files, map } = await readIndex(index);
-  const missing: string[] = [];
-  for (const file of files) if (!(await isFile(join(folder, file)))) missing.push(file);
-  if (missing.length > 0) {
-    const message = `${folder} lacks ${missing.join(", ")}, which ${index} names: download the model again, or copy the missing file there.`;
-    throw new WeightsError(join(folder, missing[0] as string), message);
-  }
-  const tensors: WeightPart[] = [];
+  await checkPresent(folder, files, `which ${index} names`);
+  const tensors: StoredTensor[] = [];
   for (const [number, file] of files.entries()) {
     const shard = join(folder, file);
     for (const tensor of await readSafetensors(shard)) {
@@ -138,8 +151,6 @@ async function readShards(
     onFile?.(number + 1, files.length);
   }
   for (const [tensor, file] of map) {
-    // Old Llama checkpoints index buffers that safetensors' reader leaves out on purpose.
-    if (tensor.endsWith(".rotary_emb.inv_freq")) continue;
     const message = `${join(folder, file)} lacks the tensor ${quote(tensor)}, which ${index} places there: the files belong to different models.`;
     throw new WeightsError(join(folder, file), message);
   }

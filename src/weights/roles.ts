@@ -5,13 +5,16 @@
  */
 import type { ModelConfig, WeightEntry, WeightPart, WeightRole } from "../native";
 import { refusal } from "./error";
+import { families } from "./families";
 
 /** Whose names a file's tensors have. */
 export type Naming = "transformers" | "gguf";
 
-/** A tensor of a file: its name in both namings, without the layer and ".weight", and its shape. */
+/** A tensor of a file: its name in both namings, without the layer and what it ends in, and its shape. */
 interface Stored extends Record<Naming, string> {
   shape: (sizes: Sizes) => number[];
+  /** What its name ends in. Default: "weight". */
+  ending?: "bias";
   /** Heads that are rotated: in llama's GGUF files the two numbers that rotate together are neighbours. */
   rotated?: (sizes: Sizes) => number;
 }
@@ -42,6 +45,15 @@ const stored = (transformers: string, gguf: string, shape: Stored["shape"], more
 });
 const vector = (transformers: string, gguf: string): Stored => stored(transformers, gguf, ({ hidden }) => [hidden]);
 
+const q = (s: Sizes): number => s.heads * s.head_dim;
+const kv = (s: Sizes): number => s.kv_heads * s.head_dim;
+const bias = (transformers: string, gguf: string, rows: (s: Sizes) => number, more: Partial<Stored> = {}): Stored =>
+  stored(transformers, gguf, (s) => [rows(s)], { ending: "bias", ...more });
+const headNorm = (transformers: string, gguf: string): Omit<Row, "role"> => ({
+  present: ({ model_type }) => families[model_type].qk_norm ?? false,
+  whole: stored(transformers, gguf, (s) => [s.head_dim]),
+});
+
 const before: Row[] = [
   { role: "embed_tokens", whole: stored("model.embed_tokens", "token_embd", (s) => [s.vocab, s.hidden]) },
 ];
@@ -49,14 +61,26 @@ const inLayer: Row[] = [
   { role: "input_layernorm", whole: vector("input_layernorm", "attn_norm") },
   {
     role: "qkv_proj",
-    whole: stored("self_attn.qkv_proj", "attn_qkv", (s) => [(s.heads + 2 * s.kv_heads) * s.head_dim, s.hidden]),
+    whole: stored("self_attn.qkv_proj", "attn_qkv", (s) => [q(s) + 2 * kv(s), s.hidden]),
     parts: [
-      stored("self_attn.q_proj", "attn_q", (s) => [s.heads * s.head_dim, s.hidden], { rotated: (s) => s.heads }),
-      stored("self_attn.k_proj", "attn_k", (s) => [s.kv_heads * s.head_dim, s.hidden], { rotated: (s) => s.kv_heads }),
-      stored("self_attn.v_proj", "attn_v", (s) => [s.kv_heads * s.head_dim, s.hidden]),
+      stored("self_attn.q_proj", "attn_q", (s) => [q(s), s.hidden], { rotated: (s) => s.heads }),
+      stored("self_attn.k_proj", "attn_k", (s) => [kv(s), s.hidden], { rotated: (s) => s.kv_heads }),
+      stored("self_attn.v_proj", "attn_v", (s) => [kv(s), s.hidden]),
     ],
   },
-  { role: "o_proj", whole: stored("self_attn.o_proj", "attn_output", (s) => [s.hidden, s.heads * s.head_dim]) },
+  {
+    role: "qkv_bias",
+    present: ({ attention_bias }) => attention_bias,
+    whole: bias("self_attn.qkv_proj", "attn_qkv", (s) => q(s) + 2 * kv(s)),
+    parts: [
+      bias("self_attn.q_proj", "attn_q", q, { rotated: (s) => s.heads }),
+      bias("self_attn.k_proj", "attn_k", kv, { rotated: (s) => s.kv_heads }),
+      bias("self_attn.v_proj", "attn_v", kv),
+    ],
+  },
+  { role: "q_norm", ...headNorm("self_attn.q_norm", "attn_q_norm") },
+  { role: "k_norm", ...headNorm("self_attn.k_norm", "attn_k_norm") },
+  { role: "o_proj", whole: stored("self_attn.o_proj", "attn_output", (s) => [s.hidden, q(s)]) },
   { role: "post_attention_layernorm", whole: vector("post_attention_layernorm", "ffn_norm") },
   {
     role: "gate_up_proj",
@@ -78,24 +102,16 @@ const after: Row[] = [
   },
 ];
 
-/** What differs between the architectures in how their files hold the same tensors. */
-const architectures: Record<ModelConfig["model_type"], { stacked: boolean; interleaved: boolean }> = {
-  phi3: { stacked: true, interleaved: false },
-  llama: { stacked: false, interleaved: true },
-};
-
 /**
  * Finds every weight that the forward pass asks for among a model's tensors.
  *
  * @param source The file or folder, for messages.
- * @throws WeightsError about the first tensor that is missing or has another shape, and about biases.
+ * @throws WeightsError about the first tensor that is missing or has another shape, and about biases that nothing reads.
  */
 export function assignRoles(source: string, config: ModelConfig, tensors: WeightPart[], naming: Naming): WeightEntry[] {
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const fail: (what: string) => never = refusal(source);
-  const bias = tensors.find(({ name }) => name.endsWith(".bias"));
-  if (bias) fail(`holds the bias ${bias.name}; phi3lab's layers have none`);
-  const { stacked, interleaved } = architectures[config.model_type];
+  const { name: family, stacked = false, interleaved = false } = families[config.model_type];
   const sizes: Sizes = {
     hidden: config.hidden_size,
     ffn: config.intermediate_size,
@@ -106,7 +122,7 @@ export function assignRoles(source: string, config: ModelConfig, tensors: Weight
   };
   const nameOf = (tensor: Stored, layer: number): string => {
     const prefix = layer < 0 ? "" : naming === "gguf" ? `blk.${layer}.` : `model.layers.${layer}.`;
-    return `${prefix}${tensor[naming]}.weight`;
+    return `${prefix}${tensor[naming]}.${tensor.ending ?? "weight"}`;
   };
   const part = (tensor: Stored, layer: number): WeightPart => {
     const name = nameOf(tensor, layer);
@@ -129,5 +145,9 @@ export function assignRoles(source: string, config: ModelConfig, tensors: Weight
       });
   const all = entries(before, -1);
   for (let layer = 0; layer < config.num_hidden_layers; layer++) all.push(...entries(inLayer, layer));
-  return [...all, ...entries(after, -1)];
+  all.push(...entries(after, -1));
+  const read = new Set(all.flatMap(({ parts }) => parts.map(({ name }) => name)));
+  const more = tensors.find(({ name }) => name.endsWith(".bias") && !read.has(name));
+  if (more) fail(`holds the bias ${more.name}, which ${family}'s layers have not`);
+  return all;
 }

@@ -3,13 +3,13 @@
  * mapped and read. The numbers themselves are not read. The format: https://github.com/huggingface/safetensors
  */
 import { open } from "node:fs/promises";
-import type { WeightType } from "../native";
 import { quote, refuseLfsPointer, WeightsError } from "./error";
 
 /** One tensor of a safetensors file; `offset` counts from the file's start. */
 export interface SafeTensor {
   name: string;
-  type: WeightType;
+  /** By safetensors' name: what of it is computed with is checkpoint.ts' to say. */
+  dtype: string;
   /** Outermost first. */
   shape: number[];
   offset: number;
@@ -35,18 +35,14 @@ const sizes: Record<string, number> = {
   F8_E8M0: 1,
   C64: 8,
 };
-const readable = ["F32", "F16", "BF16"];
 
 /** safetensors' own limit. */
 const largestHeader = 100_000_000;
 
-/** Buffers that old Llama checkpoints carry; the forward pass computes them. */
-const derived = /\.rotary_emb\.inv_freq$/;
-
 /**
  * Reads the header of a safetensors file.
  *
- * @throws WeightsError when the file is no safetensors file, is damaged or truncated, or has a dtype nobody can compute with.
+ * @throws WeightsError when the file is no safetensors file, is damaged or truncated, or has a dtype that nobody knows.
  * @example const tensors = await readSafetensors("model.safetensors");
  */
 export async function readSafetensors(file: string): Promise<SafeTensor[]> {
@@ -113,7 +109,9 @@ class HeaderChecker {
     if (this.dataStart + end !== this.size) {
       this.#damaged(`${this.size - this.dataStart - end} bytes follow its last tensor`);
     }
-    return ordered.filter(({ name }) => !derived.test(name)).map(({ name, entry }) => this.#tensor(name, entry));
+    return ordered.map(({ name, entry: { dtype, shape, data_offsets } }) => {
+      return { name, dtype, shape, offset: this.dataStart + data_offsets[0] };
+    });
   }
 
   #parse(header: Buffer): Record<string, unknown> {
@@ -153,20 +151,6 @@ class HeaderChecker {
       this.#damaged(`the tensor ${quoted} takes ${to - from} bytes where ${expected}`);
     }
     return { dtype, shape, data_offsets: [from, to] };
-  }
-
-  #tensor(name: string, entry: HeaderEntry): SafeTensor {
-    const { dtype, shape } = entry;
-    if (!readable.includes(dtype)) {
-      const message = `${this.file} holds the tensor ${quote(name)} as ${dtype}; expected ${readable.join(", ")}: take the model's unquantised weights.`;
-      throw new WeightsError(this.file, message);
-    }
-    const offset = this.dataStart + entry.data_offsets[0];
-    if (offset % (sizes[dtype] as number) !== 0) {
-      const message = `${this.file} has the ${dtype} tensor ${quote(name)} at byte ${offset}, no multiple of ${sizes[dtype]}; save it again with safetensors 0.3 or later.`;
-      throw new WeightsError(this.file, message);
-    }
-    return { name, type: dtype as WeightType, shape, offset };
   }
 }
 

@@ -129,17 +129,24 @@ inline double largest_error(const Example& e, const std::vector<float>& x, const
   return worst;
 }
 
-/** Makes a number of row 20 infinite, or NaN: of a quantised format the first block's scale, or Q4_1's minimum. */
+/** Makes a number of row 20 infinite, or NaN: of a quantised format the first block's scale, or (NaN) its minimum. */
 inline void damage(Example& e, WeightType type, bool nan) {
   uint8_t* row = e.bytes[0].data() + 20 * row_bytes(type, e.cols);
-  const float wide = nan ? NAN : std::numeric_limits<float>::infinity();
+  const double wider = nan ? NAN : std::numeric_limits<double>::infinity();
+  const auto wide = static_cast<float>(wider);
   const uint16_t half = nan ? 0x7e00 : 0x7c00, bf16 = nan ? 0x7fc0 : 0x7f80;
-  if (type == WeightType::F32)
+  using W = WeightType;
+  if (type == W::F64) {
+    std::memcpy(row, &wider, 8);
+  } else if (type == W::F32) {
     std::memcpy(row, &wide, 4);
-  else if (type == WeightType::BF16)
+  } else if (type == W::BF16) {
     std::memcpy(row, &bf16, 2);
-  else
-    std::memcpy(row + (type == WeightType::Q6_K ? 208 : type == WeightType::Q4_1 && nan ? 2 : 0), &half, 2);
+  } else {
+    const bool behind = type == W::Q4_1 || type == W::Q5_1 || type == W::Q2_K || type == W::Q4_K || type == W::Q5_K;
+    const int scale = type == W::Q2_K ? 80 : type == W::Q3_K ? 108 : type == W::Q6_K ? 208 : 0;
+    std::memcpy(row + scale + (behind && nan ? 2 : 0), &half, 2);
+  }
   e.define();
 }
 

@@ -51,7 +51,7 @@ void run_case(const Isa& isa, const Case& c) {
   bool quants = false;
   for (const Part& p : c.parts) {
     name += std::string(" ") + format_of(p.type).name + "[" + std::to_string(p.rows) + (p.permuted ? "p]" : "]");
-    quants = quants || (p.type != WeightType::F32 && p.type != WeightType::F16 && p.type != WeightType::BF16);
+    quants = quants || format_of(p.type).block_size > 1;
   }
   name += " cols=" + std::to_string(c.cols) + " tokens=" + std::to_string(c.tokens) +
           " threads=" + std::to_string(c.threads);
@@ -69,8 +69,7 @@ void run_case(const Isa& isa, const Case& c) {
 
 /** Row reading, which embeddings are looked up by, is exact but for one rounding of d·q + m. */
 void run_rows(const Isa& isa) {
-  for (WeightType type : {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1,
-                          WeightType::Q8_0, WeightType::Q6_K}) {
+  for (WeightType type : ops::all_weight_types()) {
     const Example e({{type, 37, true}, {type, 19, false}}, 256);
     Arena arena;
     const Matrix matrix(isa, e.groups, e.cols, &arena);
@@ -89,11 +88,10 @@ void run_rows(const Isa& isa) {
 
 /** NaN and infinity in weights or activations reach exactly those outputs that the definition gives them to. */
 void run_nonfinite(const Isa& isa) {
-  for (WeightType type : {WeightType::F32, WeightType::F16, WeightType::BF16, WeightType::Q4_0, WeightType::Q4_1,
-                          WeightType::Q8_0, WeightType::Q6_K}) {
+  for (WeightType type : ops::all_weight_types()) {
     for (int64_t tokens : {1, 3, 8, 9, 24, 150}) {
       for (const std::string what : {"activations", "infinite weights", "NaN weights"}) {
-        Example e({{type, 35, false}}, type == WeightType::Q6_K ? 256 : 96);
+        Example e({{type, 35, false}}, format_of(type).block_size == 256 ? 256 : 96);
         std::vector<float> x = random_activations(tokens, e.cols);
         if (what == "activations") {
           x[40] = NAN;
@@ -170,7 +168,7 @@ void run_range(const Isa& isa, int64_t tokens) {
 std::vector<Case> cases() {
   using W = WeightType;
   std::vector<Case> list;
-  for (W type : {W::F32, W::F16, W::BF16, W::Q4_0, W::Q4_1, W::Q8_0, W::Q6_K}) {
+  for (W type : ops::all_weight_types()) {
     const int64_t unit = format_of(type).block_size == 1 ? 1 : format_of(type).block_size;
     for (int64_t tokens : {1, 2, 3, 5, 6, 7, 8, 13, 24, 25, 31, 61, 124, 129, 145})
       list.push_back({{{type, 50, false}}, 2 * unit < 64 ? 70 : 2 * unit, tokens, 2});

@@ -23,15 +23,17 @@ NAMES = {
     "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "input_layernorm": "attn_norm",
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
     "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm", "self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up",
 }
 
 
 def gguf_name(name):
+    name, _, ending = name.rpartition(".")  # weight or bias
     if name.startswith("model.layers."):
-        _, _, layer, *rest = name.removesuffix(".weight").split(".")
-        return f"blk.{layer}.{NAMES['.'.join(rest)]}.weight"
-    return f"{NAMES[name.removesuffix('.weight')]}.weight"
+        _, _, layer, *rest = name.split(".")
+        return f"blk.{layer}.{NAMES['.'.join(rest)]}.{ending}"
+    return f"{NAMES[name]}.{ending}"
 
 
 def paired(rows, heads):

@@ -14,8 +14,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM
-from transformers.models.llama import modeling_llama
-from transformers.models.phi3 import modeling_phi3
 
 HERE = Path(__file__).parent
 COMMON = dict(
@@ -89,7 +87,7 @@ def taps_of(model, ids):
             hooks.append(getattr(layer.mlp, part).register_forward_hook(
                 lambda _m, _i, out, key=(i, part): kept.__setitem__(key, out.detach())))
 
-    module = modeling_llama if isinstance(model, LlamaForCausalLM) else modeling_phi3
+    module = sys.modules[type(model).__module__]
     eager = module.eager_attention_forward
     seen = []
 

@@ -1,4 +1,7 @@
-/** Every GGUF weight format against what gguf-py reads and transformers computes; see test/golden/make_gguf.py. */
+/**
+ * Every GGUF weight format against what gguf-py reads and transformers computes; see test/golden/make_gguf.py and
+ * make_gguf_formats.py.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,19 +10,25 @@ import { openWeights, partsOf } from "../../src/weights";
 import { readGolden } from "../golden/safetensors";
 import { atEach, exactPlaces, open, type Place } from "./places";
 
-const folder = join(__dirname, "..", "golden", "tiny_gguf");
-const { prompt, ...formats } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
-  prompt: number[];
-} & Record<string, { tokens: number[] }>;
+interface Golden {
+  tokens: number[];
+  /** Those that the file's tensors are in; default: the one that it is named for. */
+  formats?: string[];
+}
 
-function goldens(name: string, tokens: number[], place: Place): void {
-  describe(`a GGUF file in ${name} ${place.name}`, () => {
+function goldens(folder: string, prompt: number[], name: string, golden: Golden, place: Place): void {
+  const { tokens, formats = [name] } = golden;
+  describe(`a GGUF file in ${[...new Set([name, ...formats])].join(", ")} ${place.name}`, () => {
     let model: NativeModel;
     const ids = Int32Array.from(prompt);
 
     before(async () => {
       const opened = await openWeights(join(folder, `${name}.gguf`));
-      assert.ok(partsOf(opened.weights).some((weight) => weight.type === name));
+      const types = new Set(partsOf(opened.weights).map(({ type }): string => type));
+      assert.deepEqual(
+        formats.filter((format) => !types.has(format)),
+        [],
+      );
       model = await open(opened, place);
     });
     after(() => model.dispose());
@@ -48,6 +57,12 @@ function goldens(name: string, tokens: number[], place: Place): void {
 }
 
 atEach(exactPlaces, "GGUF files in every format agree with transformers", (place) => {
-  for (const [name, { tokens }] of Object.entries(formats) as [string, { tokens: number[] }][])
-    goldens(name, tokens, place);
+  for (const set of ["tiny_gguf", "gguf_formats"]) {
+    const folder = join(__dirname, "..", "golden", set);
+    const { prompt, ...files } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
+      prompt: number[];
+    } & Record<string, Golden>;
+    for (const [name, golden] of Object.entries(files) as [string, Golden][])
+      goldens(folder, prompt, name, golden, place);
+  }
 });

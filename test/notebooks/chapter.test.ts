@@ -32,7 +32,7 @@ describe("the chapter's notebook", () => {
     assert.match(seen("console.log(output"), /Dear Sarah/);
     assert.match(
       seen(/^model$/),
-      /^Phi3ForCausalLM\(\n[\s\S]*\n {2}\(lm_head\): Linear\(in_features=576, out_features=49152, bias=False\)\n\)$/,
+      /^LlamaForCausalLM\(\n[\s\S]*\n {2}\(lm_head\): Linear\(in_features=576, out_features=49152, bias=False\)\n\)$/,
     );
     assert.equal(seen("model_output[0].shape"), "[ 1, 5, 576 ]");
     assert.equal(seen("lm_head_output.shape"), "[ 1, 5, 49152 ]");

@@ -5,63 +5,13 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { type Execution, TestKernel } from "../kernel/client";
+import { join } from "node:path";
+import type { TestKernel } from "../kernel/client";
 import { needGpu } from "../native/places";
-import { chapter, codeCells, holds, sourceOf } from "./cells";
 import { writeRandomPhi3 } from "./phi3";
+import { ChapterRun, checkChapter, checkOnCuda, startKernel } from "./run";
 
-const notebooks = resolve(__dirname, "../../notebooks");
 const standin = join(__dirname, "..", "native", "cuda_standin.cjs");
-
-/** A kernel in the notebooks' folder whose default model is `model`. */
-const startKernel = (model: string, env: NodeJS.ProcessEnv = {}): Promise<TestKernel> =>
-  TestKernel.start({ cwd: notebooks, env: { PHI3LAB_MODEL: model, ...env } });
-
-/** What each code cell of the chapter gave, by words of its source. */
-class ChapterRun {
-  constructor(private readonly runs: { source: string; execution: Execution }[]) {}
-
-  static async of(kernel: TestKernel): Promise<ChapterRun> {
-    const runs: { source: string; execution: Execution }[] = [];
-    for (const source of codeCells(chapter).map(sourceOf)) {
-      const execution = await kernel.execute(source, {}, 300_000);
-      assert.equal(execution.reply.status, "ok", `${source}\n${execution.reply.evalue}`);
-      runs.push({ source, execution });
-    }
-    return new ChapterRun(runs);
-  }
-
-  cell(part: string | RegExp): Execution {
-    const found = this.runs.find(({ source }) => holds(source, part));
-    assert.ok(found, `a cell with ${part}`);
-    return found.execution;
-  }
-  /** The MIME types of the cell's value. */
-  types(part: string): string[] {
-    const value = this.cell(part).messages.find((message) => message.header.msg_type === "execute_result");
-    return Object.keys(value?.content.data ?? {});
-  }
-}
-
-/** What the chapter shows on any device that says "cuda", for a model of these sizes. */
-function checkChapter(run: ChapterRun, hidden: number): void {
-  assert.match(run.cell("from_pretrained").stdout, /^Device: cuda:0, .+, in bfloat16\.$/m);
-  assert.match(run.cell("console.log(output").stdout, /\S/);
-  assert.match(
-    run.cell(/^model$/).result ?? "",
-    new RegExp(`\\(lm_head\\): Linear\\(in_features=${hidden}, out_features=32064`),
-  );
-  assert.equal(run.cell("model_output[0].shape").result, `[ 1, 5, ${hidden} ]`);
-  assert.equal(run.cell("lm_head_output.shape").result, "[ 1, 5, 32064 ]");
-  assert.match(run.cell("tokenizer.decode(token_id)").result ?? "", /^'.*'$/);
-  for (const cell of ["// with the cache", "// without the cache"])
-    assert.match(run.cell(cell).stdout, / per loop \(mean ± std\. dev\. of 7 runs, 1 loop each\)\n$/);
-  for (const cell of ["plotNextToken(lm_head_output", "plotTimings({ cached", ".plot()"])
-    assert.ok(run.types(cell).includes("application/vnd.plotly.v1+json"), cell);
-  assert.match(run.cell("model.profile(").result ?? "", /^100 passes in [\s\S]*norm, gate, up, SwiGLU/);
-  assert.match(run.cell("model.profile(").result ?? "", /replayed as one recorded graph, .* ms instead of .* ms/);
-}
 
 describe('the chapter where models say "cuda", on a stand-in for the addon', function () {
   this.timeout(300_000);
@@ -79,7 +29,9 @@ describe('the chapter where models say "cuda", on a stand-in for the addon', fun
   });
 
   it("runs from the first cell to the last", async () => {
-    checkChapter(await ChapterRun.of(kernel), 64);
+    const run = await ChapterRun.of(kernel);
+    checkChapter(run, 64);
+    checkOnCuda(run);
   });
 
   /** Runs a cell that prints JSON, and gives what it printed. */
@@ -155,7 +107,9 @@ describe("the chapter on the GPU", function () {
       await writeRandomPhi3(folder);
       const kernel = await startKernel(folder);
       try {
-        checkChapter(await ChapterRun.of(kernel), 3072);
+        const run = await ChapterRun.of(kernel);
+        checkChapter(run, 3072);
+        checkOnCuda(run);
       } finally {
         await kernel.stop();
       }

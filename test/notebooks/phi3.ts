@@ -1,7 +1,9 @@
 /** Models with Phi-3-mini's vocabulary and tokenizer and random weights, of any size, for running the chapter on. */
 import { execFileSync } from "node:child_process";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { writePhi3Tokenizer } from "../src/tokenizer/models";
+import { phi3Fields, randomNumbers, writePhi3Tokenizer } from "../src/tokenizer/models";
+import { type GgufField, gguf } from "../src/weights/files";
 
 /** `--hidden 64` and the like; without any it is Phi-3-mini itself, 7.6 GB. */
 export type Sizes = Partial<Record<"layers" | "hidden" | "ffn" | "heads", number>>;
@@ -12,4 +14,112 @@ export async function writeRandomPhi3(folder: string, sizes: Sizes = {}): Promis
   const options = Object.entries(sizes).map(([name, size]) => `--${name}=${size}`);
   execFileSync(process.execPath, [script, folder, ...options]);
   await writePhi3Tokenizer(folder);
+}
+
+/** A format of a GGUF file: its number, and 256 weights of it at random with a standard deviation of 0.02 to 0.04. */
+interface Format {
+  type: number;
+  block: number;
+  /** Where the block's float16 scales lie, and their bits. */
+  scales: [at: number, bits: number][];
+}
+const Q4_K: Format = {
+  type: 12,
+  block: 144,
+  scales: [
+    [0, 0x0893],
+    [2, 0x1449],
+  ],
+};
+const Q5_K: Format = {
+  type: 13,
+  block: 176,
+  scales: [
+    [0, 0x0496],
+    [2, 0x1471],
+  ],
+};
+const Q6_K: Format = { type: 14, block: 210, scales: [[208, 0x00fc]] };
+
+/** Blocks of this format, other ones at each call. */
+function blocks({ block, scales }: Format, count: number, random: (n: number) => number): Buffer {
+  const bytes = Buffer.alloc(count * block);
+  for (let at = 0; at + 4 <= bytes.length; at += 4) bytes.writeUInt32LE(random(2 ** 32), at);
+  for (let i = 0; i < count; i++) for (const [at, bits] of scales) bytes.writeUInt16LE(bits, i * block + at);
+  return bytes;
+}
+
+/**
+ * Writes a GGUF file of Phi-3-mini's shape with Phi-3's tokenizer and random weights in the mix of formats that Q4_K_M is
+ * (Microsoft's Phi-3-mini-4k-instruct-q4.gguf: of 32 layers 65 tensors F32, 81 Q4_K, 32 Q5_K, 17 Q6_K; 2.4 GB).
+ */
+export async function writeRandomPhi3Gguf(file: string, { layers = 32 }: { layers?: number } = {}): Promise<void> {
+  const [hidden, ffn, vocab] = [3072, 8192, 32064];
+  // llama.cpp gives Q6_K to these layers' ffn_down: the first and last eighths, and each third between.
+  const eighth = Math.floor(layers / 8);
+  const more = (i: number) => i < eighth || i >= layers - eighth || (i - eighth) % 3 === 2;
+  const parts: [name: string, shape: number[], format: Format | undefined][] = [
+    ["token_embd.weight", [hidden, vocab], Q4_K],
+  ];
+  for (let i = 0; i < layers; i++)
+    parts.push(
+      [`blk.${i}.attn_norm.weight`, [hidden], undefined],
+      [`blk.${i}.ffn_norm.weight`, [hidden], undefined],
+      [`blk.${i}.attn_qkv.weight`, [hidden, 3 * hidden], Q5_K],
+      [`blk.${i}.attn_output.weight`, [hidden, hidden], Q4_K],
+      [`blk.${i}.ffn_up.weight`, [hidden, 2 * ffn], Q4_K],
+      [`blk.${i}.ffn_down.weight`, [ffn, hidden], more(i) ? Q6_K : Q4_K],
+    );
+  parts.push(["output_norm.weight", [hidden], undefined], ["output.weight", [hidden, vocab], Q6_K]);
+  const size = (shape: number[], format: Format | undefined) => {
+    const count = shape.reduce((product, n) => product * n, 1);
+    return format ? (count / 256) * format.block : 4 * count;
+  };
+  let offset = 0;
+  const tensors = parts.map(([name, shape, format]) => {
+    const tensor = { name, shape, type: format?.type ?? 0, offset };
+    offset += Math.ceil(size(shape, format) / 32) * 32;
+    return tensor;
+  });
+  const tokenizer = (await phi3Fields()).filter(([key]) => key.startsWith("tokenizer."));
+  const fields: GgufField[] = [
+    ["general.architecture", 8, "phi3"],
+    ["general.name", 8, "Phi3"],
+    ["phi3.context_length", 4, 4096],
+    ["phi3.embedding_length", 4, hidden],
+    ["phi3.feed_forward_length", 4, ffn],
+    ["phi3.block_count", 4, layers],
+    ["phi3.attention.head_count", 4, 32],
+    ["phi3.attention.head_count_kv", 4, 32],
+    ["phi3.attention.layer_norm_rms_epsilon", 6, 1e-5],
+    ["phi3.rope.dimension_count", 4, 96],
+    ["general.file_type", 4, 15],
+    ...tokenizer,
+  ];
+  const random = randomNumbers(3);
+  // A tile of blocks of each format is written again and again, from another place each time.
+  const tile = new Map([Q4_K, Q5_K, Q6_K].map((format) => [format, blocks(format, 16_384, random)]));
+  const descriptor = openSync(file, "w");
+  const write = (bytes: Buffer) => {
+    for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+  };
+  try {
+    write(gguf({ fields, tensors, dataLength: 0 }));
+    for (const [, shape, format] of parts) {
+      const bytes = size(shape, format);
+      const source = format && (tile.get(format) as Buffer);
+      if (!source) {
+        write(Buffer.from(new Float32Array(bytes / 4).fill(1).buffer));
+        continue;
+      }
+      for (let left = bytes, start = random(8192) * format.block; left > 0; start = 0) {
+        const piece = source.subarray(start, start + left);
+        write(piece);
+        left -= piece.length;
+      }
+      write(Buffer.alloc((32 - (bytes % 32)) % 32));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
 }

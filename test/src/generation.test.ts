@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   AutoModelForCausalLM,
   AutoTokenizer,
+  type DynamicCache,
   type GenerateOptions,
   type Phi3ForCausalLM,
   TextStreamer,
@@ -173,6 +174,93 @@ describe("generate", function () {
     }
   });
 
+  it("gives the outputs that were asked for and no others, and times that fit into the call's", async () => {
+    const flags = ["output_scores", "output_logits", "output_hidden_states", "output_attentions"] as const;
+    for (const flag of flags) {
+      const output = await model.generate({ input_ids: prompt, max_new_tokens: 2, [flag]: true });
+      assert.deepEqual(Object.keys(output), ["sequences", flag.replace("output_", "")]);
+    }
+    const bare = await model.generate({ input_ids: prompt, max_new_tokens: 2, return_dict_in_generate: true });
+    assert.deepEqual(Object.keys(bare), ["sequences"]);
+    for (const extra of [{}, { repetition_penalty: 1.1 }]) {
+      const start = performance.now();
+      const timed = await model.generate({ input_ids: prompt, max_new_tokens: 4, return_timings: true, ...extra });
+      assert.deepEqual(Object.keys(timed), ["sequences", "timings"]);
+      const { prompt_ms, token_ms } = timed.timings as { prompt_ms: number; token_ms: Float64Array };
+      assert.ok(token_ms.reduce((sum, ms) => sum + ms, prompt_ms) <= performance.now() - start);
+    }
+  });
+
+  it("gives a batch's scores by step, where a row that ended early repeats its last", async () => {
+    const { input_ids, attention_mask } = golden.batch;
+    const whole = await model.generate({ input_ids, attention_mask, max_new_tokens: 4, eos_token_id: [] });
+    const width = (input_ids[0] as number[]).length;
+    const [first, ...others] = rowsOf(whole).map((row) => row.slice(width));
+    // The first row ends with its second token, which the others' first four have not.
+    const end = first?.[1] as number;
+    assert.ok(!others.flat().includes(end) && first?.[0] !== end);
+    const options = { max_new_tokens: 4, eos_token_id: end, output_scores: true as const };
+    const { scores } = await model.generate({ input_ids, attention_mask, ...options });
+    assert.equal(scores?.length, 4);
+    const vocab = scores?.[0]?.dims[1] as number;
+    const row = (step: number, r: number) =>
+      Array.from(scores?.[step]?.data as Float32Array).slice(r * vocab, (r + 1) * vocab);
+    assert.deepEqual(row(3, 0), row(1, 0));
+    assert.notDeepEqual(row(1, 0), row(0, 0));
+    assert.notDeepEqual(row(3, 1), row(1, 1));
+    const alone = await model.generate({
+      input_ids: [(input_ids[1] as number[]).filter((_, i) => attention_mask[1]?.[i] !== 0)],
+      max_new_tokens: 4,
+      eos_token_id: end,
+      output_scores: true,
+    });
+    assert.deepEqual(row(3, 1), Array.from(alone.scores?.[3]?.data as Float32Array));
+  });
+
+  it("goes on from a cache that holds a beginning, and refuses one that holds the prompt", async () => {
+    const { past_key_values } = await model.model(prompt.slice(0, 4), { use_cache: true });
+    const cache = past_key_values as DynamicCache;
+    const options = { max_new_tokens: 6, eos_token_id: [] };
+    const more = await model.generate({
+      input_ids: prompt,
+      past_key_values: cache,
+      return_dict_in_generate: true,
+      ...options,
+    });
+    assert.equal(more.past_key_values, cache);
+    // The last token's keys and values are not there yet.
+    assert.equal(cache.get_seq_length(), prompt.length + 5);
+    assert.deepEqual(rowsOf(more.sequences), rowsOf(await model.generate({ input_ids: prompt, ...options })));
+    const [ids] = rowsOf(more.sequences) as [number[]];
+    for (const cut of [0, 1]) {
+      const short = ids.slice(0, cache.get_seq_length() - cut);
+      await assert.rejects(
+        model.generate({ input_ids: short, max_new_tokens: 3, past_key_values: cache }),
+        new RegExp(`fewer positions than the prompt's ${short.length} but received ${cache.get_seq_length()}`),
+      );
+    }
+  });
+
+  it("ends with an AbortError when its signal says so, and shows no token after that", async () => {
+    for (const extra of [{}, { repetition_penalty: 1.1 }, { output_scores: true as const }]) {
+      const controller = new AbortController();
+      let shown = 0;
+      const put = () => {
+        if (++shown === 3) controller.abort();
+      };
+      const run = model.generate({
+        input_ids: prompt,
+        max_new_tokens: 60,
+        eos_token_id: [],
+        streamer: { put, end: () => undefined },
+        signal: controller.signal,
+        ...extra,
+      });
+      await assert.rejects(run, { name: "AbortError" });
+      assert.equal(shown, 3);
+    }
+  });
+
   it("makes 20 tokens unless told, as many as max_length leaves, and none beyond the context", async () => {
     const count = async (options: GenerateOptions, ids = prompt) =>
       (await model.generate(ids, { eos_token_id: [], ...options })).dims.at(-1);
@@ -247,6 +335,51 @@ describe("generate", function () {
     }
   });
 
+  it("TextStreamer prints the prompt and special tokens unless told not to, and a line's end on the terminal", async () => {
+    const folder = await phi3Folder();
+    const { write } = process.stdout;
+    try {
+      const tokenizer = await AutoTokenizer.from_pretrained(folder);
+      const [question, answer] = [tokenizer.encode("Hello there"), tokenizer.encode(" you<|end|>")];
+      const pieces = (options: Record<string, unknown>) => {
+        const seen: string[] = [];
+        const streamer = new TextStreamer(tokenizer, {
+          callback_function: (piece) => void seen.push(piece),
+          ...options,
+        });
+        // Twice: a streamer that has ended begins anew, and is ready for a prompt.
+        for (let turn = 0; turn < 2; turn++) {
+          streamer.put(question);
+          streamer.put([]);
+          for (const id of answer) streamer.put([id]);
+          streamer.end();
+        }
+        assert.ok(!seen.includes(""));
+        return seen.join("");
+      };
+      assert.equal(pieces({}), tokenizer.decode([...question, ...answer]).repeat(2));
+      const bare = tokenizer.decode([...question, ...answer], { skip_special_tokens: true });
+      assert.equal(pieces({ skip_special_tokens: true }), bare.repeat(2));
+      const whole = tokenizer.decode([...question, ...answer]);
+      assert.equal(pieces({ skip_prompt: true }), whole.slice(tokenizer.decode(question).length).repeat(2));
+      const printed: string[] = [];
+      process.stdout.write = ((text: string) => printed.push(text) > 0) as typeof write;
+      const streamer = new TextStreamer(tokenizer);
+      streamer.put(question);
+      streamer.end();
+      new TextStreamer(tokenizer).end(); // without a text, a line's end
+      process.stdout.write = write;
+      assert.equal(printed.join(""), `${tokenizer.decode(question)}\n\n`);
+      assert.throws(
+        () => new TextStreamer(tokenizer, { skip_prompts: true } as never),
+        /TextStreamer has no option "skip_prompts"; did you mean skip_prompt\?/,
+      );
+    } finally {
+      process.stdout.write = write;
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it("an error of the streamer ends the generation and is the call's", async () => {
     for (const extra of [{}, { repetition_penalty: 1.1 }]) {
       let calls = 0;
@@ -271,12 +404,20 @@ describe("generate", function () {
       [{ temperature: 0, do_sample: true }, /number > 0 for temperature but received 0/],
       [{ temperature: Number.NaN }, /number > 0 for temperature but received NaN/],
       [{ top_p: 1.1 }, /number from 0 to 1 for top_p but received 1\.1/],
+      [{ top_p: -0.1 }, /number from 0 to 1 for top_p but received -0\.1/],
+      [{ top_p: "1" }, /number from 0 to 1 for top_p but received '1'/],
+      [{ max_length: 0 }, /integer > 0 for max_length but received 0/],
+      [{ min_new_tokens: -1 }, /integer >= 0 for min_new_tokens but received -1/],
+      [{ pad_token_id: -1 }, /integer >= 0 for pad_token_id but received -1/],
       [{ top_k: -1 }, /integer >= 0 for top_k but received -1/],
       [{ repetition_penalty: -1 }, /number > 0 for repetition_penalty but received -1/],
       [{ do_sample: "yes" }, /true or false for do_sample but received 'yes'/],
       [{ eos_token_id: "x" }, /integer >= 0 for eos_token_id but received 'x'/],
       [{ seed: -1 }, /integer >= 0 for seed/],
       [{ streamer: {} }, /streamer/],
+      [{ streamer: { put: () => undefined } }, /streamer/],
+      [{ streamer: { end: () => undefined } }, /streamer/],
+      [{ streamer: null }, /streamer/],
       [{ output_attentions: "all" }, /true or false for output_attentions/],
       [{ signal: 5 }, /signal/],
     ];

@@ -1,6 +1,7 @@
 // Products with weights in every file format: sizes that fit no tile, stacked groups, permuted rows, non-finite
 // numbers.
 #include "device.h"
+#include "formats.h"
 #include "twin.h"
 
 namespace phi3lab::ops {
@@ -97,7 +98,7 @@ std::string name_of(const Shape& shape) {
 std::vector<Shape> shapes() {
   std::vector<Shape> list;
   const std::vector<int64_t> tokens = {1, 2, 7, 16, 25, 64, 65, 130};
-  for (W type : {W::F32, W::F16, W::BF16, W::Q4_0, W::Q4_1, W::Q8_0, W::Q6_K}) {
+  for (W type : all_weight_types()) {
     const int64_t unit = format_of(type).block_size, cols = unit == 256 ? 512 : 576;
     for (int64_t t : tokens) list.push_back({{{type, 83}}, cols, t});
     for (int64_t t : {1, 2, 65}) {

@@ -1,10 +1,19 @@
 // The weight formats by their descriptions: what each number of a block is, and blocks of random numbers.
 #pragma once
 
+#include <vector>
+
 #include "native/seam/dtype.h"
 #include "numbers.h"
 
 namespace phi3lab::ops {
+
+/** Every format that weights have. */
+inline std::vector<WeightType> all_weight_types() {
+  std::vector<WeightType> all;
+  for (int i = 0; i < kWeightTypes; i++) all.push_back(static_cast<WeightType>(i));
+  return all;
+}
 
 /** Weight k of a row. */
 double number_at(WeightType type, const uint8_t* row, int64_t k);

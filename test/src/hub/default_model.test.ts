@@ -8,6 +8,7 @@ import { devices } from "../../../src/devices";
 import { defaultModel } from "../../../src/hub";
 
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
+const quantised = "microsoft/Phi-3-mini-4k-instruct-gguf";
 
 describe("defaultModel", () => {
   let folder: string;
@@ -50,15 +51,15 @@ describe("defaultModel", () => {
     assert.deepEqual(lines, [`Model: ${process.env.PHI3LAB_MODEL}, as PHI3LAB_MODEL says.`]);
   });
 
-  const cachePhi3 = (): void => {
-    const repo = join(folder, "hf", "hub", `models--${phi3.replace("/", "--")}`);
+  const cachePhi3 = (): void => cacheModel(phi3, ["config.json", "tokenizer.json", "model.safetensors"]);
+  const cacheQuantised = (): void => cacheModel(quantised, ["Phi-3-mini-4k-instruct-q4.gguf"]);
+  const cacheModel = (id: string, files: string[]): void => {
+    const repo = join(folder, "hf", "hub", `models--${id.replace("/", "--")}`);
     const commit = "a".repeat(40);
     mkdirSync(join(repo, "refs"), { recursive: true });
     mkdirSync(join(repo, "snapshots", commit), { recursive: true });
     writeFileSync(join(repo, "refs", "main"), commit);
-    for (const file of ["config.json", "tokenizer.json", "model.safetensors"]) {
-      writeFileSync(join(repo, "snapshots", commit, file), "{}");
-    }
+    for (const file of files) writeFileSync(join(repo, "snapshots", commit, file), "{}");
   };
 
   it("is what PHI3LAB_MODEL names, whatever else there is", async () => {
@@ -71,11 +72,36 @@ describe("defaultModel", () => {
   it("is the small model of the Python environment where Phi-3 is not in the cache", async () => {
     const file = installSmall();
     assert.equal(await choose(), file);
-    assert.equal(lines.length, 1);
+    assert.equal(lines.length, 2);
     assert.match(
       String(lines[0]),
       /^Model: SmolLM2-135M-Instruct \(.+\), because microsoft\/Phi-3-mini-4k-instruct \(7\.6 GB\) is not in the cache\.$/,
     );
+  });
+
+  it("tells the line that runs Phi-3 here, with its size and whether it is to be fetched", async () => {
+    installSmall();
+    await choose();
+    const line = /PHI3LAB_MODEL=microsoft\/Phi-3-mini-4k-instruct-gguf npm start \(2\.4 GB(.*)\)\.$/;
+    assert.equal(line.exec(String(lines[1]))?.[1], " to download");
+    if (devices().some(({ type }) => type === "cuda")) return; // it would be the one that is taken
+    cacheQuantised();
+    lines = [];
+    await choose();
+    assert.equal(line.exec(String(lines[1]))?.[1], ", in the cache");
+  });
+
+  it("is Phi-3's 4-bit file from the cache on a machine with a GPU, and the small model without one", async () => {
+    const file = installSmall();
+    cacheQuantised();
+    const found = await choose();
+    if (devices().some(({ type, memory_free }) => type === "cuda" && memory_free > 17e9)) {
+      assert.equal(found, quantised);
+      assert.match(String(lines[0]), /instruct-gguf, which lies in the cache/);
+    } else {
+      assert.equal(found, file);
+      assert.match(String(lines[0]), /because microsoft\/Phi-3-mini-4k-instruct \(7\.6 GB\) is not in the cache/);
+    }
   });
 
   it("is Phi-3 from the cache on a machine with a GPU, and the small model without one", async () => {

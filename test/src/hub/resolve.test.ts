@@ -266,10 +266,13 @@ describe("resolveModel", function () {
       commit,
       files: { "config.json": Buffer.from("{}"), "x-Q4_0.gguf": Buffer.from("x"), "x-Q8_0.gguf": Buffer.from("y") },
     });
+    await rejects(resolveModel("acme/quants", { only: "weights" }), /2 GGUF files/, /x-Q4_0\.gguf, x-Q8_0\.gguf/);
+    const pickled = { "config.json": Buffer.from("{}"), "pytorch_model.bin": Buffer.from("x") };
+    server.repos.set("acme/pickled", { id: "acme/pickled", commit, files: pickled });
     await rejects(
-      resolveModel("acme/quants", { only: "weights" }),
+      resolveModel("acme/pickled", { only: "weights" }),
       /no weights in safetensors/,
-      /x-Q4_0\.gguf, x-Q8_0\.gguf/,
+      /from_pretrained\('acme\/pickled'\)\.save_pretrained/,
     );
   });
 

@@ -176,8 +176,10 @@ function identify(content: Buffer): { etag: string; lfs: boolean } {
 
 function tree(repo: Repo, folder: string): object[] {
   const prefix = folder === "" ? "" : `${folder}/`;
-  return Object.entries(repo.files)
-    .filter(([path]) => path.startsWith(prefix) && !path.slice(prefix.length).includes("/"))
+  const inside = Object.entries(repo.files).filter(([path]) => path.startsWith(prefix));
+  const folders = new Set(inside.map(([path]) => path.slice(prefix.length).split("/").slice(0, -1)[0] ?? ""));
+  const files = inside
+    .filter(([path]) => !path.slice(prefix.length).includes("/"))
     .map(([path, content]) => {
       const { etag, lfs } = identify(content);
       // As on the hub, a large file's oid is its pointer's.
@@ -187,6 +189,9 @@ function tree(repo: Repo, folder: string): object[] {
       };
       return { type: "file", path, size: content.length, ...(lfs ? pointer : { oid: etag }) };
     });
+  const oid = "0".repeat(40);
+  const below = [...folders].filter(Boolean).map((name) => ({ type: "directory", path: prefix + name, size: 0, oid }));
+  return [...files, ...below];
 }
 
 function info({ id, commit }: Repo): object {

@@ -117,8 +117,8 @@ export async function writePhi3Tokenizer(folder: string): Promise<void> {
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(config));
 }
 
-/** The same as a GGUF file, where scores stand for merges; `addedType` is the token type of `<|user|>` and the like. */
-export async function phi3Gguf(addedType = 3): Promise<string> {
+/** The same as a GGUF file has it, where scores stand for merges; `addedType` is the token type of `<|user|>` and the like. */
+export async function phi3Fields(addedType = 3): Promise<GgufField[]> {
   const { vocabById, merges } = await llama();
   const rank = new Map<string, number>();
   for (const [merge, order] of merges) {
@@ -128,7 +128,7 @@ export async function phi3Gguf(addedType = 3): Promise<string> {
   const tokens = [...vocabById, ...addedNames];
   const type = (i: number) => (i === 0 ? 2 : i < 3 ? 3 : i >= 32000 ? addedType : i < 259 ? 6 : 1);
   const score = (token: string, i: number) => (i < 259 ? 0 : -(rank.get(token) ?? 1e9));
-  const fields: GgufField[] = [
+  return [
     ["general.architecture", 8, "phi3"],
     ["phi3.context_length", 4, 4096],
     ["tokenizer.ggml.model", 8, "llama"],
@@ -142,9 +142,12 @@ export async function phi3Gguf(addedType = 3): Promise<string> {
     ["tokenizer.ggml.add_bos_token", 7, false],
     ["tokenizer.chat_template", 8, chatTemplate],
   ];
-  const folder = mkdtempSync(join(tmpdir(), "phi3lab-tokenizer-"));
-  const file = join(folder, "phi3.gguf");
-  writeFileSync(file, gguf({ fields, tensors: [], dataLength: 0 }));
+}
+
+/** A GGUF file with that tokenizer and no tensors. */
+export async function phi3Gguf(addedType?: number): Promise<string> {
+  const file = join(mkdtempSync(join(tmpdir(), "phi3lab-tokenizer-")), "phi3.gguf");
+  writeFileSync(file, gguf({ fields: await phi3Fields(addedType), tensors: [], dataLength: 0 }));
   return file;
 }
 

@@ -158,6 +158,7 @@ function ggufValue(type: number, value: unknown): Buffer {
   }
   if (type === 7) return Buffer.from([value ? 1 : 0]);
   if (type === 10) return u64(value as number);
+  if (type === 2) return Buffer.from(Uint16Array.of(value as number).buffer);
   const buffer = Buffer.alloc(4);
   if (type === 6) buffer.writeFloatLE(value as number);
   else buffer.writeUInt32LE(value as number);

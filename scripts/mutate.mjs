@@ -1,0 +1,84 @@
+/**
+ * `npm run mutate -- generation`: StrykerJS plants small faults in one part of the code and runs that part's tests on each;
+ * what no test notices survives, and is listed. Without a name every part of `parts`, in turn. What an earlier run found is
+ * kept in .cache/mutate, and only what changed since is tried again (`--force`: all of it). The packages are installed there
+ * too, since StrykerJS's runner wants an older Mocha than the project's.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { foreground, setUp } from "./command.mjs";
+import { root } from "./setup/places.mjs";
+
+const packages = { "@stryker-mutator/core": "9.6.1", "@stryker-mutator/mocha-runner": "9.6.1", mocha: "11.7.5" };
+const place = join(root, ".cache", "mutate");
+
+/**
+ * The parts: what is changed, and the tests that should notice. The kernel's tests talk to a process of its own, whose
+ * code's coverage StrykerJS cannot see: there all tests run on each fault.
+ */
+const parts = {
+  generation: {
+    mutate: ["src/generation/**/*.ts"],
+    tests: ["test/src/{generation,model,pipeline,memory,examples}.test.ts"],
+  },
+  tokenizer: { mutate: ["src/tokenizer/**/*.ts"], tests: ["test/src/tokenizer/*.test.ts"] },
+  weights: { mutate: ["src/weights/**/*.ts"], tests: ["test/src/weights/*.test.ts"] },
+  hub: { mutate: ["src/hub/**/*.ts"], tests: ["test/src/hub/*.test.ts"] },
+  protocol: {
+    mutate: ["kernel/protocol/**/*.ts"],
+    tests: ["test/kernel/protocol.test.ts", "test/kernel/interrupt.test.ts", "test/kernel/magics/wire.test.ts"],
+    processes: true,
+  },
+};
+
+function install() {
+  const manifest = JSON.stringify({ private: true, dependencies: packages });
+  const file = join(place, "package.json");
+  if (existsSync(join(place, "node_modules")) && existsSync(file) && readFileSync(file, "utf8") === manifest) return;
+  mkdirSync(place, { recursive: true });
+  writeFileSync(file, manifest);
+  console.log("mutate: installing StrykerJS into .cache/mutate …");
+  const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const { status } = spawnSync("npm", args, { cwd: place, stdio: "inherit" });
+  if (status !== 0) throw new Error(`StrykerJS could not be installed: npm ended with ${status}`);
+}
+
+/** StrykerJS's settings for a part: it works on a copy of the tree, which takes the addon and the environment from this one. */
+function settings(name, { mutate, tests, processes }) {
+  const compile = `${process.execPath} node_modules/typescript/bin/tsc -p tsconfig.json --noCheck`;
+  return {
+    mutate,
+    testRunner: "mocha",
+    plugins: ["@stryker-mutator/mocha-runner"],
+    mochaOptions: { spec: tests, require: ["tsx", ...(processes ? [join(root, "scripts/mutate/processes.cjs")] : [])] },
+    coverageAnalysis: processes ? "off" : "perTest",
+    buildCommand: [`ln -s ${root}/.venv .venv`, ...(processes ? [compile] : [])].join(" && "),
+    ignorePatterns: [".*/", "bench", "build", "build-addon/*", "!build-addon/Release", "docs", "out"],
+    tempDirName: join(".cache", "mutate", "copies"),
+    incremental: true,
+    incrementalFile: join(".cache", "mutate", `${name}.json`),
+    reporters: ["clear-text", "progress-append-only", "html"],
+    htmlReporter: { fileName: join("out", "mutate", `${name}.html`) },
+    clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+    concurrency: 2,
+    timeoutMS: 20_000,
+    ignoreStatic: true,
+    disableTypeChecks: true,
+  };
+}
+
+const args = process.argv.slice(2);
+const names = args.filter((arg) => arg !== "--force");
+for (const name of names)
+  if (!(name in parts)) throw new Error(`Expected one of ${Object.keys(parts).join(", ")} but received ${name}`);
+await setUp();
+install();
+for (const name of names.length > 0 ? names : Object.keys(parts)) {
+  const file = join(place, `${name}.config.json`);
+  writeFileSync(file, JSON.stringify(settings(name, parts[name]), undefined, 2));
+  const stryker = [join(place, "node_modules/@stryker-mutator/core/bin/stryker.js"), "run", file];
+  if (args.includes("--force")) stryker.push("--force");
+  const status = await foreground(process.execPath, stryker, { env: process.env });
+  if (status !== 0) process.exitCode = status;
+}
