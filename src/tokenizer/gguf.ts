@@ -144,11 +144,9 @@ function sentencePiece(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
   if (!merges && scores?.length !== tokens.length)
     fail(gguf, "has a tokenizer without a score for each token in tokenizer.ggml.scores");
   const prefix = gguf.metadata.get("tokenizer.ggml.add_space_prefix") !== false;
-  const toMeta = { type: "Replace", pattern: { String: " " }, content: "▁" };
   return {
     added_tokens: added,
-    normalizer: { type: "Sequence", normalizers: [...(prefix ? [{ type: "Prepend", prepend: "▁" }] : []), toMeta] },
-    pre_tokenizer: null,
+    ...spaces(prefix, added),
     model: {
       type: "BPE",
       vocab: ids(tokens),
@@ -169,6 +167,20 @@ function sentencePiece(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
       ],
     },
   };
+}
+
+/**
+ * Spaces as "▁", and where a prefix is wanted one before each text between special tokens; of Mistral's vocabularies with
+ * `[INST]`, only before a text that begins with none, as their tokenizer.json has it.
+ */
+function spaces(prefix: boolean, added: AddedTokenJson[]): Pick<TokenizerJson, "normalizer" | "pre_tokenizer"> {
+  if (added.some(({ content }) => content === "[INST]")) {
+    const prepend_scheme = prefix ? "first" : "never";
+    return { normalizer: null, pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme, split: false } };
+  }
+  const toMeta = { type: "Replace", pattern: { String: " " }, content: "▁" };
+  const normalizers = [...(prefix ? [{ type: "Prepend", prepend: "▁" }] : []), toMeta];
+  return { normalizer: { type: "Sequence", normalizers }, pre_tokenizer: null };
 }
 
 /**

@@ -102,11 +102,11 @@ const shown = (name: string) => ({ special: !thoughts.includes(name) });
 const bosOf = (names: string[]) => added(names, byteTokens.length)[0] as Added;
 
 /** SentencePiece over the real Llama 2 vocabulary. */
-async function sentencePiece(parts: Json): Promise<Json> {
+async function sentencePiece(parts: Json, more: string[] = []): Promise<Json> {
   const { vocabById, merges: ranks } = (await import("llama-tokenizer-js")).default;
   return {
     version: "1.0",
-    added_tokens: added(["<unk>", "<s>", "</s>"], 0),
+    added_tokens: [...added(["<unk>", "<s>", "</s>"], 0), ...added(more, vocabById.length)],
     normalizer: {
       type: "Sequence",
       normalizers: [
@@ -232,7 +232,10 @@ export const layouts: Record<string, Layout> = {
     config: { add_bos_token: true, add_eos_token: false, bos_token: "<s>", eos_token: "</s>" },
     gguf: { architecture: "llama", model: "llama" },
   },
-  "Mistral 7B v0.3": { json: () => sentencePiece(metaspace(false)) },
+  "Mistral 7B v0.3": {
+    json: () => sentencePiece(metaspace(false), ["[INST]", "[/INST]", "[TOOL_CALLS]"]),
+    gguf: { architecture: "llama", model: "llama" },
+  },
   "Metaspace words": { json: () => sentencePiece(metaspace(true)) },
 };
 
@@ -252,9 +255,10 @@ export async function ggufFields({ json: read, gguf }: Layout): Promise<GgufFiel
     if (known) return token === "<unk>" ? 2 : known.special ? 3 : 4;
     return /^<0x..>$/.test(token) ? 6 : 1;
   };
-  const id = (...names: string[]) => special.find(({ content }) => names.includes(content))?.id;
-  const bos = id("<|begin_of_text|>", "<s>", "<|endoftext|>");
-  const eos = id("<|eot_id|>", "</s>", "<|im_end|>", "<|end|>");
+  const named = (key: string, ...names: string[]): GgufField[] => {
+    const id = special.find(({ content }) => names.includes(content))?.id;
+    return id === undefined ? [] : [[`tokenizer.ggml.${key}`, 4, id]];
+  };
   const ranks = new Map<string, number>();
   for (const [i, [left, right]] of pairs.entries()) if (!ranks.has(left + right)) ranks.set(left + right, i);
   const words: GgufField[] =
@@ -269,8 +273,8 @@ export async function ggufFields({ json: read, gguf }: Layout): Promise<GgufFiel
     ["tokenizer.ggml.tokens", 9, [8, tokens]],
     ["tokenizer.ggml.token_type", 9, [5, tokens.map((token, i) => type(i, token))]],
     ...words,
-    ["tokenizer.ggml.bos_token_id", 4, bos],
-    ["tokenizer.ggml.eos_token_id", 4, eos],
+    ...named("bos_token_id", "<|begin_of_text|>", "<s>", "<|endoftext|>"),
+    ...named("eos_token_id", "<|eot_id|>", "</s>", "<|im_end|>", "<|end|>"),
     ...fields,
   ];
 }
