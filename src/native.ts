@@ -160,7 +160,7 @@ export interface StoredMatrix {
 /** How a weight's numbers in its file become those that the device gets; native/model/convert.h computes it. */
 export interface Conversion {
   /** What the file holds. */
-  stored: WeightType | "F8_E4M3";
+  stored: WeightType | "F64" | "F8_E4M3";
   /** Number (row, col) is multiplied by the scale at (row / block[0], col / block[1]). */
   scales?: StoredMatrix & { block: number[] };
   /** Rows from `first` on gain factor · b (rows, rank) · a (rank, columns): a LoRA adapter. */

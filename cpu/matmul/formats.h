@@ -57,8 +57,6 @@ static inline void with_type(WeightType type, const Use& use) {
       return use(std::integral_constant<WeightType, WeightType::F16>());
     case WeightType::BF16:
       return use(std::integral_constant<WeightType, WeightType::BF16>());
-    case WeightType::F64:
-      return use(std::integral_constant<WeightType, WeightType::F64>());
     case WeightType::Q4_0:
       return use(std::integral_constant<WeightType, WeightType::Q4_0>());
     case WeightType::Q4_1:
@@ -108,13 +106,6 @@ static inline void dequantise(float* out, WeightType type, const uint8_t* row, i
       return;
     case WeightType::BF16:
       for (int64_t i = 0; i < count; i++) out[i] = bf16_to_float(load16(row + 2 * (first + i)));
-      return;
-    case WeightType::F64:
-      for (int64_t i = 0; i < count; i++) {
-        double number;
-        std::memcpy(&number, row + 8 * (first + i), 8);
-        out[i] = static_cast<float>(number);
-      }
       return;
     case WeightType::Q4_0:
       for (int64_t k = 0; k < count; k += 32, out += 32) {

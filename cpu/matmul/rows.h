@@ -17,8 +17,6 @@ static inline void load_weights(typename V::Vector* w, const uint8_t* row, int64
     for (int i = 0; i < n; i++) w[i] = V::load_f16(row + 2 * (k + i * V::width));
   } else if constexpr (type == WeightType::BF16) {
     for (int i = 0; i < n; i++) w[i] = V::load_bf16(row + 2 * (k + i * V::width));
-  } else if constexpr (type == WeightType::F64) {
-    for (int i = 0; i < n; i++) w[i] = V::load_f64(row + 8 * (k + i * V::width));
   } else if constexpr (type == WeightType::Q5_0) {
     const auto& b = reinterpret_cast<const BlockQ5_0*>(row)[k / 32];
     const auto d = V::set1(V::half(b.d) * V::quant_unit);

@@ -96,11 +96,6 @@ struct Avx2 : Bytes32<Avx2> {
       out[i] = _mm256_cvtepi32_ps(_mm256_shuffle_epi8(b, place));
     }
   }
-  static inline Vector load_f64(const void* p) {
-    const auto* numbers = static_cast<const double*>(p);
-    const __m128 low = _mm256_cvtpd_ps(_mm256_loadu_pd(numbers)), high = _mm256_cvtpd_ps(_mm256_loadu_pd(numbers + 4));
-    return _mm256_set_m128(high, low);
-  }
 
   /** v (8, 8) to its transpose. */
   static inline void transpose(__m256 v[8]) {

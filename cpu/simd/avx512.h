@@ -82,11 +82,6 @@ struct Avx512 : Bytes32<Avx512> {
     out[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(b)));
     out[1] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(b, 1)));
   }
-  static inline Vector load_f64(const void* p) {
-    const auto* numbers = static_cast<const double*>(p);
-    const __m256 low = _mm512_cvtpd_ps(_mm512_loadu_pd(numbers)), high = _mm512_cvtpd_ps(_mm512_loadu_pd(numbers + 8));
-    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
-  }
 
   /** v (16, 16) to its transpose. */
   static inline void transpose(__m512 v[16]) {

@@ -57,11 +57,6 @@ struct Neon {
     *high = from_bytes(vshr_n_u8(bytes, 4));
   }
 
-  static inline Vector load_f64(const void* p) {
-    const auto two = [&](int at) { return vreinterpretq_f64_u8(vld1q_u8(static_cast<const uint8_t*>(p) + at)); };
-    return {vcvt_high_f32_f64(vcvt_f32_f64(two(0)), two(16)), vcvt_high_f32_f64(vcvt_f32_f64(two(32)), two(48))};
-  }
-
   // 32 bytes at a time, as bytes_avx2.h has them.
   struct Bytes {
     uint8x16_t low, high;

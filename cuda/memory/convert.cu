@@ -96,8 +96,6 @@ void convert_rows(void* target, const void* source, const int32_t* row_map, Weig
         return launch(convert_rows_kernel<WeightType::F16, T>);
       case WeightType::BF16:
         return launch(convert_rows_kernel<WeightType::BF16, T>);
-      case WeightType::F64:
-        return launch(convert_rows_kernel<WeightType::F64, T>);
       case WeightType::Q4_0:
         return launch(convert_rows_kernel<WeightType::Q4_0, T>);
       case WeightType::Q4_1:

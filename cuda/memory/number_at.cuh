@@ -56,11 +56,6 @@ __device__ __forceinline__ float number_at(const uint8_t* row, int64_t k) {
     const int q = i < 16 ? block[kHead + i] & 15 : block[kHead + i - 16] >> 4;
     if constexpr (kType == WeightType::Q4_0) return __fmul_rn(half_at(block), static_cast<float>(q - 8));
     return __fadd_rn(__fmul_rn(half_at(block), static_cast<float>(q)), half_at(block + 2));
-  } else if constexpr (kType == WeightType::F64) {
-    const uint8_t* p = row + 8 * k;
-    uint64_t bits = 0;
-    for (int i = 0; i < 8; i++) bits |= static_cast<uint64_t>(p[i]) << (8 * i);
-    return __double2float_rn(__longlong_as_double(static_cast<long long>(bits)));
   } else if constexpr (kType == WeightType::Q5_0 || kType == WeightType::Q5_1) {
     constexpr int kHead = kType == WeightType::Q5_0 ? 2 : 4;
     const uint8_t* block = row + k / 32 * (kHead + 20);

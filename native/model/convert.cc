@@ -103,19 +103,33 @@ struct Added {
 }  // namespace
 
 std::optional<StoredFormat> StoredFormat::named(std::string_view name) {
-  if (name == "F8_E4M3") return StoredFormat{true};
+  if (name == "F64") return StoredFormat{Only::F64};
+  if (name == "F8_E4M3") return StoredFormat{Only::F8_E4M3};
   const auto type = weight_type_named(name);
-  return type ? std::optional<StoredFormat>({false, *type}) : std::nullopt;
+  return type ? std::optional<StoredFormat>({Only::none, *type}) : std::nullopt;
 }
 
 size_t StoredFormat::row_bytes(int64_t cols) const {
-  return is_f8_e4m3 ? static_cast<size_t>(cols) : phi3lab::row_bytes(type, cols);
+  if (only == Only::none) return phi3lab::row_bytes(type, cols);
+  return static_cast<size_t>(cols) * (only == Only::F64 ? 8 : 1);
 }
 
 void StoredFormat::decode(float* out, const uint8_t* row, int64_t cols) const {
   static const Float8 float8;
-  if (!is_f8_e4m3) return dequantise_row(out, type, row, cols);
-  for (int64_t i = 0; i < cols; i++) out[i] = float8.value[row[i]];
+  switch (only) {
+    case Only::none:
+      return dequantise_row(out, type, row, cols);
+    case Only::F64:
+      for (int64_t i = 0; i < cols; i++) {
+        double number;
+        std::memcpy(&number, row + 8 * i, 8);
+        out[i] = static_cast<float>(number);
+      }
+      return;
+    case Only::F8_E4M3:
+      for (int64_t i = 0; i < cols; i++) out[i] = float8.value[row[i]];
+      return;
+  }
 }
 
 void check_conversion(const Conversion& conversion, const Files& files, const std::string& name, WeightType type,

@@ -22,14 +22,16 @@ struct StoredMatrix {
   int64_t file, offset;
 };
 
-// How a file has a part's numbers: as one of the backends' formats, or as 8-bit floats, which no backend has.
+// How a file has a part's numbers: as one of the backends' formats, or as one that becomes another at load.
 struct StoredFormat {
-  bool is_f8_e4m3 = false;
-  WeightType type = WeightType::F32;  // where it is not
+  enum class Only : uint8_t { none, F64, F8_E4M3 };  // that only files have
+  Only only = Only::none;
+  WeightType type = WeightType::F32;  // where `only` is none
 
   static std::optional<StoredFormat> named(std::string_view name);
-  int64_t block_size() const { return is_f8_e4m3 ? 1 : format_of(type).block_size; }
+  int64_t block_size() const { return only == Only::none ? format_of(type).block_size : 1; }
   size_t row_bytes(int64_t cols) const;
+  // F64 is rounded to the nearest float32.
   void decode(float* out, const uint8_t* row, int64_t cols) const;
 };
 

@@ -109,6 +109,7 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, c
   const int64_t length = std::max(pieces.length, sequence.length + count);
   if (sequence.length == 0) sequence.angles = rotary_->angles_of(length);
   if (turns(sequence, length)) throw std::logic_error("[forward] Expected an aligned sequence");
+  rotary_->table(sequence.angles);  // makes it where it is the first of its kind: passes allocate nothing
   if (rotary_->vary()) {
     sequence.ids.resize(static_cast<size_t>(sequence.length));
     sequence.ids.insert(sequence.ids.end(), ids, ids + count);
@@ -217,7 +218,7 @@ double Phi3::time_step(int64_t positions) {
   sequence.cache = make_cache();
   const DrainGuard guard(*backend_);
   const std::vector<int32_t> ids(static_cast<size_t>(count));
-  forward(sequence, ids.data(), count, {}, [&](Tensor hidden, int64_t first) {
+  forward(sequence, ids.data(), count, {count + kWarm + kTimed, 0}, [&](Tensor hidden, int64_t first) {
     if (first + hidden.rows == count) choose_token(hidden, false);
   });
   Clock::time_point start;

@@ -1,52 +1,22 @@
 /**
- * Builds a tokenizer from the metadata of a GGUF file: byte-level BPE (`gpt2`, with the pre-tokenizers that Llama and
- * Phi-3 models use) and SentencePiece (`llama`, whose scores become BPE merges). The keys:
+ * Builds a tokenizer from the metadata of a GGUF file: byte-level BPE (`gpt2`, with the pre-tokenizers of gguf_pre.ts)
+ * and SentencePiece (`llama`, whose scores become BPE merges). The keys:
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#tokenizer
  */
 import { WeightsError } from "../weights/error";
 import { ggufString, ggufTokenId } from "../weights/gguf_config";
 import { readGgufMetadata } from "../weights/gguf_parts";
 import type { Gguf } from "../weights/gguf_types";
+import { knownPreTokenizers, preTokenizer } from "./gguf_pre";
+import { addedToken, TokenType } from "./gguf_special";
 import {
   type AddedTokenJson,
   bosEosTemplate,
-  gpt2Words,
   type JsonNode,
   split,
   type TokenizerJson,
   type TokenizerSpec,
 } from "./spec";
-
-const singleDigits = "\\p{N}";
-const contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-const llama3Words = (digits: string) =>
-  `${contractions}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-const upper = "\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}";
-const lower = "\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}";
-const gpt4oWords =
-  `[^\\r\\n\\p{L}\\p{N}]?[${upper}]*[${lower}]+${contractions}?|[^\\r\\n\\p{L}\\p{N}]?[${upper}]+[${lower}]*${contractions}?|` +
-  "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-/** `tokenizer.ggml.pre` → the regular expressions that cut the text, one after another. */
-const preTokenizers: Record<string, string[]> = {
-  "gpt-2": [gpt2Words],
-  default: [gpt2Words],
-  smollm: [singleDigits, gpt2Words],
-  starcoder: [singleDigits, gpt2Words],
-  refact: [singleDigits, gpt2Words],
-  "command-r": [singleDigits, gpt2Words],
-  "llama-bpe": [llama3Words("\\p{N}{1,3}")],
-  llama3: [llama3Words("\\p{N}{1,3}")],
-  dbrx: [llama3Words("\\p{N}{1,3}")],
-  "smaug-bpe": [llama3Words("\\p{N}{1,3}")],
-  qwen2: [llama3Words(singleDigits)],
-  "gpt-4o": [gpt4oWords],
-};
-/** Those that take a word as it stands in the vocabulary before they try merges. */
-const wholeWordsFirst = new Set(["llama-bpe", "llama3"]);
-
-/** `tokenizer.ggml.token_type`. */
-const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4 } as const;
 
 /** The vocabulary, once its parts have been seen to agree. */
 interface Vocabulary {
@@ -101,14 +71,16 @@ function readVocabulary(gguf: Gguf): Vocabulary {
   if (!tokens || tokens.length === 0) fail(gguf, "has no tokenizer: expected strings in tokenizer.ggml.tokens");
   const types = array("token_type")?.numbers() ?? tokens.map(() => TokenType.normal);
   if (types.length !== tokens.length) fail(gguf, `has ${tokens.length} tokens and ${types.length} token types`);
-  const added: AddedTokenJson[] = [];
-  for (const [id, content] of tokens.entries()) {
-    const type = types[id];
-    const special = type === TokenType.control || type === TokenType.unknown;
-    if ((special || type === TokenType.userDefined) && content !== "") {
-      added.push({ id, content, special, normalized: false, single_word: false, lstrip: false, rstrip: false });
-    }
-  }
+  const named = ["bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"].map((key) => ggufTokenId(gguf, key));
+  const rules = {
+    architecture: ggufString(gguf, "general.architecture") ?? "",
+    model: ggufString(gguf, "tokenizer.ggml.model") ?? "",
+    pre: ggufString(gguf, "tokenizer.ggml.pre") ?? "default",
+    named: new Set(named.filter((id) => id !== undefined)),
+  };
+  const added = tokens
+    .map((content, id) => addedToken({ id, content, type: types[id] }, rules))
+    .filter((token) => token !== undefined);
   return { tokens, types, added };
 }
 
@@ -132,30 +104,34 @@ function ids(tokens: string[]): Record<string, number> {
   return Object.fromEntries(tokens.map((token, id) => [token, id]));
 }
 
-function byteLevel(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
-  const pre = ggufString(gguf, "tokenizer.ggml.pre") ?? "default";
-  const words = Object.hasOwn(preTokenizers, pre) ? preTokenizers[pre] : undefined;
-  if (!words) {
-    const known = Object.keys(preTokenizers).join(", ");
-    fail(gguf, `wants the pre-tokenizer ${JSON.stringify(pre)}; phi3lab knows ${known}`);
-  }
+function mergesOf(gguf: Gguf): string[][] | undefined {
   const array = gguf.metadata.get("tokenizer.ggml.merges");
+  // A space cannot stand inside a part: bytes are spelled by printable letters, SentencePiece's spaces as "▁".
   const merges = typeof array === "object" ? array.strings() : undefined;
+  return merges?.map((merge) => merge.split(" ", 2));
+}
+
+function byteLevel(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
+  const name = ggufString(gguf, "tokenizer.ggml.pre") ?? "default";
+  const pre = preTokenizer(name, ggufString(gguf, "general.architecture") ?? "", vocabulary.tokens);
+  if (!pre) {
+    fail(gguf, `wants the pre-tokenizer ${JSON.stringify(name)}; phi3lab knows ${knownPreTokenizers.join(", ")}`);
+  }
+  const merges = mergesOf(gguf);
   if (!merges) fail(gguf, "has a tokenizer without merges: expected strings in tokenizer.ggml.merges");
-  const prefix = gguf.metadata.get("tokenizer.ggml.add_space_prefix") === true;
-  const bytes = { type: "ByteLevel", add_prefix_space: prefix, trim_offsets: true, use_regex: false };
+  // add_space_prefix is SentencePiece's: here it would put a space before every word.
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
   return {
     added_tokens: vocabulary.added,
-    normalizer: null,
-    pre_tokenizer: { type: "Sequence", pretokenizers: [...words.map(split), bytes] },
+    normalizer: pre.normalizer,
+    pre_tokenizer: { type: "Sequence", pretokenizers: [...pre.words.map(split), bytes] },
     model: {
       type: "BPE",
       vocab: ids(vocabulary.tokens),
-      // A space cannot stand inside a part: bytes are spelled by printable letters.
-      merges: merges.map((merge) => merge.split(" ", 2)),
-      ignore_merges: wholeWordsFirst.has(pre),
+      merges,
+      ignore_merges: pre.wholeWordsFirst,
     },
-    post_processor: postProcessor(gguf, vocabulary, wholeWordsFirst.has(pre)),
+    post_processor: postProcessor(gguf, vocabulary, pre.addBos),
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
   };
 }
@@ -164,24 +140,23 @@ function sentencePiece(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
   const { tokens, types, added } = vocabulary;
   const array = gguf.metadata.get("tokenizer.ggml.scores");
   const scores = typeof array === "object" ? array.numbers() : undefined;
-  if (scores?.length !== tokens.length)
+  const merges = mergesOf(gguf);
+  if (!merges && scores?.length !== tokens.length)
     fail(gguf, "has a tokenizer without a score for each token in tokenizer.ggml.scores");
-  if (ggufString(gguf, "general.architecture") === "phi3") stripBehindSpecial(added);
   const prefix = gguf.metadata.get("tokenizer.ggml.add_space_prefix") !== false;
-  const toMeta = { type: "Replace", pattern: { String: " " }, content: "▁" };
   return {
     added_tokens: added,
-    normalizer: { type: "Sequence", normalizers: [...(prefix ? [{ type: "Prepend", prepend: "▁" }] : []), toMeta] },
-    pre_tokenizer: null,
+    ...spaces(prefix, added),
     model: {
       type: "BPE",
       vocab: ids(tokens),
-      merges: mergesFromScores(tokens, types, scores),
+      merges: merges ?? mergesFromScores(tokens, types, scores as number[]),
       unk_token: tokens[ggufTokenId(gguf, "unknown_token_id") ?? 0],
       fuse_unk: true,
       byte_fallback: true,
     },
-    post_processor: postProcessor(gguf, vocabulary, true),
+    // Llama 2 and Mistral put BOS before every text, Phi-3 does not.
+    post_processor: postProcessor(gguf, vocabulary, ggufString(gguf, "general.architecture") !== "phi3"),
     decoder: {
       type: "Sequence",
       decoders: [
@@ -194,10 +169,18 @@ function sentencePiece(gguf: Gguf, vocabulary: Vocabulary): TokenizerJson {
   };
 }
 
-/** Phi-3's special tokens swallow the white space behind them (its tokenizer.json says so; GGUF has no field for it). */
-function stripBehindSpecial(added: AddedTokenJson[]): void {
-  const keep = new Set(["<unk>", "<s>", "<|endoftext|>"]);
-  for (const token of added) token.rstrip = !keep.has(token.content);
+/**
+ * Spaces as "▁", and where a prefix is wanted one before each text between special tokens; of Mistral's vocabularies with
+ * `[INST]`, only before a text that begins with none, as their tokenizer.json has it.
+ */
+function spaces(prefix: boolean, added: AddedTokenJson[]): Pick<TokenizerJson, "normalizer" | "pre_tokenizer"> {
+  if (added.some(({ content }) => content === "[INST]")) {
+    const prepend_scheme = prefix ? "first" : "never";
+    return { normalizer: null, pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme, split: false } };
+  }
+  const toMeta = { type: "Replace", pattern: { String: " " }, content: "▁" };
+  const normalizers = [...(prefix ? [{ type: "Prepend", prepend: "▁" }] : []), toMeta];
+  return { normalizer: { type: "Sequence", normalizers }, pre_tokenizer: null };
 }
 
 /**

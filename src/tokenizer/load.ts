@@ -8,6 +8,7 @@ import { readJson } from "../weights/config";
 import {
   type AddedTokenJson,
   bosEosTemplate,
+  type JsonNode,
   type SpecialTokenName,
   specialTokenNames,
   type TokenizerJson,
@@ -120,13 +121,29 @@ function addedTokens(tokenizer: TokenizerJson, config: Json, named: (string | un
   return [...added.values()].sort((a, b) => a.id - b.id);
 }
 
-/** `add_bos_token` and `add_eos_token`, where they are said outright, overrule tokenizer.json's post-processor. */
+/** `add_bos_token` and `add_eos_token`, each where it is said outright, overrule tokenizer.json's post-processor. */
 function applyBosEos(tokenizer: TokenizerJson, config: Json, special: Partial<Record<SpecialTokenName, string>>): void {
   const { add_bos_token, add_eos_token } = config;
   if (typeof add_bos_token !== "boolean" && typeof add_eos_token !== "boolean") return;
-  const token = (wanted: unknown, name: "bos" | "eos") =>
-    wanted === true ? tokenizer.added_tokens.find(({ content }) => content === special[name]) : undefined;
+  const { added_tokens, post_processor } = tokenizer;
+  const present = around(post_processor);
+  const token = (wanted: unknown, name: "bos" | "eos") => {
+    const content = typeof wanted === "boolean" ? wanted && special[name] : present[name];
+    return added_tokens.find((candidate) => candidate.content === content);
+  };
   tokenizer.post_processor = bosEosTemplate(token(add_bos_token, "bos"), token(add_eos_token, "eos"));
+}
+
+/** The tokens that a post-processor puts before and behind a text. */
+function around(node: JsonNode | null): { bos?: string; eos?: string } {
+  if (node?.type === "Sequence" && Array.isArray(node.processors)) {
+    return Object.assign({}, ...(node.processors as (JsonNode | null)[]).map(around));
+  }
+  if (node?.type !== "TemplateProcessing" || !Array.isArray(node.single)) return {};
+  const parts = node.single as { SpecialToken?: { id?: string }; Sequence?: unknown }[];
+  const text = parts.findIndex((part) => part?.Sequence !== undefined);
+  const id = (part: (typeof parts)[number] | undefined) => part?.SpecialToken?.id;
+  return { bos: id(parts[text - 1]), eos: id(parts[text + 1]) };
 }
 
 async function chatTemplate(folder: string, config: Json): Promise<string | Record<string, string> | undefined> {

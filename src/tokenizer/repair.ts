@@ -52,7 +52,28 @@ function repairPreTokenizer(node: JsonNode): JsonNode {
       // Its white space is JavaScript's, which counts U+FEFF in and U+0085 out; the words are cut apart before.
       if (node.use_regex === false || node.add_prefix_space === true) return node;
       return { type: "Sequence", pretokenizers: [split(gpt2Words), { ...node, use_regex: false }] };
+    case "Split":
+      return { ...node, pattern: foldCase(node.pattern) };
+    case "Metaspace": {
+      if (node.split === false) return node;
+      // It leaves the words together; Rust's begin with each replacement.
+      const space = typeof node.replacement === "string" ? node.replacement : "▁";
+      return { type: "Sequence", pretokenizers: [node, split(`${space}[^${space}]*|[^${space}]+`)] };
+    }
     default:
       return node;
   }
+}
+
+/** Without regard to case ſ is an s and K (the kelvin) a k to Rust; the library folds ASCII alone. */
+function foldCase(pattern: unknown): unknown {
+  const { Regex } = (pattern ?? {}) as { Regex?: unknown };
+  if (typeof Regex !== "string") return pattern;
+  const wider = (body: string) =>
+    body.replace(/\[[^\]]*\]|[sk]/gi, (part) => {
+      const letters = part.replace(/s/gi, "sſ").replace(/k/gi, "k\u212a");
+      return part.startsWith("[") ? letters : `[${letters}]`;
+    });
+  // Groups of letters and classes of them, as contractions are: no escapes, no groups inside.
+  return { Regex: Regex.replace(/\(\?i:([^()\\]*)\)/g, (_, body: string) => `(?i:${wider(body)})`) };
 }

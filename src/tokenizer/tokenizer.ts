@@ -27,7 +27,10 @@ import { TokenStream } from "./stream";
 export interface DecodeOptions {
   /** Leaves special tokens such as `<|im_end|>` out. Default: false. */
   skip_special_tokens?: boolean;
-  /** Takes out spaces before punctuation. Default: what the tokenizer's files say, mostly false. */
+  /**
+   * Takes out spaces before punctuation. Default: what the tokenizer's files say. A byte-pair tokenizer (every model here
+   * has one) never does: its spaces are the text's own, and transformers 5 leaves them too.
+   */
   clean_up_tokenization_spaces?: boolean;
 }
 const decodeOptions: OptionNames<DecodeOptions> = { skip_special_tokens: true, clean_up_tokenization_spaces: true };
@@ -70,7 +73,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
   readonly #tokenizer: Tokenizer;
   readonly #strip: (text: string) => string;
   readonly #decoder: DecoderFactory;
-  readonly #cleanUp: boolean;
+  /** What decides where the caller does not; undefined where nothing is ever cleaned. */
+  readonly #cleanUp: boolean | undefined;
   readonly #vocabSize: number;
   readonly #size: number;
 
@@ -80,8 +84,9 @@ export class PreTrainedTokenizer extends SpecialTokens {
     this.name_or_path = spec.name_or_path;
     this.model_max_length = spec.model_max_length;
     this.chat_template = spec.chat_template;
-    this.#cleanUp = spec.clean_up_tokenization_spaces;
     const { json } = spec;
+    const bytePair = json.model.type === "BPE" || (json.model.type === undefined && "merges" in json.model);
+    this.#cleanUp = bytePair ? undefined : spec.clean_up_tokenization_spaces;
     try {
       const { json: equivalent, strip } = repaired(json);
       const tokenizer = new Tokenizer(equivalent, { clean_up_tokenization_spaces: false });
@@ -163,7 +168,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
     checkOptions(options, decodeOptions, "tokenizer.decode");
     const stream = new TokenStream(this.#decoder(), (id) => this.#token(id, options.skip_special_tokens));
     const text = stream.push(ids) + stream.end();
-    return (options.clean_up_tokenization_spaces ?? this.#cleanUp) ? cleanUpSpaces(text) : text;
+    return this.#cleans(options) ? cleanUpSpaces(text) : text;
   }
 
   /**
@@ -192,8 +197,12 @@ export class PreTrainedTokenizer extends SpecialTokens {
   stream(options: DecodeOptions = {}): TokenStream {
     checkOptions(options, decodeOptions, "tokenizer.stream");
     const plain = this.#decoder();
-    const decoder = (options.clean_up_tokenization_spaces ?? this.#cleanUp) ? new CleaningDecoder(plain) : plain;
+    const decoder = this.#cleans(options) ? new CleaningDecoder(plain) : plain;
     return new TokenStream(decoder, (id) => this.#token(id, options.skip_special_tokens));
+  }
+
+  #cleans({ clean_up_tokenization_spaces }: DecodeOptions): boolean {
+    return this.#cleanUp !== undefined && (clean_up_tokenization_spaces ?? this.#cleanUp);
   }
 
   /** The token to decode for an id; undefined when it is to be left out. */

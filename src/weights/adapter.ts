@@ -201,7 +201,7 @@ function addToParts(parts: WeightPart[], { first, shape }: Projection, product: 
     const rows = { ...b, shape: [to - from, rank], offset: b.offset + skipped };
     const conversion = part.conversion ?? { stored: part.type };
     const added = [...(conversion.added ?? []), { first: from - start, a, b: rows, factor: product.factor }];
-    const type = bytesPerElement(part.type) < 2 ? "F16" : part.type === "F64" ? "F32" : part.type;
+    const type = bytesPerElement(part.type) < 2 ? "F16" : part.type;
     return { ...part, type, conversion: { ...conversion, added } };
   });
 }
@@ -217,7 +217,7 @@ export function adapterNote(weights: readonly WeightEntry[]): string | undefined
   let [matrices, more] = [0, 0];
   for (const { shape, type, conversion } of weights.flatMap(({ parts }) => parts)) {
     const stored = conversion?.added === undefined || type !== "F16" ? undefined : conversion.stored;
-    if (stored === undefined || stored === "F8_E4M3" || bytesPerElement(stored) >= 2) continue;
+    if (stored === undefined || stored === "F8_E4M3" || stored === "F64" || bytesPerElement(stored) >= 2) continue;
     matrices++;
     more += (bytesPerElement(type) - bytesPerElement(stored)) * shape.reduce((product, size) => product * size, 1);
   }

@@ -72,7 +72,7 @@ function ids(...values: unknown[]): number[] {
 function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
   const model_type = fields.modelType("model_type", "describes a model of type", Object.keys(families) as ModelType[]);
   const { defaults, qkv_bias = false } = families[model_type];
-  if (json.attention_bias === true)
+  if (json.attention_bias === true && !qkv_bias)
     fields.fail(
       "asks for attention_bias, a bias of the attention's output among them; phi3lab computes those of q, k, v",
     );
@@ -82,7 +82,7 @@ function normalise(fields: Fields, json: Json, generation: Json): ModelConfig {
     model_type,
     hidden_size,
     intermediate_size: fields.count("intermediate_size"),
-    num_hidden_layers: fields.count("num_hidden_layers"),
+    num_hidden_layers: fields.layers("num_hidden_layers"),
     num_attention_heads,
     num_key_value_heads: fields.count(
       "num_key_value_heads",
@@ -149,7 +149,7 @@ function layers(
   model_type: ModelType,
 ): Pick<ModelConfig, "sliding_window" | "layer_types" | "no_rope_layers"> {
   const { windows, defaults, unrotated_every } = families[model_type];
-  const count = fields.count("num_hidden_layers");
+  const count = fields.layers("num_hidden_layers");
   const each = <T>(of: (layer: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i));
   const list = (key: string, fallback: () => unknown[]): unknown[] => {
     const value = json[key] ?? fallback();

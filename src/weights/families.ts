@@ -30,6 +30,8 @@ export interface Family {
   unrotated_every?: number;
   /** Files hold q, k, v and gate, up stacked. */
   stacked?: true;
+  /** Tokens that end a text, which a GGUF file of it may name only in its vocabulary. */
+  ends?: string[];
   /** In GGUF files the two numbers of a head that rotate together are neighbours. */
   interleaved?: true;
 }
@@ -40,12 +42,14 @@ export const families: Record<ModelType, Family> = {
     defaults: { max_position_embeddings: 4096, rms_norm_eps: 1e-5 },
     windows: "all",
     stacked: true,
+    ends: ["<|endoftext|>", "<|assistant|>", "<|end|>"],
   },
   llama: {
     name: "Llama",
     defaults: { max_position_embeddings: 2048, rms_norm_eps: 1e-6 },
     windows: "none",
     interleaved: true,
+    ends: ["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"],
   },
   mistral: {
     name: "Mistral",
@@ -57,6 +61,7 @@ export const families: Record<ModelType, Family> = {
     defaults: { max_position_embeddings: 32768, rms_norm_eps: 1e-6, num_key_value_heads: 32, sliding_window: 4096 },
     windows: "chosen",
     qkv_bias: true,
+    ends: ["<|endoftext|>", "<|im_end|>"],
   },
   qwen3: {
     name: "Qwen3",
@@ -69,6 +74,7 @@ export const families: Record<ModelType, Family> = {
     },
     windows: "chosen",
     qk_norm: true,
+    ends: ["<|endoftext|>", "<|im_end|>"],
   },
   smollm3: {
     name: "SmolLM3",

@@ -29,6 +29,12 @@ export class Fields {
     return this.#number(key, fallback, "a whole number from 1 on", (n) => Number.isInteger(n) && n >= 1 && n < 2 ** 31);
   }
 
+  /** As many layers as the native half takes at most: lists of them are made before any weight is looked at. */
+  layers(key: string): number {
+    const valid = (n: number): boolean => Number.isInteger(n) && n >= 1 && n <= 4096;
+    return this.#number(key, undefined, "a whole number from 1 to 4096", valid);
+  }
+
   positive(key: string, fallback?: number): number {
     return this.#number(key, fallback, "a number above 0", (n) => Number.isFinite(n) && n > 0);
   }

@@ -8,7 +8,6 @@ export const weightFormats = {
   F32: { block: 1, bytes: 4, ggml: 0 },
   F16: { block: 1, bytes: 2, ggml: 1 },
   BF16: { block: 1, bytes: 2, ggml: 30 },
-  F64: { block: 1, bytes: 8, ggml: 28 },
   Q4_0: { block: 32, bytes: 18, ggml: 2 },
   Q4_1: { block: 32, bytes: 20, ggml: 3 },
   Q5_0: { block: 32, bytes: 22, ggml: 6 },

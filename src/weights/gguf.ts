@@ -5,7 +5,6 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { refuseLfsPointer, WeightsError } from "./error";
-import { weightFormats } from "./formats";
 import {
   ARRAY,
   foreignName,
@@ -16,6 +15,7 @@ import {
   readable,
   STRING,
   scalar,
+  storedFormats,
   valueSizes,
 } from "./gguf_types";
 
@@ -214,7 +214,7 @@ class HeaderReader {
         tensors.push({ name, shape, type, format: foreignName(number), offset, nbytes: 0 });
         continue;
       }
-      const { block, bytes } = weightFormats[type];
+      const { block, bytes } = storedFormats[type];
       const row = shape.at(-1) as number;
       if (row % block !== 0) {
         this.#damaged(`the rows of the tensor ${name} have ${row} numbers, no multiple of ${type}'s ${block}`);

@@ -6,6 +6,7 @@ import type { ModelConfig } from "../native";
 import { families, ggufFamilies, type ModelType } from "./families";
 import { Fields } from "./fields";
 import { ggufRope } from "./gguf_rope";
+import type { GgufModel } from "./gguf_parts";
 import type { Gguf, GgufValue } from "./gguf_types";
 
 /** The string under a metadata key; undefined when it is absent or something else. */
@@ -26,7 +27,7 @@ export function ggufTokenId(gguf: Gguf, key: string): number | undefined {
  * @throws WeightsError when its architecture or a setting of it is not supported, or a value makes no sense.
  * @example const config = await ggufConfig(await readGguf("model.gguf"));
  */
-export async function ggufConfig(gguf: Gguf): Promise<ModelConfig> {
+export async function ggufConfig(gguf: Gguf | GgufModel): Promise<ModelConfig> {
   const { metadata, tensors } = gguf;
   const fields: Fields = new Fields(gguf.file, (key) => single(metadata.get(key)));
   const holds = "holds a model of the architecture";
@@ -40,7 +41,7 @@ export async function ggufConfig(gguf: Gguf): Promise<ModelConfig> {
   const values = metadata.get(key("attention.value_length")) ?? head_dim;
   if (values !== head_dim) fields.fail(`has keys of ${head_dim} and values of ${String(values)} numbers a head`);
   if (metadata.get(key("expert_count"))) fields.fail("holds a mixture of experts; phi3lab runs dense models");
-  const num_hidden_layers = fields.count(key("block_count"));
+  const num_hidden_layers = fields.layers(key("block_count"));
   const every = families[model_type].unrotated_every;
   return {
     model_type,
@@ -109,16 +110,15 @@ function float32(value: number): number {
   return value;
 }
 
-/** Every id that ends a text. Phi-3's chat ends at `<|end|>`, which its GGUF files name only in the vocabulary. */
-function endTokens(gguf: Gguf, type: string): number[] {
+/** Every id that ends a text: those that a key names, and those of the generation_config.json that a file leaves out. */
+function endTokens(gguf: Gguf, type: ModelType): number[] {
   const found = ["eos_token_id", "eot_token_id", "eom_token_id"].map((key) => ggufTokenId(gguf, key));
-  if (type === "phi3") {
-    const tokens = gguf.metadata.get("tokenizer.ggml.tokens");
-    const names = typeof tokens === "object" ? tokens.strings() : undefined;
-    for (const name of ["<|assistant|>", "<|end|>"]) {
-      const id = names?.indexOf(name) ?? -1;
-      if (id >= 0) found.push(id);
-    }
+  const { ends } = families[type];
+  const tokens = ends && gguf.metadata.get("tokenizer.ggml.tokens");
+  const names = typeof tokens === "object" ? tokens.strings() : undefined;
+  for (const name of ends ?? []) {
+    const id = names?.indexOf(name) ?? -1;
+    if (id >= 0) found.push(id);
   }
   return [...new Set(found.filter((id): id is number => id !== undefined))];
 }

@@ -6,9 +6,8 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { WeightPart } from "../native";
 import { refusal } from "./error";
-import { weightTypes } from "./formats";
 import { readGguf } from "./gguf";
-import type { Gguf, GgufTensor } from "./gguf_types";
+import { type Gguf, type GgufTensor, readable } from "./gguf_types";
 
 /** A model's parts as one: `file` is the first of them. */
 export interface GgufModel extends Gguf {
@@ -129,13 +128,17 @@ export async function readGgufMetadata(file: string): Promise<Gguf> {
 export function runnable({ file, tensors }: GgufModel): WeightPart[] {
   const foreign = new Set<string>();
   const parts = tensors.flatMap(({ name, type, shape, offset, file, format }): WeightPart[] => {
-    if (type !== undefined) return [{ name, type, shape, file, offset }];
+    const where = { name, shape, file, offset };
+    if (type === "F64") return [{ ...where, type: "F32", conversion: { stored: "F64" } }];
+    if (type !== undefined) return [{ ...where, type }];
     foreign.add(format);
     return [];
   });
   if (foreign.size > 0) {
     const found = `holds tensors in ${[...foreign].join(", ")}, which phi3lab does not run`;
-    refusal(file)(`${found}; expected only ${weightTypes.join(", ")}: take another quantisation of the model`);
+    refusal(file)(
+      `${found}; expected only ${[...readable.values()].join(", ")}: take another quantisation of the model`,
+    );
   }
   return parts;
 }

@@ -7,6 +7,7 @@ import type { RopeParameters } from "../native";
 import { WeightsError } from "./error";
 import type { ModelType } from "./families";
 import type { Fields } from "./fields";
+import type { GgufModel } from "./gguf_parts";
 import type { Gguf } from "./gguf_types";
 
 /**
@@ -14,7 +15,7 @@ import type { Gguf } from "./gguf_types";
  * @throws WeightsError when they are stretched in a way that is not known, or the file is damaged.
  */
 export async function ggufRope(
-  gguf: Gguf,
+  gguf: Gguf | GgufModel,
   fields: Fields,
   model_type: ModelType,
   head_dim: number,
@@ -60,13 +61,14 @@ export async function ggufRope(
 }
 
 /** The numbers of a tensor in F32; undefined where there is none of this name. */
-async function floats(gguf: Gguf, name: string): Promise<number[] | undefined> {
+async function floats(gguf: Gguf | GgufModel, name: string): Promise<number[] | undefined> {
   const tensor = gguf.tensors.find((one) => one.name === name);
   if (!tensor) return undefined;
-  if (tensor.type !== "F32")
-    throw new WeightsError(gguf.file, `${gguf.file} holds ${name} as ${tensor.type}; expected F32.`);
+  const part = "files" in gguf && "file" in tensor ? gguf.files[tensor.file as number] : undefined;
+  const file = part ?? gguf.file;
+  if (tensor.type !== "F32") throw new WeightsError(file, `${file} holds ${name} as ${tensor.format}; expected F32.`);
   const bytes = Buffer.alloc(tensor.nbytes);
-  const handle = await open(gguf.file, "r");
+  const handle = await open(file, "r");
   try {
     await handle.read(bytes, 0, bytes.length, tensor.offset);
   } finally {

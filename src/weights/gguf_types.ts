@@ -13,12 +13,16 @@ export interface GgufArray {
 /** A whole number that JavaScript's number cannot hold exactly stays a bigint. */
 export type GgufValue = number | bigint | boolean | string | GgufArray;
 
+/** F64 is a format of files alone: it becomes float32 at load. */
+export type StoredType = WeightType | "F64";
+export const storedFormats = { ...weightFormats, F64: { block: 1, bytes: 8, ggml: 28 } } as const;
+
 export interface GgufTensor {
   name: string;
   /** Outermost first: the reverse of the file's order. */
   shape: number[];
-  /** undefined: a format that the forward pass does not know. */
-  type: WeightType | undefined;
+  /** undefined: a format that is not run here. */
+  type: StoredType | undefined;
   /** The format's name, or what is known of it. */
   format: string;
   /** Bytes from the file's start. */
@@ -33,8 +37,10 @@ export interface Gguf {
   tensors: GgufTensor[];
 }
 
-/** ggml's type numbers that the forward pass knows. */
-export const readable = new Map<number, WeightType>(weightTypes.map((type) => [weightFormats[type].ggml, type]));
+/** ggml's type numbers that are run here. */
+export const readable = new Map<number, StoredType>(
+  ([...weightTypes, "F64"] as const).map((type) => [storedFormats[type].ggml, type]),
+);
 
 /** The others by name, for the error message; in brackets what has become of some. */
 const foreign = new Map(
@@ -48,7 +54,7 @@ const foreign = new Map(
     .map(([number, name]) => [Number(number), name as string]),
 );
 
-/** The name of a ggml type that the forward pass does not know. */
+/** The name of a ggml type that is not run here. */
 export const foreignName = (number: number): string =>
   foreign.get(number) ?? `number ${number} of ggml's (unknown to this phi3lab)`;
 

@@ -6,7 +6,7 @@ export type Quantised = "q8" | "q4";
 
 /** Numbers that share a scale. */
 const block = 32;
-const floats: readonly WeightType[] = ["F64", "F32", "F16", "BF16"];
+const floats: readonly WeightType[] = ["F32", "F16", "BF16"];
 
 /**
  * Every float matrix in GGUF's Q8_0 (8.5 bits a number), or with "q4" in Q4_0 (4.5 bits), the embeddings and the head in

@@ -52,6 +52,11 @@ export function checkRope(config: ModelConfig, fail: (what: string) => never): v
     if (Array.isArray(value) && value.length !== dims / 2)
       fail(`has ${value.length} numbers in ${key}; expected ${dims / 2}, one for each pair that is rotated`);
   }
+  const { frequencies, factor, long } = rotaryOf(config);
+  if (![...frequencies, ...(long?.frequencies ?? []), factor].every((n) => n > 0 && Number.isFinite(n)))
+    fail(
+      `asks for rotary embeddings stretched by ${type} with numbers that give no angles: ${JSON.stringify(rope).slice(0, 200)}`,
+    );
 }
 
 /** The frequencies of a configuration that {@link checkRope} let pass. */

@@ -91,6 +91,7 @@ const tests = [
   "arm64/arm64.ts",
   "native/goldens.test.ts",
   "native/gguf.test.ts",
+  "native/gguf_blocks.test.ts",
   "cpu/programs.test.ts",
   "native/ops.test.ts",
 ];

@@ -132,13 +132,10 @@ inline double largest_error(const Example& e, const std::vector<float>& x, const
 /** Makes a number of row 20 infinite, or NaN: of a quantised format the first block's scale, or (NaN) its minimum. */
 inline void damage(Example& e, WeightType type, bool nan) {
   uint8_t* row = e.bytes[0].data() + 20 * row_bytes(type, e.cols);
-  const double wider = nan ? NAN : std::numeric_limits<double>::infinity();
-  const auto wide = static_cast<float>(wider);
+  const float wide = nan ? NAN : std::numeric_limits<float>::infinity();
   const uint16_t half = nan ? 0x7e00 : 0x7c00, bf16 = nan ? 0x7fc0 : 0x7f80;
   using W = WeightType;
-  if (type == W::F64) {
-    std::memcpy(row, &wider, 8);
-  } else if (type == W::F32) {
+  if (type == W::F32) {
     std::memcpy(row, &wide, 4);
   } else if (type == W::BF16) {
     std::memcpy(row, &bf16, 2);

@@ -24,7 +24,7 @@ function goldens(folder: string, prompt: number[], name: string, golden: Golden,
 
     before(async () => {
       const opened = await openWeights(join(folder, `${name}.gguf`));
-      const types = new Set(partsOf(opened.weights).map(({ type }): string => type));
+      const types = new Set(partsOf(opened.weights).map(({ type, conversion }): string => conversion?.stored ?? type));
       assert.deepEqual(
         formats.filter((format) => !types.has(format)),
         [],

@@ -4,22 +4,18 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import book from "../../scripts/verify/book.json";
 import { resolveModel } from "../../src/hub/resolve";
 import { outputText } from "../jupyterlab/lab";
 import { chapter, codeCells, holds, sourceOf } from "./cells";
 
+const { model: phi3 } = book;
 const root = resolve(__dirname, "../..");
-const phi3 = "microsoft/Phi-3-mini-4k-instruct";
 
 describe("the chapter's notebook", () => {
   it("has the book's three prompts to the letter", () => {
     const source = codeCells(chapter).map(sourceOf).join("\n");
-    for (const prompt of [
-      "Write an email apologizing to Sarah for the tragic gardening mishap. Explain how it happened.",
-      "The capital of France is",
-      "Write a very long email apologizing to Sarah for the tragic gardening mishap. Explain how it happened.",
-    ])
-      assert.ok(source.includes(`const prompt = "${prompt}";`), prompt);
+    for (const prompt of Object.values(book.prompts)) assert.ok(source.includes(`const prompt = "${prompt}";`), prompt);
   });
 
   it("is committed as it ran from top to bottom, without an error, in less than 300 kB", () => {
@@ -36,7 +32,7 @@ describe("the chapter's notebook", () => {
     assert.match(seen("console.log(output"), /Dear Sarah/);
     assert.match(
       seen(/^model$/),
-      /^Phi3ForCausalLM\(\n[\s\S]*\n {2}\(lm_head\): Linear\(in_features=576, out_features=49152, bias=False\)\n\)$/,
+      /^LlamaForCausalLM\(\n[\s\S]*\n {2}\(lm_head\): Linear\(in_features=576, out_features=49152, bias=False\)\n\)$/,
     );
     assert.equal(seen("model_output[0].shape"), "[ 1, 5, 576 ]");
     assert.equal(seen("lm_head_output.shape"), "[ 1, 5, 49152 ]");
@@ -70,15 +66,11 @@ describe("the chapter on Phi-3-mini-4k-instruct", function () {
       const text = outputText(
         codeCells(join(out, "looking_inside_transformers.ipynb")).flatMap((cell) => cell.outputs),
       );
-      assert.match(text, /\[ 1, 5, 3072 \]/);
-      assert.match(text, /\[ 1, 5, 32064 \]/);
-      assert.match(text, /'Paris'/);
-      assert.match(
-        text,
-        /Mention the steps you're taking to prevent it in the future\.\n\nDear Sarah,\n\nI hope this message/,
-      );
-      assert.match(text, /\(embed_tokens\): Embedding\(32064, 3072, padding_idx=32000\)/);
-      assert.match(text, /\(0-31\): 32 x Phi3DecoderLayer\(/);
+      for (const shape of [book.hidden_shape, book.logits_shape])
+        assert.ok(text.includes(`[ ${shape.join(", ")} ]`), text);
+      assert.ok(text.includes(`'${book.token.text}'`), text);
+      assert.ok(text.includes(book.opening), text);
+      assert.ok(text.includes(book.tree.join("\n")), text);
     } finally {
       rmSync(out, { recursive: true, force: true });
     }

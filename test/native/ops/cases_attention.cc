@@ -29,21 +29,24 @@ AttentionShape heads_of(int64_t heads, int64_t kv_heads, int64_t head_dim, int64
   return {heads, kv_heads, head_dim, window, 1 / std::sqrt(static_cast<float>(head_dim))};
 }
 
-Verdict rope(Bench& bench, const Shape& shape) {
+/** `dims`: of each head, that turn. */
+Verdict rope(Bench& bench, const Shape& shape, int64_t dims) {
   Backend& backend = bench.backend;
   const AttentionShape& heads = shape.heads;
   const int64_t dim = heads.head_dim, cols = heads.qkv_cols(), positions = shape.position + shape.tokens + 3;
-  const std::vector<float> angles = twin::rotary_table(positions, dim);
+  const std::vector<float> angles = twin::rotary_table(positions, dims);
   const std::vector<float> values = bench.random.floats(shape.tokens * cols, -2, 2);
-  const Guarded table(backend, positions, dim, angles), qkv(backend, shape.tokens, cols, values);
+  const Guarded table(backend, positions, dims, angles), qkv(backend, shape.tokens, cols, values);
   DevicePass pass(backend, shape.tokens);
   const Tapping primitives(backend);
   backend.rope(qkv.tensor(), pass.at(shape.position, shape.tokens), table.tensor(), heads);
-  Numbers expected = numbers_of(values), scale(expected.size(), 1e-30);  // values do not turn
-  twin::rope(expected, angles, shape.position, heads);
+  // Values do not turn, nor do a head's other numbers.
+  Numbers expected = numbers_of(values), scale(expected.size(), 1e-30);
+  twin::rope(expected, angles, shape.position, heads, dims);
   for (int64_t t = 0; t < shape.tokens; t++)
     for (int64_t k = 0; k < (heads.heads + heads.kv_heads) * dim; k++) {
-      const int64_t at = t * cols + k, other = k % dim < dim / 2 ? at + dim / 2 : at - dim / 2;
+      if (k % dim >= dims) continue;
+      const int64_t at = t * cols + k, other = k % dim < dims / 2 ? at + dims / 2 : at - dims / 2;
       scale[at] = std::hypot(expected[at], expected[other]);
     }
   return {largest_error(qkv.get(), expected, scale), kRope};
@@ -145,12 +148,15 @@ void attention_cases(std::vector<Case>& table) {
   };
   const auto attend_only = [](Bench& b, const Shape& s) { return attend(b, s, false); };
   const auto attend_weights = [](Bench& b, const Shape& s) { return attend(b, s, true); };
+  const auto rope_all = [](Bench& b, const Shape& s) { return rope(b, s, s.heads.head_dim); };
+  const auto rope_part = [](Bench& b, const Shape& s) { return rope(b, s, s.heads.head_dim / 8 * 6 + 2); };
   for (size_t i = 0; i < kinds.size(); i++) {
     const AttentionShape& kind = kinds[i];
     const bool large = kind.heads > 9;
     for (const auto& [position, count] :
          std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {0, 65}, {63, 2}, {500, 7}, {2100, 1}}) {
-      put("rope", {kind, position, count}, position == 63, rope);
+      put("rope", {kind, position, count}, position == 63, rope_all);
+      put("rope of a part of", {kind, position, count}, position == 63, rope_part);
       if (!large || position < 2000) put("append", {kind, position, count}, position == 63, append);
     }
     // Every size of head at every position, with pass lengths and windows that take turns.

@@ -1,4 +1,4 @@
-// Operations row by row: embed, rms_norm, swiglu, add, copy, advance, publish.
+// Operations row by row: embed, rms_norm, norm_heads, swiglu, add, add_bias, copy, advance, publish.
 #include "device.h"
 #include "formats.h"
 #include "twin.h"
@@ -97,6 +97,47 @@ Verdict add(Bench& bench, int64_t rows, int64_t cols, bool in_place) {
   return verdict;
 }
 
+/** In every format, its rows in groups and permuted, as q's and k's are. */
+Verdict add_bias(Bench& bench, int64_t rows, const std::vector<Part>& parts) {
+  Backend& backend = bench.backend;
+  const TestWeight bias(bench.random, parts, 1, 0.5);
+  const auto uploaded = backend.upload_weight(bias.source(), WeightKind::bias);
+  const int64_t cols = bias.rows();
+  const std::vector<float> values = bench.random.floats(rows * cols, -3, 3);
+  const Guarded out(backend, rows, cols, values);
+  backend.add_bias(out.tensor(), *uploaded);
+  Numbers expected;
+  for (int64_t i = 0; i < rows * cols; i++) {
+    double number;
+    bias.row(&number, i % cols, Dtype::float32);
+    expected.push_back(static_cast<double>(values[i] + static_cast<float>(number)));
+  }
+  return {largest_error(out.get(), expected, Numbers(expected.size(), 1)), kExact};
+}
+
+/** Each head of q and k by itself; values stay. */
+Verdict norm_heads(Bench& bench, int64_t rows, const AttentionShape& heads) {
+  Backend& backend = bench.backend;
+  const TestNorm of_queries(bench.random, heads.head_dim), of_keys(bench.random, heads.head_dim);
+  const auto q_norm = backend.upload_weight(of_queries.source(), WeightKind::norm);
+  const auto k_norm = backend.upload_weight(of_keys.source(), WeightKind::norm);
+  const std::vector<float> values = bench.random.floats(rows * heads.qkv_cols(), -2, 2);
+  const Guarded qkv(backend, rows, heads.qkv_cols(), values);
+  backend.norm_heads(qkv.tensor(), *q_norm, *k_norm, heads, 1e-5f);
+  Numbers expected = numbers_of(values), scale;
+  for (int64_t t = 0; t < rows; t++) {
+    for (int64_t h = 0; h < heads.heads + heads.kv_heads; h++) {
+      const auto head = expected.begin() + t * heads.qkv_cols() + h * heads.head_dim;
+      const TestNorm& norm = h < heads.heads ? of_queries : of_keys;
+      const Numbers normed =
+          twin::rms_norm(Numbers(head, head + heads.head_dim), norm.numbers(), static_cast<double>(1e-5f));
+      std::copy(normed.begin(), normed.end(), head);
+    }
+  }
+  for (double x : expected) scale.push_back(std::fabs(x) + 1e-30);
+  return {largest_error(qkv.get(), expected, scale), kRmsNorm};
+}
+
 Verdict copy(Bench& bench, int64_t rows, int64_t cols) {
   const std::vector<float> values = bench.random.floats(rows * cols, -3, 3);
   const Guarded in(bench.backend, rows, cols, values), out(bench.backend, rows, cols);
@@ -168,6 +209,15 @@ void rowwise_cases(std::vector<Case>& table) {
           [=](Bench& b) { return add(b, rows, cols, false); });
       put("copy " + shape_text(rows, cols), rows == 7 && cols == 50, [=](Bench& b) { return copy(b, rows, cols); });
     }
+  }
+  for (int64_t rows : {1, 7, 130}) {
+    for (W type : {W::F32, W::F16, W::BF16})
+      put("add_bias " + std::string(format_of(type).name) + " T=" + std::to_string(rows), rows == 7,
+          [=](Bench& b) { return add_bias(b, rows, {{type, 896, true}, {type, 128, true}, {W::F32, 128}}); });
+    for (const AttentionShape& heads : {AttentionShape{1, 1, 2}, AttentionShape{4, 2, 12}, AttentionShape{14, 2, 64},
+                                        AttentionShape{32, 8, 128}, AttentionShape{2, 1, 250}})
+      put("norm_heads " + shape_text(heads.heads, heads.head_dim) + " T=" + std::to_string(rows),
+          rows == 7 && heads.heads < 9, [=](Bench& b) { return norm_heads(b, rows, heads); });
   }
   put("advance 1, 5, 130", true, advance);
   put("emit, next_token and discard", true, emit);

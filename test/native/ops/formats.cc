@@ -59,12 +59,6 @@ namespace {
 
 double scale_of(const uint8_t* p) { return lookup(WeightType::F16, Dtype::float32)[p[0] | p[1] << 8]; }
 
-double f64(const uint8_t* p) {
-  double d;
-  std::memcpy(&d, p, 8);
-  return d;
-}
-
 /** Bits [first, first + count) of a byte. */
 int bits(int byte, int first, int count) { return byte >> first & ((1 << count) - 1); }
 
@@ -145,8 +139,6 @@ double number_at(WeightType type, const uint8_t* row, int64_t k) {
       const uint8_t* b = row + k / 32 * 34;
       return scale_of(b) * static_cast<int8_t>(b[2 + i]);
     }
-    case WeightType::F64:
-      return f64(row + 8 * k);
     case WeightType::Q5_0: {
       const uint8_t* b = row + k / 32 * 22;
       return scale_of(b) * (five_bits(b + 2, b + 6, i) - 16);
@@ -176,9 +168,6 @@ void fill(Random& random, uint8_t* out, WeightType type, int64_t count, double s
       put16(out, to_bf16(random.uniform(-most, most)));
     } else if (type == WeightType::F16) {
       put16(out, to_f16(random.uniform(-most, most)));
-    } else if (type == WeightType::F64) {
-      const double d = static_cast<double>(random.uniform(-most, most)) * 1.000000123;  // more bits than float32's
-      std::memcpy(out, &d, 8);
     } else {
       for (int64_t i = 0; i < bytes; i++) out[i] = static_cast<uint8_t>(random.next());
       const auto scale = static_cast<float>(size) * random.uniform(0.5f, 1.5f) * (random.below(2) ? 1.0f : -1.0f);

@@ -66,26 +66,26 @@ Numbers matmul_scale(const Numbers& in, const TestWeight& weight, Dtype dtype) {
   return product(in, weight, dtype, true);
 }
 
-std::vector<float> rotary_table(int64_t positions, int64_t head_dim) {
-  std::vector<float> table(static_cast<size_t>(positions * head_dim));
+std::vector<float> rotary_table(int64_t positions, int64_t dims) {
+  std::vector<float> table(static_cast<size_t>(positions * dims));
   for (int64_t p = 0; p < positions; p++) {
-    for (int64_t i = 0; i < head_dim / 2; i++) {
-      const float frequency = 1 / std::pow(10000.0f, static_cast<float>(2 * i) / static_cast<float>(head_dim));
-      table[p * head_dim + i] = std::cos(static_cast<float>(p) * frequency);
-      table[p * head_dim + head_dim / 2 + i] = std::sin(static_cast<float>(p) * frequency);
+    for (int64_t i = 0; i < dims / 2; i++) {
+      const float frequency = 1 / std::pow(10000.0f, static_cast<float>(2 * i) / static_cast<float>(dims));
+      table[p * dims + i] = std::cos(static_cast<float>(p) * frequency);
+      table[p * dims + dims / 2 + i] = std::sin(static_cast<float>(p) * frequency);
     }
   }
   return table;
 }
 
-void rope(Numbers& qkv, const std::vector<float>& table, int64_t position, const AttentionShape& shape) {
-  const int64_t dim = shape.head_dim, half = dim / 2, cols = shape.qkv_cols();
+void rope(Numbers& qkv, const std::vector<float>& table, int64_t position, const AttentionShape& shape, int64_t dims) {
+  const int64_t dim = shape.head_dim, turned = dims ? dims : dim, half = turned / 2, cols = shape.qkv_cols();
   for (int64_t t = 0; t < static_cast<int64_t>(qkv.size()) / cols; t++) {
     for (int64_t h = 0; h < shape.heads + shape.kv_heads; h++) {
       double* head = &qkv[t * cols + h * dim];
       for (int64_t i = 0; i < half; i++) {
-        const auto cosine = static_cast<double>(table[(position + t) * dim + i]);
-        const auto sine = static_cast<double>(table[(position + t) * dim + half + i]);
+        const auto cosine = static_cast<double>(table[(position + t) * turned + i]);
+        const auto sine = static_cast<double>(table[(position + t) * turned + half + i]);
         const double a = head[i], b = head[i + half];
         head[i] = a * cosine - b * sine;
         head[i + half] = b * cosine + a * sine;

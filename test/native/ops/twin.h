@@ -20,11 +20,13 @@ Numbers matmul(const Numbers& in, const TestWeight& weight, Dtype dtype);
 /** Σ |weight| · |in|, which roundings of a product's terms and sums are measured by. */
 Numbers matmul_scale(const Numbers& in, const TestWeight& weight, Dtype dtype);
 
-/** The rotary table (positions, head_dim): cosines, then sines, in float32 as the model makes it. */
-std::vector<float> rotary_table(int64_t positions, int64_t head_dim);
+/** The rotary table (positions, dims): cosines, then sines, in float32 as the model makes it. */
+std::vector<float> rotary_table(int64_t positions, int64_t dims);
 
-/** Rotates the q and k of rows of qkv, the first of which stands at `position`. */
-void rope(Numbers& qkv, const std::vector<float>& table, int64_t position, const AttentionShape& shape);
+/** Rotates the q and k of rows of qkv, the first of which stands at `position`: of each head the first `dims` numbers,
+ * all for 0. */
+void rope(Numbers& qkv, const std::vector<float>& table, int64_t position, const AttentionShape& shape,
+          int64_t dims = 0);
 
 Numbers swiglu(const Numbers& gate_up, int64_t ffn);
 

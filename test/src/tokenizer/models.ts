@@ -117,8 +117,8 @@ export async function writePhi3Tokenizer(folder: string): Promise<void> {
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(config));
 }
 
-/** The same as a GGUF file has it, where scores stand for merges. */
-export async function phi3Fields(): Promise<GgufField[]> {
+/** The same as a GGUF file has it, where scores stand for merges; `addedType` is the token type of `<|user|>` and the like. */
+export async function phi3Fields(addedType = 3): Promise<GgufField[]> {
   const { vocabById, merges } = await llama();
   const rank = new Map<string, number>();
   for (const [merge, order] of merges) {
@@ -126,7 +126,7 @@ export async function phi3Fields(): Promise<GgufField[]> {
     rank.set(piece, Math.min(order, rank.get(piece) ?? Infinity));
   }
   const tokens = [...vocabById, ...addedNames];
-  const type = (i: number) => (i === 0 ? 2 : i < 3 || i >= 32000 ? 3 : i < 259 ? 6 : 1);
+  const type = (i: number) => (i === 0 ? 2 : i < 3 ? 3 : i >= 32000 ? addedType : i < 259 ? 6 : 1);
   const score = (token: string, i: number) => (i < 259 ? 0 : -(rank.get(token) ?? 1e9));
   return [
     ["general.architecture", 8, "phi3"],
@@ -145,9 +145,9 @@ export async function phi3Fields(): Promise<GgufField[]> {
 }
 
 /** A GGUF file with that tokenizer and no tensors. */
-export async function phi3Gguf(): Promise<string> {
+export async function phi3Gguf(addedType?: number): Promise<string> {
   const file = join(mkdtempSync(join(tmpdir(), "phi3lab-tokenizer-")), "phi3.gguf");
-  writeFileSync(file, gguf({ fields: await phi3Fields(), tensors: [], dataLength: 0 }));
+  writeFileSync(file, gguf({ fields: await phi3Fields(addedType), tensors: [], dataLength: 0 }));
   return file;
 }
 

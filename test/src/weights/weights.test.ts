@@ -60,11 +60,11 @@ describe("openWeights", function () {
       const python = referencePython(this, "torch", "transformers");
       const code = `
 import json, sys, torch
-from transformers import Phi3Config, Phi3ForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM
 torch.manual_seed(0)
 out = {}
 common = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, vocab_size=40, pad_token_id=0)
-for name, C, M, more in [("phi3", Phi3Config, Phi3ForCausalLM, dict(sliding_window=7, eos_token_id=[1, 2])), ("llama", LlamaConfig, LlamaForCausalLM, dict(tie_word_embeddings=True, head_dim=8, rms_norm_eps=1e-6)), ("shards", Phi3Config, Phi3ForCausalLM, {})]:
+for name, C, M, more in [("phi3", Phi3Config, Phi3ForCausalLM, dict(sliding_window=7, eos_token_id=[1, 2])), ("llama", LlamaConfig, LlamaForCausalLM, dict(tie_word_embeddings=True, head_dim=8, rms_norm_eps=1e-6)), ("mistral", MistralConfig, MistralForCausalLM, {}), ("qwen2", Qwen2Config, Qwen2ForCausalLM, dict(use_sliding_window=True, max_window_layers=1)), ("qwen3", Qwen3Config, Qwen3ForCausalLM, {}), ("smollm3", SmolLM3Config, SmolLM3ForCausalLM, {}), ("shards", Phi3Config, Phi3ForCausalLM, {})]:
     c = C(**common, **more)
     m = M(c).to(torch.bfloat16 if name == "shards" else torch.float32)
     m.save_pretrained(sys.argv[1] + "/" + name, max_shard_size="4KB" if name == "shards" else "1GB")
@@ -126,6 +126,8 @@ print(json.dumps(out))`;
           /short_factor = \[1,0\]; expected a list/,
         ],
         [{ rope_parameters: { rope_type: "llama3", factor: 8 } }, /"llama3", but gives no low_freq_factor/],
+        [{ num_hidden_layers: 2e9, model_type: "smollm3" }, /num_hidden_layers = 2000000000; expected .* to 4096/],
+        [{ rope_parameters: { rope_type: "linear", factor: 0 } }, /numbers that give no angles: .*"factor":0/],
         [{ rope_parameters: { rope_type: "linear", factor: -2 } }, /factor = -2; expected a number from 0 on/],
         [
           { rope_scaling: { type: "mrope" } },
