@@ -6,7 +6,7 @@ import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
 import { bytesPerElement, type Quantised } from "../weights";
 
 /** What `dtype` may be: "auto", a type of arithmetic, or what float weights are quantised to. */
-export type DtypeOption = "auto" | Dtype | Quantised;
+export type DtypeOption = "auto" | Dtype | "q8" | "q4";
 const dtypes: readonly DtypeOption[] = ["auto", "float32", "bfloat16", "float16", "q8", "q4"];
 
 /** What weights are quantised to at load, where `dtype` says so; the arithmetic is "auto" then. */

@@ -169,7 +169,10 @@ describe("dtype", () => {
   });
 
   it("that there is not is an error with those there are", async () => {
-    assert.throws(() => readDtype("int8"), /Expected one of "auto", "float32", "bfloat16", "float16" for dtype/);
+    assert.throws(
+      () => readDtype("int8"),
+      /Expected one of "auto", "float32", "bfloat16", "float16", "q8", "q4" for dtype/,
+    );
     const torch_dtype = "half" as never;
     await assert.rejects(AutoModelForCausalLM.from_pretrained(tiny, { torch_dtype }), /for dtype but received 'half'/);
   });
