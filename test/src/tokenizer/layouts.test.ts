@@ -108,6 +108,9 @@ describe("tokenizers of the model families", function () {
       ["dbrx"],
       ["tekken"],
       ["gpt-4o"],
+      ["deepseek-llm"],
+      ["deepseek-coder"],
+      ["seed-coder"],
     ];
     for (const [first, ...others] of same) {
       const expected = await numbers(first as string);

@@ -2,6 +2,7 @@
  * The tokenizers of the model families: each has the parts of the real tokenizer.json (read from the published files) over
  * a small vocabulary, and says what a GGUF file made from it says.
  */
+import { preTokenizer } from "../../../../src/tokenizer/gguf_pre";
 import type { GgufField } from "../../weights/files";
 import { merges as learned } from "./goldens.json";
 
@@ -147,6 +148,15 @@ const phi4MiniNames = ["<|endoftext|>", "<|endofprompt|>", "<|assistant|>", "<|e
 const phi4MiniFlags = (name: string) => ({ ...shown(name), rstrip: !/^<\|endof/.test(name) });
 const nemoNames = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"];
 
+const deepSeekNames = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<|im_end|>"];
+/** Its letters are a list of many ranges (gguf_pre.ts): what is tested of them is how they are cut. */
+const deepSeek = (...words: string[]) => ({
+  pre_tokenizer: sequence(...words.map((word) => cut(word)), { type: "Digits", individual_digits: true }, bytes(true)),
+  post_processor: template(bosOf(deepSeekNames)),
+});
+const seed =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\r\n]+|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
+
 export const layouts: Record<string, Layout> = {
   "Llama 3": {
     json: async () =>
@@ -208,6 +218,29 @@ export const layouts: Record<string, Layout> = {
       ),
     config: { add_bos_token: true, add_eos_token: false, bos_token: "<s>", eos_token: "</s>" },
     gguf: { architecture: "llama", model: "gpt2", pre: "tekken" },
+  },
+  "DeepSeek LLM": {
+    json: async () =>
+      byteLevel(deepSeekNames, deepSeek(...(preTokenizer("deepseek-llm", "llama", [])?.words ?? []).slice(0, -1))),
+    gguf: {
+      architecture: "llama",
+      model: "gpt2",
+      pre: "deepseek-llm",
+      fields: [["tokenizer.ggml.add_bos_token", 7, true]],
+    },
+  },
+  "DeepSeek Coder": {
+    json: async () => byteLevel(deepSeekNames, deepSeek("[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[一-龥ࠀ-一가-퟿]+")),
+    gguf: {
+      architecture: "llama",
+      model: "gpt2",
+      pre: "deepseek-coder",
+      fields: [["tokenizer.ggml.add_bos_token", 7, true]],
+    },
+  },
+  "Seed Coder": {
+    json: async () => byteLevel(chatml, { pre_tokenizer: sequence(cut(seed), bytes(true)) }),
+    gguf: { architecture: "llama", model: "gpt2", pre: "seed-coder" },
   },
   SmolLM2: {
     json: async () =>
@@ -273,8 +306,8 @@ export async function ggufFields({ json: read, gguf }: Layout): Promise<GgufFiel
     ["tokenizer.ggml.tokens", 9, [8, tokens]],
     ["tokenizer.ggml.token_type", 9, [5, tokens.map((token, i) => type(i, token))]],
     ...words,
-    ...named("bos_token_id", "<|begin_of_text|>", "<s>", "<|endoftext|>"),
-    ...named("eos_token_id", "<|eot_id|>", "</s>", "<|im_end|>", "<|end|>"),
+    ...named("bos_token_id", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>", "<s>", "<|endoftext|>"),
+    ...named("eos_token_id", "<|eot_id|>", "<｜end▁of▁sentence｜>", "</s>", "<|im_end|>", "<|end|>"),
     ...fields,
   ];
 }
