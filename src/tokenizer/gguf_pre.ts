@@ -30,6 +30,27 @@ const casedWords = (suffix: string, digits: string) =>
   `[^\\r\\n\\p{L}\\p{N}]?[${upper}]*[${lower}]+${suffix}|[^\\r\\n\\p{L}\\p{N}]?[${upper}]+[${lower}]*${suffix}|` +
   `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|${blanks}`;
 
+/** Letters that have a case, by their code points: those that DeepSeek LLM's file lists, some of Unicode's newer ones not. */
+const cased =
+  "b5 c0-d6 d8-f6 f8-1ba 1bc-1bf 1c4-293 295-2af 370-373 376 377 37b-37d 37f 386 388-38a 38c 38e-3a1 3a3-3f5 " +
+  "3f7-481 48a-52f 531-556 10a0-10c5 13a0-13f5 13f8-13fd 1c90-1cba 1cbd-1cbf 1d00-1d2b 1d6b-1d77 1d79-1d9a " +
+  "1e00-1f15 1f18-1f1d 1f20-1f45 1f48-1f4d 1f50-1f57 1f59 1f5b 1f5d 1f5f-1f7d 1f80-1fb4 1fb6-1fbc 1fbe 1fc2-1fc4 " +
+  "1fc6-1fcc 1fd0-1fd3 1fd6-1fdb 1fe0-1fec 1ff2-1ff4 1ff6-1ffc 2102 2107 210a-2113 2115 2119-211d 2124 2126 2128 " +
+  "212a-212d 212f-2134 2139 213c-213f 2145-2149 214e 2183 2184 2c00-2c7b 2c7e-2ce4 2ceb-2cee 2cf2 2cf3 a640-a66d " +
+  "a680-a69b a722-a76f a771-a787 a78b-a78e ab70-abbf fb00-fb06 fb13-fb17 ff21-ff3a ff41-ff5a 10400-1044f " +
+  "104b0-104d3 104d8-104fb 10c80-10cb2 10cc0-10cf2 118a0-118df 1e900-1e943";
+const codePoint = (hex: string): string => String.fromCodePoint(Number.parseInt(hex, 16));
+const casedLetters = `A-Za-z${cased.replace(/[0-9a-f]+/g, codePoint).replaceAll(" ", "")}`;
+/** How DeepSeek LLM cuts text, as llama.cpp has it: digits stay together, which vocabularies without merges of digits do not show. */
+export const deepseekWords = [
+  "[\\r\\n]",
+  `\\s?[${casedLetters}]+`,
+  "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+",
+  "\\s+$",
+  "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+",
+  "\\p{N}+",
+];
+
 const plain = { normalizer: null, wholeWordsFirst: false, addBos: false };
 const gpt2: PreTokenizer = { ...plain, words: [gpt2Words] };
 const digits: PreTokenizer = { ...plain, words: [digit, gpt2Words] };
@@ -48,6 +69,7 @@ const rows: [names: string, meaning: PreTokenizer][] = [
   ["qwen2 deepseek-r1-qwen megrez kormo f2llmv2", qwen2],
   // Mistral Nemo.
   ["tekken", { ...plain, words: [casedWords("", digit)], wholeWordsFirst: true, addBos: true }],
+  ["deepseek-llm", { ...plain, words: deepseekWords, addBos: true }],
   // o200k_base's: Phi-4-mini.
   ["gpt-4o", { ...plain, words: [casedWords(`${contractions}?`, threeDigits)] }],
 ];

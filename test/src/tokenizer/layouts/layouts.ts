@@ -2,6 +2,7 @@
  * The tokenizers of the model families: each has the parts of the real tokenizer.json (read from the published files) over
  * a small vocabulary, and says what a GGUF file made from it says.
  */
+import { deepseekWords } from "../../../../src/tokenizer/gguf_pre";
 import type { GgufField } from "../../weights/files";
 import { merges as learned } from "./goldens.json";
 
@@ -145,6 +146,7 @@ const metaspace = (split: boolean) => ({
 const phi4Names = [...chatml, "<|user|>", "<|end|>", "<s>"];
 const phi4MiniNames = ["<|endoftext|>", "<|endofprompt|>", "<|assistant|>", "<|end|>", "<|user|>", "<|tool_call|>"];
 const phi4MiniFlags = (name: string) => ({ ...shown(name), rstrip: !/^<\|endof/.test(name) });
+const deepseekNames = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"];
 const nemoNames = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"];
 
 export const layouts: Record<string, Layout> = {
@@ -209,6 +211,15 @@ export const layouts: Record<string, Layout> = {
     config: { add_bos_token: true, add_eos_token: false, bos_token: "<s>", eos_token: "</s>" },
     gguf: { architecture: "llama", model: "gpt2", pre: "tekken" },
   },
+  "DeepSeek LLM": {
+    json: async () =>
+      byteLevel(deepseekNames, {
+        pre_tokenizer: sequence(...deepseekWords.map((regex) => cut(regex)), bytes(true)),
+        post_processor: template(bosOf(deepseekNames)),
+      }),
+    config: { bos_token: "<｜begin▁of▁sentence｜>", eos_token: "<｜end▁of▁sentence｜>" },
+    gguf: { architecture: "llama", model: "gpt2", pre: "deepseek-llm" },
+  },
   SmolLM2: {
     json: async () =>
       byteLevel(chatml, {
@@ -253,8 +264,8 @@ export async function ggufFields({ json: read, gguf }: Layout): Promise<GgufFiel
     return /^<0x..>$/.test(token) ? 6 : 1;
   };
   const id = (...names: string[]) => special.find(({ content }) => names.includes(content))?.id;
-  const bos = id("<|begin_of_text|>", "<s>", "<|endoftext|>");
-  const eos = id("<|eot_id|>", "</s>", "<|im_end|>", "<|end|>");
+  const bos = id("<|begin_of_text|>", "<s>", "<|endoftext|>", "<｜begin▁of▁sentence｜>");
+  const eos = id("<|eot_id|>", "</s>", "<|im_end|>", "<|end|>", "<｜end▁of▁sentence｜>");
   const ranks = new Map<string, number>();
   for (const [i, [left, right]] of pairs.entries()) if (!ranks.has(left + right)) ranks.set(left + right, i);
   const words: GgufField[] =
