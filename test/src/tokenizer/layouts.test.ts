@@ -107,7 +107,6 @@ describe("tokenizers of the model families", function () {
       ["qwen2", "deepseek-r1-qwen", "megrez", "kormo", "f2llmv2"],
       ["dbrx"],
       ["tekken"],
-      ["deepseek-llm"],
       ["gpt-4o"],
       ["deepseek-llm"],
       ["deepseek-coder"],
