@@ -54,7 +54,7 @@ export function checkChapter(run: ChapterRun, hidden: number): void {
 }
 
 /** What it shows besides where models say "cuda". */
-export function checkOnCuda(run: ChapterRun): void {
-  assert.match(run.cell("from_pretrained").stdout, /^Device: cuda:0, .+, in bfloat16\.$/m);
+export function checkOnCuda(run: ChapterRun, dtype = "bfloat16"): void {
+  assert.match(run.cell("from_pretrained").stdout, new RegExp(`^Device: cuda:0, .+, in ${dtype}\\.$`, "m"));
   assert.match(run.cell("model.profile(").result ?? "", /replayed as one recorded graph, .* ms instead of .* ms/);
 }
