@@ -71,7 +71,7 @@ class TinyModel {
     int64_t count = 1;
     for (int64_t size : shape) count *= size;
     const auto offset = static_cast<int64_t>(numbers_.size() * sizeof(float));
-    request_.entries.push_back({role, layer, {{WeightType::F32, shape, 0, offset}}});
+    request_.entries.push_back({role, layer, {{WeightType::F32, shape, 0, offset, 0, std::nullopt}}});
     std::normal_distribution<float> random(shape.size() == 1 ? 1.0f : 0.0f, 0.25f);
     for (int64_t i = 0; i < count; i++) numbers_.push_back(random(generator));
   }
@@ -146,7 +146,8 @@ void run_aborts(Session& session, int generations) {
 void run_questions(Session& session) {
   const CacheRef early = session.make_cache();  // the session's first: the backend's memory for attention comes with it
   const std::vector<int32_t> ids = {5, 77, 130, 9};
-  auto first = post(session, [&](Session& it) { return it.forward(ids, early, {}, std::make_shared<AbortState>()); });
+  auto first =
+      post(session, [&](Session& it) { return it.forward(ids, early, {}, 0, std::make_shared<AbortState>()); });
   bool all = session.size_of(*early).capacity == 256;
   auto running = generate(session, 100, 100, std::make_shared<AbortState>());
   for (int n = 0; n < 100; n++) {
@@ -165,7 +166,7 @@ void run_questions(Session& session) {
 void run_tensors(Session& session) {
   const std::vector<int32_t> ids = {5, 77, 130, 9};
   const auto abort = std::make_shared<AbortState>();
-  const auto hidden = post(session, [&](Session& it) { return it.forward(ids, nullptr, {}, abort); }).get();
+  const auto hidden = post(session, [&](Session& it) { return it.forward(ids, nullptr, {}, 0, abort); }).get();
   auto running = generate(session, 40, 30, std::make_shared<AbortState>());
   bool finite = true;
   for (int n = 0; n < 50; n++) {
