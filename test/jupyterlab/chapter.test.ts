@@ -45,7 +45,7 @@ process.exit(spawnSync(process.execPath, [${JSON.stringify(join(root, "scripts",
 
   it("prints the layers, the shapes, the token and both timing lines", async () => {
     const text = outputText((await page.outputs()).flat());
-    assert.match(text, /Phi3ForCausalLM\(\n {2}\(model\): Phi3Model\(/);
+    assert.match(text, /LlamaForCausalLM\(\n {2}\(model\): LlamaModel\(/);
     assert.match(text, /\[ ?1, 5, \d+ ?\]/);
     assert.match(text, /' ?Paris'/);
     const lines = text.match(/ per loop \(mean ± std\. dev\. of 7 runs, 1 loop each\)/g);
