@@ -4,6 +4,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { inspect } from "node:util";
 import { host } from "../host";
 import { progressBar } from "../progress";
 import { insteadOf, readIndex, WeightsError, weightFiles } from "../weights";
@@ -41,7 +42,8 @@ export async function resolveModel(
   options: ResolveOptions & { only?: Part } = {},
 ): Promise<ResolvedModel> {
   if (typeof model !== "string" || model.trim() === "") {
-    throw new HubError("Expected a model's id, a folder or a .gguf file, but received an empty name.");
+    const given = typeof model === "string" ? "an empty name" : inspect(model, { depth: 0 });
+    throw new HubError(`Expected a model's id, a folder or a .gguf file, but received ${given}.`);
   }
   const local = await resolveLocal(expandHome(model), options);
   if (local) return local;

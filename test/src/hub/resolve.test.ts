@@ -340,7 +340,9 @@ describe("resolveModel", function () {
   });
 
   it("answers names that can be no model with a sentence and no request", async () => {
-    await rejects(resolveModel(""), /empty/);
+    await rejects(resolveModel(""), /received an empty name/);
+    await rejects(resolveModel(5 as never), /\.gguf file, but received 5/);
+    await rejects(resolveModel(undefined as never), /\.gguf file, but received undefined/);
     await rejects(resolveModel("./nowhere"), /no model at \.\/nowhere/);
     await rejects(resolveModel("/nowhere/model.gguf"), /no model at/);
     await rejects(resolveModel("a b"), /neither a folder/);
