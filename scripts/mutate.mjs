@@ -23,7 +23,10 @@ const parts = {
     tests: ["generation", "model", "pipeline", "memory"].map((name) => `test/src/${name}.test.ts`),
   },
   tokenizer: { mutate: ["src/tokenizer/**/*.ts"], tests: ["test/src/tokenizer/*.test.ts"] },
-  weights: { mutate: ["src/weights/**/*.ts"], tests: ["test/src/weights/*.test.ts"] },
+  weights: {
+    mutate: ["src/weights/**/*.ts"],
+    tests: ["test/src/weights/*.test.ts", "test/native/adapter.test.ts", "test/native/quantise.test.ts"],
+  },
   hub: { mutate: ["src/hub/**/*.ts"], tests: ["test/src/hub/*.test.ts"] },
   protocol: {
     mutate: ["kernel/protocol/**/*.ts"],
