@@ -3,6 +3,7 @@
  * takes it, or by the rule where none was named.
  */
 import { basename } from "node:path";
+import { partNames } from "../weights";
 
 /** What is taken where no quantisation was named, the first that there is. */
 export const usual = ["Q4_K_M", "q4"] as const;
@@ -15,12 +16,8 @@ const split = /-(\d{5})-of-(\d{5})\.gguf$/i;
 /** The files that a GGUF file is split into, itself among them; one alone: itself. */
 export function ggufParts(file: string): string[] {
   const [tail, , count] = split.exec(file) ?? [];
-  if (tail === undefined) return [file];
-  const name = file.slice(0, -tail.length);
-  return Array.from(
-    { length: Number(count) },
-    (_, i) => `${name}-${String(i + 1).padStart(5, "0")}-of-${count}${tail.slice(-".gguf".length)}`,
-  );
+  if (tail === undefined || count === undefined) return [file];
+  return partNames(file.slice(0, -tail.length), count, tail.slice(-".gguf".length));
 }
 
 /** The models among a folder's files: split ones by their first part, without what belongs to a model. */

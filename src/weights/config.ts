@@ -18,17 +18,17 @@ type Json = Record<string, unknown>;
  * @example const config = await readConfig("/models/Phi-3-mini-4k-instruct");
  */
 export async function readConfig(folder: string): Promise<ModelConfig> {
-  const { fields, json } = await configFields(folder);
-  const generation = (await readJson(join(folder, "generation_config.json"))) ?? {};
-  return normalise(fields, json, generation);
+  return (await readFolderConfig(folder)).config;
 }
 
-/** A folder's config.json, to be taken field by field. */
-export async function configFields(folder: string): Promise<{ fields: Fields; json: Json }> {
+/** The same, and config.json itself, for what else of it is to be taken field by field. */
+export async function readFolderConfig(folder: string): Promise<{ config: ModelConfig; fields: Fields }> {
   const file = join(folder, "config.json");
   const json = await readJson(file);
   if (!json) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
-  return { fields: new Fields(file, (key) => json[key]), json };
+  const fields = new Fields(file, (key) => json[key]);
+  const generation = (await readJson(join(folder, "generation_config.json"))) ?? {};
+  return { config: normalise(fields, json, generation), fields };
 }
 
 /** The object in a JSON file; undefined when there is no such file. */

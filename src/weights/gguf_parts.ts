@@ -2,12 +2,12 @@
  * A model in GGUF as a whole: one file, or the parts that llama.cpp's gguf-split makes of one
  * (`name-00001-of-00003.gguf`), whichever of them is named. The first part has the metadata.
  */
-import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { WeightPart } from "../native";
 import { refusal } from "./error";
 import { readGguf } from "./gguf";
 import { type Gguf, type GgufTensor, readable } from "./gguf_types";
+import { fiveDigits, isFile, partNames } from "./weight_files";
 
 /** A model's parts as one: `file` is the first of them. */
 export interface GgufModel extends Gguf {
@@ -19,10 +19,8 @@ export interface GgufModel extends Gguf {
 /** The paths of all parts, by the name of one; undefined where it is not named as a part. */
 function siblings(file: string): { paths: string[]; index: number } | undefined {
   const [, stem, number, count] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s.exec(basename(file)) ?? [];
-  if (stem === undefined) return undefined;
-  const paths = Array.from({ length: Number(count) }, (_, i) =>
-    join(dirname(file), `${stem}-${String(i + 1).padStart(5, "0")}-of-${count}.gguf`),
-  );
+  if (stem === undefined || count === undefined) return undefined;
+  const paths = partNames(stem, count, ".gguf").map((name) => join(dirname(file), name));
   return { paths, index: Number(number) - 1 };
 }
 
@@ -48,7 +46,7 @@ function partsOf(gguf: Gguf): string[] {
   if (count <= 1) return [gguf.file];
   const named = siblings(gguf.file);
   if (!named) {
-    const example = `model-${String(index + 1).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
+    const example = `model-${fiveDigits(index + 1)}-of-${fiveDigits(count)}.gguf`;
     return fail(`is ${part(index, count)} of a model; expected a name like ${example}, by which the others are found`);
   }
   if (named.paths.length !== count || named.index !== index) {
@@ -71,7 +69,7 @@ export async function readGgufModel(file: string, onFile?: (done: number, total:
   const [first = file] = files;
   const fail = refusal(file);
   const missing: string[] = [];
-  for (const path of files) if (!(await stat(path).catch(() => undefined))?.isFile()) missing.push(basename(path));
+  for (const path of files) if (!(await isFile(path))) missing.push(basename(path));
   if (missing.length > 0) {
     const needs = `is one of ${files.length} parts of a model, and ${dirname(file)} lacks ${missing.join(", ")}`;
     fail(

@@ -7,21 +7,21 @@ import { isAbsolute, join, normalize, sep } from "node:path";
 import type { ModelConfig, OpenOptions, WeightEntry, WeightPart } from "../native";
 import { architectureOf, checkArchitecture } from "./architecture";
 import { Checkpoint, type StoredTensor } from "./checkpoint";
-import { configFields, readConfig, readJson } from "./config";
+import { readFolderConfig, readJson } from "./config";
 import { quote, refusal, WeightsError } from "./error";
 import { ggufConfig } from "./gguf_config";
 import { readGgufModel, runnable } from "./gguf_parts";
 import { readQuantisation } from "./quantised";
 import { assignRoles } from "./roles";
 import { duplicateKey, readSafetensors } from "./safetensors";
-import { insteadOf, weightFiles } from "./weight_files";
+import { insteadOf, isFile, weightFiles } from "./weight_files";
 
 export { adapterNote, mergeAdapter, readAdapter } from "./adapter";
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
 export { bytesPerElement } from "./formats";
 export { type Quantised, quantise, quantiseNote } from "./quantise";
-export { insteadOf, weightFiles } from "./weight_files";
+export { insteadOf, partNames, weightFiles } from "./weight_files";
 
 /** What {@link openWeights} finds: the configuration, and a part of the native half's options. */
 export type OpenWeights = { config: ModelConfig } & Pick<OpenOptions, "architecture" | "files" | "weights">;
@@ -62,9 +62,9 @@ async function openGguf(file: string, { onFile }: OpenWeightsOptions): Promise<O
 
 async function openFolder(folder: string, options: OpenWeightsOptions): Promise<OpenWeights> {
   // Refusals come in this order: architecture, configuration, format.
-  const config: ModelConfig = await readConfig(folder);
-  checkArchitecture(config, refusal(join(folder, "config.json")));
-  const quantisation = readQuantisation((await configFields(folder)).fields);
+  const { config, fields } = await readFolderConfig(folder);
+  checkArchitecture(config, refusal(fields.file));
+  const quantisation = readQuantisation(fields);
   const names = await readdir(folder);
   const found = weightFiles(names);
   if (found === undefined) {
@@ -104,11 +104,6 @@ async function checkPresent(folder: string, names: string[], why: string): Promi
   if (missing.length === 0) return;
   const message = `${folder} lacks ${missing.join(", ")}, ${why}: download the model again, or copy the missing file there.`;
   throw new WeightsError(join(folder, missing[0] as string), message);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ?? false;
 }
 
 /**

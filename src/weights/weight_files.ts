@@ -1,4 +1,5 @@
-/** Which of a folder's files hold a model's weights in safetensors, whether it lies on this disk or on the hub. */
+/** Which of a folder's files hold a model's weights, whether it lies on this disk or on the hub. */
+import { stat } from "node:fs/promises";
 
 const indexFile = "model.safetensors.index.json";
 const single = "model.safetensors";
@@ -18,13 +19,21 @@ export function weightFiles(names: readonly string[]): WeightFiles | undefined {
   if (names.includes(single)) return { files: [single] };
   if (names.includes(indexFile)) return { index: indexFile };
   const shard = names.map((name) => /^model-\d{5}-of-(\d{5})\.safetensors$/.exec(name)).find((match) => match !== null);
-  if (shard) return { files: shardsOf(Number(shard[1])) };
+  if (shard) return { files: partNames("model", shard[1] as string, ".safetensors") };
   return names.includes(half) ? { files: [half] } : undefined;
 }
 
-function shardsOf(count: number): string[] {
-  const five = (n: number): string => String(n).padStart(5, "0");
-  return Array.from({ length: count }, (_, i) => `model-${five(i + 1)}-of-${five(count)}.safetensors`);
+/** The number of a part or of all parts, as their names have it. */
+export const fiveDigits = (number: number): string => String(number).padStart(5, "0");
+
+/** The names of all parts of a model that is split: `stem-00001-of-00003.gguf` and so on, in their order. */
+export function partNames(stem: string, count: string, extension: string): string[] {
+  return Array.from({ length: Number(count) }, (_, i) => `${stem}-${fiveDigits(i + 1)}-of-${count}${extension}`);
+}
+
+/** Whether there is a file (or a link to one) of this path. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }
 
 /**
