@@ -104,16 +104,19 @@ export interface ModelConfig {
 }
 
 /** What an architecture computes, as data: all that the forward pass knows of a model besides its weights. */
-export interface Architecture {
-  hidden_size: number;
-  intermediate_size: number;
-  num_hidden_layers: number;
-  num_attention_heads: number;
-  num_key_value_heads: number;
-  head_dim: number;
-  vocab_size: number;
-  max_position_embeddings: number;
-  rms_norm_eps: number;
+export interface Architecture
+  extends Pick<
+    ModelConfig,
+    | "hidden_size"
+    | "intermediate_size"
+    | "num_hidden_layers"
+    | "num_attention_heads"
+    | "num_key_value_heads"
+    | "head_dim"
+    | "vocab_size"
+    | "max_position_embeddings"
+    | "rms_norm_eps"
+  > {
   rotary: {
     /** Of each head's numbers, the first ones, that are rotated. */
     dims: number;

@@ -64,7 +64,7 @@ static inline void dequantise_row(float* out, const uint8_t* row, int64_t first,
     for (int i = 0; i < 32 / V::width; i++) V::store(out + k + i * V::width, w[i]);
   };
   int64_t k = 0;
-  if constexpr (is_super(type)) {
+  if constexpr (is_super<type>) {
     for (; k < count; k += 256)
       unpack_super_block<V, type>(row, first + k, [&](int j, Vectors w) { put(k + 32 * j, w); });
   } else {
@@ -96,7 +96,7 @@ static inline float dot_row(const uint8_t* row, const float* x, int64_t cols) {
   const auto add = [&](const typename V::Vector* w, const float* at) {
     for (int i = 0; i < n; i++) sums[i] = V::multiply_add(w[i], V::load(at + i * V::width), sums[i]);
   };
-  if constexpr (is_super(type)) {
+  if constexpr (is_super<type>) {
     const size_t block = row_bytes(type, 256);
     const uint8_t* ahead = row + kAhead;
     for (int64_t k = 0; k < cols; k += 256, ahead += block) {

@@ -2,19 +2,17 @@
 // widened: that takes half the instructions of widening first.
 #pragma once
 
+#include <type_traits>
+
 #include "formats.h"
 
 namespace phi3lab::cpu {
 
-/** Whether a format's blocks are of 256 weights. */
-static constexpr bool is_super(WeightType type) {
-  return type == WeightType::Q2_K || type == WeightType::Q3_K || type == WeightType::Q4_K || type == WeightType::Q5_K ||
-         type == WeightType::Q6_K || type == WeightType::IQ4_XS;
-}
-
-/** A format's block of 256. */
+/** A format's block of 256; void where its blocks are smaller. */
 template <WeightType type>
-struct SuperBlockOf;
+struct SuperBlockOf {
+  using Block = void;
+};
 template <>
 struct SuperBlockOf<WeightType::Q2_K> {
   using Block = BlockQ2_K;
@@ -39,6 +37,10 @@ template <>
 struct SuperBlockOf<WeightType::IQ4_XS> {
   using Block = BlockIQ4_XS;
 };
+
+/** Whether a format's blocks are of 256 weights. */
+template <WeightType type>
+constexpr bool is_super = !std::is_void_v<typename SuperBlockOf<type>::Block>;
 
 /** Sub-block j's numbers before their scale, as int8: `quant_at` of each. */
 template <class V>

@@ -134,6 +134,7 @@ bool can_encode(WeightType type) {
 }
 
 bool encode_row(uint8_t* out, WeightType type, const float* in, int64_t cols) {
+  const int64_t block_bytes = format_of(type).block_bytes;
   bool fits = true;
   switch (type) {
     case WeightType::F32:
@@ -150,10 +151,10 @@ bool encode_row(uint8_t* out, WeightType type, const float* in, int64_t cols) {
       }
       return fits;
     case WeightType::Q8_0:
-      for (int64_t i = 0; i < cols; i += kBlock, out += 34) fits &= encode_q8_0(out, in + i);
+      for (int64_t i = 0; i < cols; i += kBlock, out += block_bytes) fits &= encode_q8_0(out, in + i);
       return fits;
     case WeightType::Q4_0:
-      for (int64_t i = 0; i < cols; i += kBlock, out += 18) fits &= encode_q4_0(out, in + i);
+      for (int64_t i = 0; i < cols; i += kBlock, out += block_bytes) fits &= encode_q4_0(out, in + i);
       return fits;
     default:
       throw std::logic_error(std::string("[encode] Expected a format that is written but received ") +

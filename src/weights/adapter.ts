@@ -8,7 +8,7 @@ import type { ModelConfig, StoredMatrix, WeightEntry, WeightPart, WeightType } f
 import { readJson } from "./config";
 import { quote, refusal, WeightsError } from "./error";
 import { Fields } from "./fields";
-import { bytesPerElement } from "./formats";
+import { bytesPerElement, floatTypes, isQuantised } from "./formats";
 import { type Projection, projections } from "./roles";
 import { readSafetensors, type SafeTensor } from "./safetensors";
 
@@ -112,8 +112,9 @@ export interface Merged {
 }
 
 /**
- * Merges an adapter into weights: embeddings and head that it brings along take the place of the base's, and each part that it touches gets what is added to it. Float parts stay of their type, as
- * PEFT's `merge_and_unload` leaves them; quantised ones become float16.
+ * Merges an adapter into weights: embeddings and head that it brings along take the place of the base's, and each part
+ * that it touches gets what is added to it. Float parts stay of their type, as PEFT's `merge_and_unload` leaves them;
+ * quantised ones become float16.
  *
  * @throws WeightsError where the adapter is another model's.
  */
@@ -201,13 +202,13 @@ function addToParts(parts: WeightPart[], { first, shape }: Projection, product: 
     const rows = { ...b, shape: [to - from, rank], offset: b.offset + skipped };
     const conversion = part.conversion ?? { stored: part.type };
     const added = [...(conversion.added ?? []), { first: from - start, a, b: rows, factor: product.factor }];
-    const type = bytesPerElement(part.type) < 2 ? "F16" : part.type;
+    const type = isQuantised(part.type) ? "F16" : part.type;
     return { ...part, type, conversion: { ...conversion, added } };
   });
 }
 
 function matrix({ name, dtype, shape, offset }: SafeTensor, at: number, file: string): StoredMatrix {
-  if (!["F32", "F16", "BF16"].includes(dtype))
+  if (!floatTypes.includes(dtype))
     refusal(file)(`holds the tensor ${quote(name)} as ${dtype}; expected F32, F16 or BF16`);
   return { type: dtype as WeightType, shape, file: at, offset };
 }
@@ -216,10 +217,10 @@ function matrix({ name, dtype, shape, offset }: SafeTensor, at: number, file: st
 export function adapterNote(weights: readonly WeightEntry[]): string | undefined {
   let [matrices, more] = [0, 0];
   for (const { shape, type, conversion } of weights.flatMap(({ parts }) => parts)) {
-    const stored = conversion?.added === undefined || type !== "F16" ? undefined : conversion.stored;
-    if (stored === undefined || stored === "F8_E4M3" || stored === "F64" || bytesPerElement(stored) >= 2) continue;
+    if (type !== "F16" || conversion?.added === undefined || !isQuantised(conversion.stored)) continue;
     matrices++;
-    more += (bytesPerElement(type) - bytesPerElement(stored)) * shape.reduce((product, size) => product * size, 1);
+    more +=
+      (bytesPerElement(type) - bytesPerElement(conversion.stored)) * shape.reduce((product, size) => product * size, 1);
   }
   if (matrices === 0) return undefined;
   const megabytes = (more / 1e6).toFixed(1);

@@ -4,14 +4,13 @@
  */
 import type { WeightEntry, WeightPart, WeightType } from "../native";
 import { quote, refusal } from "./error";
-import type { Quantisation } from "./quantised";
-import { quantisedBy } from "./quantised";
+import { floatTypes } from "./formats";
+import { type Quantisation, quantisedBy } from "./quantised";
 import type { SafeTensor } from "./safetensors";
 
 /** A tensor of one of a checkpoint's files. */
 export type StoredTensor = SafeTensor & { file: number };
 
-const readable: readonly string[] = ["F32", "F16", "BF16"];
 const integer = /^(BOOL|[IU]\d+)$/;
 const widths: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2, F8_E4M3: 1 };
 
@@ -71,7 +70,7 @@ export class Checkpoint {
     if (!found) return {};
     const fail = refusal(this.#source);
     const wanted = `as [${found.shape.join(", ")}] beside [${shape.join(", ")}]`;
-    if (!readable.includes(found.dtype))
+    if (!floatTypes.includes(found.dtype))
       fail(`holds ${quote(found.name)} as ${found.dtype}; expected F32, BF16 or F16`);
     const [down = 1, across = 1, ...more] = found.shape;
     const [rows, cols] = shape.length === 1 ? [1, shape[0] as number] : [shape[0] as number, shape[1] as number];

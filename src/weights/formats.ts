@@ -27,6 +27,13 @@ export type WeightType = keyof typeof weightFormats;
 
 export const weightTypes = Object.keys(weightFormats) as WeightType[];
 
+/** Those of floating-point numbers, which stand by themselves; the others are quantised, in blocks with scales. */
+export const floatTypes: readonly string[] = weightTypes.filter((type) => weightFormats[type].block === 1);
+
+/** Whether a format, of these or of files alone, is a quantised one. */
+export const isQuantised = (type: string): type is WeightType =>
+  Object.hasOwn(weightFormats, type) && !floatTypes.includes(type);
+
 /** Bytes of one number of this format: a fraction where numbers are packed in blocks. */
 export function bytesPerElement(type: WeightType): number {
   const { block, bytes } = weightFormats[type];

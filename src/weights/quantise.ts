@@ -1,12 +1,12 @@
 /** Float weights quantised at load: `dtype: "q8"` and `"q4"`. */
 import type { WeightEntry, WeightPart, WeightType } from "../native";
+import { floatTypes } from "./formats";
 
 /** Bits that a quantised weight's numbers take, without their scales. */
 export type Quantised = "q8" | "q4";
 
 /** Numbers that share a scale. */
 const block = 32;
-const floats: readonly WeightType[] = ["F32", "F16", "BF16"];
 
 /**
  * Every float matrix in GGUF's Q8_0 (8.5 bits a number), or with "q4" in Q4_0 (4.5 bits), the embeddings and the head in
@@ -21,7 +21,7 @@ export function quantise(weights: readonly WeightEntry[], to: Quantised): Weight
 }
 
 function canQuantise({ type, shape: [, cols] }: WeightPart): boolean {
-  return floats.includes(type) && cols !== undefined && cols % block === 0;
+  return floatTypes.includes(type) && cols !== undefined && cols % block === 0;
 }
 
 const as = (type: WeightType, part: WeightPart): WeightPart => ({
