@@ -20,7 +20,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from make_gguf import gguf_name, paired
+from make_gguf import add_sizes, gguf_name, paired, write_and_close
 from make_tiny import greedy, taps_of
 
 HERE = Path(__file__).parent / "family"
@@ -99,13 +99,7 @@ def write_gguf(model, kind, file):
     writer = gguf.GGUFWriter(file, name)
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     rope = config.rope_parameters
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    add_sizes(writer, config)
     writer.add_rope_freq_base(rope["rope_theta"])
     writer.add_rope_dimension_count(int(head_dim * (rope.get("partial_rotary_factor") or 1)))
     writer.add_key_length(head_dim)
@@ -135,10 +129,7 @@ def write_gguf(model, kind, file):
         vector = data.ndim == 1
         as_type = gguf.GGMLQuantizationType.F32 if vector else gguf.GGMLQuantizationType.BF16
         writer.add_tensor(gguf_name(key), data if vector else gguf.quants.quantize(np.ascontiguousarray(data), as_type), raw_dtype=as_type)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_and_close(writer)
 
 
 def make(name, kind, settings, number):

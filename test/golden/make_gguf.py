@@ -41,6 +41,49 @@ def paired(rows, heads):
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
+def unpaired(rows, heads):
+    """Back to transformers' order."""
+    return rows.reshape(heads, rows.shape[0] // heads // 2, 2, -1).swapaxes(1, 2).reshape(rows.shape)
+
+
+def add_sizes(writer, config):
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+
+
+def write_and_close(writer):
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def write(path, architecture, config, tensors):
+    """A file of these tensors: (name, data, format)."""
+    writer = gguf.GGUFWriter(path, architecture)
+    add_sizes(writer, config)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    for key, data, kind in tensors:
+        writer.add_tensor(key, data, raw_dtype=kind)
+    write_and_close(writer)
+
+
+def save_taps(model, path):
+    """What transformers computes on the way, some of it."""
+    taps = taps_of(model, PROMPT)
+    keep = ["model.embed_tokens", "model.layers.0.self_attn.qkv_proj", "model.layers.0.mlp.down_proj", "logits"]
+    save_file({key: taps[key] for key in keep}, path)
+
+
 def raw_blocks(rows, kind, generator):
     """The bytes of a matrix; of Q6_K, which gguf-py does not write, random blocks with small scales."""
     if kind != gguf.GGMLQuantizationType.Q6_K:
@@ -80,35 +123,13 @@ def main():
                     rows = paired(parameter.numpy(), heads) if heads else parameter.numpy()
                     raw = raw_blocks(np.ascontiguousarray(rows), kind, generator)
                     tensors.append((gguf_name(key), raw, kind))
-                    read = torch.from_numpy(gguf.quants.dequantize(raw, kind).reshape(rows.shape).copy())
-                    if heads:  # back to transformers' order
-                        read = read.reshape(heads, rows.shape[0] // heads // 2, 2, -1).transpose(1, 2).reshape(rows.shape)
-                    parameter.copy_(read)
+                    read = gguf.quants.dequantize(raw, kind).reshape(rows.shape)
+                    parameter.copy_(torch.from_numpy(np.array(unpaired(read, heads) if heads else read)))
             tokens, gap = greedy(model, PROMPT, 20)
             if gap > 1e-2 and len(set(tokens)) > 6:
                 break
-        writer = gguf.GGUFWriter(folder / f"{name}.gguf", "llama")
-        writer.add_context_length(config.max_position_embeddings)
-        writer.add_embedding_length(config.hidden_size)
-        writer.add_block_count(config.num_hidden_layers)
-        writer.add_feed_forward_length(config.intermediate_size)
-        writer.add_head_count(config.num_attention_heads)
-        writer.add_head_count_kv(config.num_key_value_heads)
-        writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-        writer.add_rope_freq_base(10000.0)
-        writer.add_rope_dimension_count(config.head_dim)
-        writer.add_vocab_size(config.vocab_size)
-        writer.add_bos_token_id(1)
-        writer.add_eos_token_id(2)
-        for key, data, of in tensors:
-            writer.add_tensor(key, data, raw_dtype=of)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        taps = taps_of(model, PROMPT)
-        keep = ["model.embed_tokens", "model.layers.0.self_attn.qkv_proj", "model.layers.0.mlp.down_proj", "logits"]
-        save_file({key: taps[key] for key in keep}, folder / f"{name}.taps.safetensors")
+        write(folder / f"{name}.gguf", "llama", config, tensors)
+        save_taps(model, folder / f"{name}.taps.safetensors")
         golden[name] = {"tokens": tokens, "gap": gap}
         print(name, "seed", seed, "gap", round(gap, 4), (folder / f"{name}.gguf").stat().st_size, "bytes")
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")

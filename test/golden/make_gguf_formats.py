@@ -14,11 +14,10 @@ import gguf
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
-from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM
 
-from make_gguf import NAMES, PROMPT, paired
-from make_tiny import greedy, taps_of
+from make_gguf import PROMPT, gguf_name, paired, save_taps, unpaired, write
+from make_tiny import greedy
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "gguf_formats"
@@ -40,15 +39,6 @@ SCALES = {
     "Q4_K": [(0, 0.00048), (2, 0.0036)], "Q5_K": [(0, 0.00024), (2, 0.0036)], "Q6_K": [(208, 0.00015)],
     "IQ4_XS": [(0, 0.00015)],
 }
-
-
-def gguf_name(name):
-    names = {**NAMES, "self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}
-    name = name.removesuffix(".weight")
-    if not name.startswith("model.layers."):
-        return names[name]
-    _, _, layer, *rest = name.split(".")
-    return f"blk.{layer}.{names['.'.join(rest)]}"
 
 
 def random_blocks(kind, count, generator, wild=False):
@@ -97,38 +87,13 @@ def fill(model, architecture, formats, generator):
             name = gguf_name(key)
             if "norm" in key:
                 parameter.copy_(1 + 0.2 * torch.randn_like(parameter))
-            of = formats.get(name.split(".")[-1]) or ("F32" if "norm" in key else formats[""])
+            of = formats.get(name.split(".")[-2]) or ("F32" if "norm" in key else formats[""])
             heads = heads_of.get(key.split(".")[-2], 0)
             rows = paired(parameter.numpy(), heads) if heads else parameter.numpy()
             raw, read = stored(np.ascontiguousarray(rows), of, generator)
-            tensors.append((f"{name}.weight", raw, Kind[of]))
-            read = torch.from_numpy(read.copy())
-            if heads:  # back to transformers' order
-                read = read.reshape(heads, rows.shape[0] // heads // 2, 2, -1).transpose(1, 2).reshape(rows.shape)
-            parameter.copy_(read)
+            tensors.append((name, raw, Kind[of]))
+            parameter.copy_(torch.from_numpy(np.array(unpaired(read, heads) if heads else read)))
     return tensors
-
-
-def write(path, architecture, config, tensors):
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(10000.0)
-    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    for key, data, kind in tensors:
-        writer.add_tensor(key, data, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def main():
@@ -144,9 +109,7 @@ def main():
             if gap > 1e-2 and len(set(tokens)) > 6:
                 break
         write(FOLDER / f"{name}.gguf", architecture, model.config, tensors)
-        taps = taps_of(model, PROMPT)
-        keep = ["model.embed_tokens", "model.layers.0.self_attn.qkv_proj", "model.layers.0.mlp.down_proj", "logits"]
-        save_file({key: taps[key] for key in keep}, FOLDER / f"{name}.taps.safetensors")
+        save_taps(model, FOLDER / f"{name}.taps.safetensors")
         golden[name] = {"tokens": tokens, "gap": gap, "formats": sorted(set(formats.values()))}
         print(name, "seed", seed, "gap", round(gap, 4), (FOLDER / f"{name}.gguf").stat().st_size, "bytes")
     (FOLDER / "golden.json").write_text(json.dumps(golden) + "\n")
