@@ -1,13 +1,13 @@
 /** GGUF files on the hub: by their quantisation's name as llama.cpp's `-hf` takes it, by path, or where a repository has no other model. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AutoTokenizer, pipeline } from "../../../src";
-import { HubError, resolveModel } from "../../../src/hub";
+import { resolveModel } from "../../../src/hub";
 import { chooseGguf, ggufParts } from "../../../src/hub/gguf_choice";
 import { needSmollm2 } from "../../native/smollm2";
-import { HubServer } from "./server";
+import { HubSandbox, rejects } from "./sandbox";
+import type { HubServer } from "./server";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 
@@ -15,23 +15,13 @@ describe("GGUF files of the hub", function () {
   this.timeout(60_000);
   let server: HubServer;
   let folder: string;
-  let environment: NodeJS.ProcessEnv;
+  let sandbox: HubSandbox;
 
   beforeEach(async () => {
-    environment = { ...process.env };
-    for (const name of Object.keys(process.env))
-      if (/^(HF_|HUGGING|TRANSFORMERS_)/.test(name)) delete process.env[name];
-    folder = mkdtempSync(join(tmpdir(), "phi3lab-hub-"));
-    server = new HubServer();
-    await server.start();
-    Object.assign(process.env, { HF_HOME: folder, HF_ENDPOINT: server.url, HF_HUB_DISABLE_PROGRESS_BARS: "1" });
+    sandbox = await HubSandbox.start();
+    ({ server, folder } = sandbox);
   });
-  afterEach(async () => {
-    await server.stop();
-    for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
-    Object.assign(process.env, environment);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => sandbox.stop());
 
   /** A repository whose files hold their own names. */
   const repo = (id: string, ...files: string[]): void => {
@@ -40,12 +30,6 @@ describe("GGUF files of the hub", function () {
   };
   const found = async (name: string, options = {}): Promise<string> =>
     readFileSync((await resolveModel(name, options)).gguf as string, "utf8").replace(/\.+$/, "");
-  const rejects = (promise: Promise<unknown>, ...patterns: RegExp[]): Promise<void> =>
-    assert.rejects(promise, (error: Error) => {
-      assert.ok(error instanceof HubError, `expected a HubError, got ${error.stack}`);
-      for (const pattern of patterns) assert.match(error.message, pattern);
-      return true;
-    });
 
   it("are taken by their quantisation's name, in any case, and never by a part of it", async () => {
     repo("a/many", "m-Q4_K_S.gguf", "m-Q4_K_M.gguf", "m.q8_0.gguf", "m-IQ4_XS.gguf", "big/m-BF16.gguf", "README.md");

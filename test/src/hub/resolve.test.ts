@@ -6,20 +6,19 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { HubError, type ProgressInfo, resolveModel } from "../../../src/hub";
+import { type ProgressInfo, resolveModel } from "../../../src/hub";
 import { referencePython } from "../reference";
-import { HubServer, type Repo } from "./server";
+import { HubSandbox, rejects } from "./sandbox";
+import type { HubServer, Repo } from "./server";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const id = "acme/tiny";
@@ -50,35 +49,19 @@ describe("resolveModel", function () {
   let server: HubServer;
   let folder: string;
   let repo: Repo;
-  let environment: NodeJS.ProcessEnv;
+  let sandbox: HubSandbox;
 
   beforeEach(async () => {
-    environment = { ...process.env };
-    for (const name of Object.keys(process.env))
-      if (/^(HF_|HUGGING|TRANSFORMERS_)/.test(name)) delete process.env[name];
-    folder = mkdtempSync(join(tmpdir(), "phi3lab-hub-"));
-    server = new HubServer();
-    await server.start();
+    sandbox = await HubSandbox.start();
+    ({ server, folder } = sandbox);
     repo = { id, commit, files: modelFiles() };
     server.repos.set(id, repo);
-    Object.assign(process.env, { HF_HOME: folder, HF_ENDPOINT: server.url, HF_HUB_DISABLE_PROGRESS_BARS: "1" });
   });
 
-  afterEach(async () => {
-    await server.stop();
-    for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
-    Object.assign(process.env, environment);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => sandbox.stop());
 
   const cache = () => join(folder, "hub", "models--acme--tiny");
   const content = (path: string, file: string) => readFileSync(join(path, file));
-  const rejects = (promise: Promise<unknown>, ...patterns: RegExp[]) =>
-    assert.rejects(promise, (error: Error) => {
-      assert.ok(error instanceof HubError, `expected a HubError, got ${error.stack}`);
-      for (const pattern of patterns) assert.match(error.message, pattern);
-      return true;
-    });
 
   it("fetches configuration, tokenizer and shards into the shared cache's layout, and nothing else", async () => {
     const { path, commit: found } = await resolveModel(id);

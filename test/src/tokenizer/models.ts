@@ -49,18 +49,11 @@ async function llama(): Promise<Vocabulary> {
   return (await import("llama-tokenizer-js")).default;
 }
 
-/** Phi-3's tokenizer.json: Llama's vocabulary, Phi-3's added tokens, no BOS. */
-export async function phi3Json(): Promise<Record<string, unknown>> {
+/** What the tokenizer.json of Llama 2's vocabulary and of those made from it share: all but added tokens and templates. */
+export async function llamaJson() {
   const { vocabById, merges } = await llama();
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   return {
     version: "1.0",
-    added_tokens: [
-      { id: 0, content: "<unk>", ...flags },
-      { id: 1, content: "<s>", ...flags },
-      { id: 2, content: "</s>", ...flags, rstrip: true, special: false },
-      ...addedNames.map((content, i) => ({ id: 32000 + i, content, ...flags, rstrip: i > 0 })),
-    ],
     normalizer: {
       type: "Sequence",
       normalizers: [
@@ -69,12 +62,6 @@ export async function phi3Json(): Promise<Record<string, unknown>> {
       ],
     },
     pre_tokenizer: null,
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ Sequence: { id: "A", type_id: 0 } }],
-      pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
-      special_tokens: {},
-    },
     decoder: {
       type: "Sequence",
       decoders: [
@@ -92,6 +79,26 @@ export async function phi3Json(): Promise<Record<string, unknown>> {
       byte_fallback: true,
       vocab: Object.fromEntries(vocabById.map((token, id) => [token, id])),
       merges: [...merges.entries()].sort((a, b) => a[1] - b[1]).map(([merge]) => merge),
+    },
+  };
+}
+
+/** Phi-3's tokenizer.json: Llama's vocabulary, Phi-3's added tokens, no BOS. */
+export async function phi3Json(): Promise<Record<string, unknown>> {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  return {
+    ...(await llamaJson()),
+    added_tokens: [
+      { id: 0, content: "<unk>", ...flags },
+      { id: 1, content: "<s>", ...flags },
+      { id: 2, content: "</s>", ...flags, rstrip: true, special: false },
+      ...addedNames.map((content, i) => ({ id: 32000 + i, content, ...flags, rstrip: i > 0 })),
+    ],
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ Sequence: { id: "A", type_id: 0 } }],
+      pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
+      special_tokens: {},
     },
   };
 }

@@ -1,7 +1,9 @@
 /** Writes small model files, byte by byte from the formats' descriptions, so that tests can damage them at will. */
+import assert from "node:assert/strict";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openWeights, WeightsError } from "../../../src/weights";
 
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "phi3lab-weights-"));
@@ -89,6 +91,13 @@ export const tinyFields: GgufField[] = [
   ["tokenizer.ggml.eos_token_id", 4, 2],
 ];
 
+/** A tokenizer of its ten words. */
+export const tinyTokenizer: GgufField[] = [
+  ["tokenizer.ggml.model", 8, "llama"],
+  ["tokenizer.ggml.tokens", 9, [8, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]]],
+  ["tokenizer.ggml.scores", 9, [6, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]],
+];
+
 /** A tiny Llama with tied embeddings, in F32. */
 export function tinyGguf(): GgufParts {
   const shapes: [string, number[]][] = [
@@ -111,6 +120,16 @@ export function tinyGguf(): GgufParts {
     return tensor;
   });
   return { fields: tinyFields, tensors, dataLength: offset };
+}
+
+/** The sentence with which a model is refused. */
+export async function refusal(path: string): Promise<string> {
+  const error = await openWeights(path).then(
+    () => assert.fail("it loads"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof WeightsError, String(error));
+  return error.message;
 }
 
 /** A GGUF file from its parts. */

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AutoTokenizer } from "../../../src";
-import { openWeights, partsOf, WeightsError } from "../../../src/weights";
+import { openWeights, partsOf } from "../../../src/weights";
 import { weightFormats } from "../../../src/weights/formats";
-import { type GgufField, gguf, temporaryFolder, tinyFields, tinyGguf } from "./files";
+import { type GgufField, gguf, refusal, temporaryFolder, tinyFields, tinyGguf, tinyTokenizer } from "./files";
 
 /** By ggml's numbers: gguf-py's GGMLQuantizationType and GGML_QUANT_SIZES, and what ggml.h says was removed. */
 const foreign: Record<number, RegExp> = {
@@ -45,25 +45,12 @@ describe("the number formats of GGUF", () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
   beforeEach(() => mkdirSync(folder, { recursive: true }));
 
-  const tokens: GgufField[] = [
-    ["tokenizer.ggml.model", 8, "llama"],
-    ["tokenizer.ggml.tokens", 9, [8, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]]],
-    ["tokenizer.ggml.scores", 9, [6, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]],
-  ];
   /** A tiny Llama whose query projection is of ggml's type `number`. */
-  const write = (number: number, fields: GgufField[] = [...tinyFields, ...tokens]): string => {
+  const write = (number: number, fields: GgufField[] = [...tinyFields, ...tinyTokenizer]): string => {
     const parts = tinyGguf();
     const tensors = parts.tensors.map((one) => (one.name === "blk.0.attn_q.weight" ? { ...one, type: number } : one));
     writeFileSync(file, gguf({ ...parts, fields, tensors }));
     return file;
-  };
-  const refusal = async (path: string): Promise<string> => {
-    const error = await openWeights(path).then(
-      () => assert.fail("it loads"),
-      (thrown: unknown) => thrown,
-    );
-    assert.ok(error instanceof WeightsError, String(error));
-    return error.message;
   };
 
   it("are all known: each is run here or named, and no number up to the newest is left out", () => {

@@ -3,14 +3,17 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { AutoTokenizer } from "../../../src";
-import { openWeights, partsOf, WeightsError } from "../../../src/weights";
-import { type GgufField, type GgufParts, gguf, temporaryFolder, tinyFields, tinyGguf } from "./files";
-
-const tokenizerFields: GgufField[] = [
-  ["tokenizer.ggml.model", 8, "llama"],
-  ["tokenizer.ggml.tokens", 9, [8, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]]],
-  ["tokenizer.ggml.scores", 9, [6, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]],
-];
+import { openWeights, partsOf } from "../../../src/weights";
+import {
+  type GgufField,
+  type GgufParts,
+  gguf,
+  refusal,
+  temporaryFolder,
+  tinyFields,
+  tinyGguf,
+  tinyTokenizer,
+} from "./files";
 
 describe("a GGUF model in parts", () => {
   const folder = temporaryFolder();
@@ -38,20 +41,12 @@ describe("a GGUF model in parts", () => {
         ["split.count", 2, 3],
         ["split.tensors.count", 5, whole.tensors.length],
       ];
-      const fields = index === 0 ? [...tinyFields, ...tokenizerFields, ...split] : split;
+      const fields = index === 0 ? [...tinyFields, ...tinyTokenizer, ...split] : split;
       const parts: GgufParts = { fields, tensors, dataLength: offset };
       change(parts, index);
       writeFileSync(nameOf(index), gguf(parts));
     }
   }
-  const refusal = async (path: string): Promise<string> => {
-    const error = await openWeights(path).then(
-      () => assert.fail("it loads"),
-      (thrown: unknown) => thrown,
-    );
-    assert.ok(error instanceof WeightsError, String(error));
-    return error.message;
-  };
   const setField = (parts: GgufParts, key: string, value: unknown): void => {
     parts.fields = parts.fields.map((field) => (field[0] === key ? [field[0], field[1], value] : field));
   };

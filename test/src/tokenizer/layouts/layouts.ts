@@ -4,6 +4,7 @@
  */
 import { preTokenizer } from "../../../../src/tokenizer/gguf_pre";
 import type { GgufField } from "../../weights/files";
+import { llamaJson } from "../models";
 import { merges as learned } from "./goldens.json";
 
 type Json = Record<string, unknown>;
@@ -104,38 +105,14 @@ const bosOf = (names: string[]) => added(names, byteTokens.length)[0] as Added;
 
 /** SentencePiece over the real Llama 2 vocabulary. */
 async function sentencePiece(parts: Json, more: string[] = []): Promise<Json> {
-  const { vocabById, merges: ranks } = (await import("llama-tokenizer-js")).default;
+  const json = await llamaJson();
+  const { vocab, merges: ranked } = json.model;
   return {
-    version: "1.0",
-    added_tokens: [...added(["<unk>", "<s>", "</s>"], 0), ...added(more, vocabById.length)],
-    normalizer: {
-      type: "Sequence",
-      normalizers: [
-        { type: "Prepend", prepend: "▁" },
-        { type: "Replace", pattern: { String: " " }, content: "▁" },
-      ],
-    },
-    pre_tokenizer: null,
+    ...json,
+    added_tokens: [...added(["<unk>", "<s>", "</s>"], 0), ...added(more, Object.keys(vocab).length)],
     post_processor: template(added(["<unk>", "<s>"], 0)[1]),
-    decoder: {
-      type: "Sequence",
-      decoders: [
-        { type: "Replace", pattern: { String: "▁" }, content: " " },
-        { type: "ByteFallback" },
-        { type: "Fuse" },
-        { type: "Strip", content: " ", start: 1, stop: 0 },
-      ],
-    },
     ...parts,
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: "<unk>",
-      fuse_unk: true,
-      byte_fallback: true,
-      vocab: Object.fromEntries(vocabById.map((token, id) => [token, id])),
-      merges: [...ranks.entries()].sort((a, b) => a[1] - b[1]).map(([merge]) => merge.split(" ")),
-    },
+    model: { ...json.model, merges: ranked.map((merge) => merge.split(" ")) },
   };
 }
 const metaspace = (split: boolean) => ({
