@@ -2,11 +2,12 @@
  * What the compiler makes of cells and of local files, as plain data: it crosses a process boundary. Positions are offsets,
  * lines and columns in UTF-16 units, counted from zero.
  */
-import type { Diagnostic } from "./engine";
+import type { Completeness, Completion, Diagnostic, TypecheckMode } from "./engine";
 
 /**
- * TypeScript as JavaScript that runs as a function's body. It is strict code without `import` and `export`; it speaks to the
- * session by these names alone, which its caller binds:
+ * TypeScript as JavaScript that runs as a function's body, without `import` and `export`. Strict code begins with the
+ * directive `"use strict";`: what is put before the code goes after the directive. It speaks to the session by these names
+ * alone, which its caller binds:
  *
  * - `$scope(name)` gives the box of a session's variable, `{ v: value }`; the same object for the same name, always.
  *   `$own(name)` gives it too, and makes an imported name an ordinary variable again.
@@ -15,6 +16,9 @@ import type { Diagnostic } from "./engine";
  * - `$last.v` takes the value of the last expression.
  * - `$meta` is `import.meta`.
  * - `$export(name, get)` and `$exportAll(namespace)`: in modules only, what they export, live.
+ *
+ * `require`, `__dirname`, `__filename` are free names too, where the text uses them. In a JavaScript notebook a cell's code
+ * is not strict.
  */
 export interface JavaScript {
   code: string;
@@ -34,6 +38,8 @@ export interface CompiledCell {
   javascript?: JavaScript;
   /** `$last.v` is the cell's value. */
   hasValue: boolean;
+  /** The cell is `/** @module name *\/`: there is nothing to run, and the module is loaded anew when it is imported. */
+  module?: string;
   /** For {@link Compiler.keep}. */
   id: number;
 }
@@ -41,6 +47,11 @@ export interface CompiledCell {
 /** A local file, or a cell that begins with `/** @module name *\/`, compiled as a module. */
 export interface CompiledModule {
   errors: Diagnostic[];
+  /**
+   * `module`: see {@link JavaScript}. `commonjs`: the body of a function of `exports`, `require`, `module`, `__filename` and
+   * `__dirname`. `json`: the text is JSON, and there is no JavaScript.
+   */
+  format: "module" | "commonjs" | "json";
   javascript?: JavaScript;
   /** The text that was compiled, for excerpts in errors. */
   text: string;
@@ -63,4 +74,11 @@ export interface Compiler {
   module(path: string): Promise<CompiledModule>;
   /** Where `specifier` leads from a file; `from` undefined: from a cell. */
   resolve(specifier: string, from?: string): Promise<Resolution>;
+  /** What may be typed at `offset` of a cell's text. */
+  complete(code: string, offset: number): Promise<Completion>;
+  /** Type and documentation of the name at `offset`, or the signature of the call around it; undefined: nothing to say. */
+  inspect(code: string, offset: number): Promise<string | undefined>;
+  isComplete(code: string): Promise<Completeness>;
+  /** What type errors do from now on. */
+  setTypecheck(mode: TypecheckMode): Promise<void>;
 }

@@ -16,6 +16,9 @@ export interface Diagnostic {
   file?: string;
 }
 
+/** What a type error does: stop its cell, be printed below it, or nothing. */
+export type TypecheckMode = "error" | "warn" | "off";
+
 /** Where a place in the JavaScript came from, both counted from zero. */
 export type PositionMap = (line: number, column: number) => { line: number; column: number } | undefined;
 

@@ -1,0 +1,86 @@
+/** Starts the compiler's process, and starts it anew if it ended. */
+import { type ChildProcess, fork } from "node:child_process";
+import { join } from "node:path";
+import type { CompiledCell, Compiler } from "../compiled";
+import type { TypecheckMode } from "../engine";
+import { type Answer, Calls, type Method, remote } from "./calls";
+import type { CompilerOptions } from "./compiler";
+
+/** They keep the process small; the one that runs cells has none of them, for they make code slow. */
+const FLAGS = ["--max-semi-space-size=2", "--max-optimized-bytecode-size=6000", "--expose-gc"];
+
+export class CompilerProcess {
+  readonly #options: CompilerOptions;
+  /** The cells that were kept, to be compiled anew by another process. */
+  readonly #kept: string[] = [];
+  readonly #texts = new Map<number, string>();
+  #typecheck: TypecheckMode | undefined;
+  #child: ChildProcess | undefined;
+  #calls: Calls | undefined;
+  #restored: Promise<unknown> = Promise.resolve();
+  #closed = false;
+  readonly compiler: Compiler = remote((method, args) => this.#call(method, args));
+
+  constructor(options: CompilerOptions) {
+    this.#options = options;
+    this.#start();
+  }
+
+  /** Ends the process. */
+  close(): void {
+    this.#closed = true;
+    this.#child?.disconnect();
+  }
+
+  async #call(method: Method, args: unknown[]): Promise<unknown> {
+    if (this.#calls === undefined) this.#restored = this.#restore();
+    await this.#restored;
+    const value = await this.#send(method, args);
+    if (method === "cell") this.#texts.set((value as CompiledCell).id, args[0] as string);
+    if (method === "keep") this.#remember(args[0] as number);
+    if (method === "setTypecheck") this.#typecheck = args[0] as TypecheckMode;
+    return value;
+  }
+
+  #send(method: Method, args: unknown[]): Promise<unknown> {
+    return (this.#calls as Calls).call(method, args);
+  }
+
+  #remember(id: number): void {
+    const text = this.#texts.get(id);
+    if (text !== undefined) this.#kept.push(text);
+    this.#texts.clear();
+  }
+
+  #start(): void {
+    const child = fork(join(__dirname, "process.js"), [JSON.stringify(this.#options)], {
+      execArgv: FLAGS,
+      env: { ...process.env, MALLOC_ARENA_MAX: "2", NODE_OPTIONS: "" },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const calls = new Calls((call) => child.send(call, () => undefined));
+    child.on("message", (answer: Answer) => calls.take(answer));
+    child.on("error", () => undefined);
+    child.on("exit", (code, signal) => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      this.#calls = undefined;
+      const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`;
+      calls.fail(`The compiler ${how}; it starts anew with the next cell, and every variable is kept.`);
+    });
+    this.#child = child;
+    this.#calls = calls;
+  }
+
+  /** A new process learns what all kept cells declared. */
+  async #restore(): Promise<void> {
+    if (this.#closed) throw new Error("The compiler was closed.");
+    this.#start();
+    await this.#send("setTypecheck", ["off"]);
+    for (const text of this.#kept) {
+      const { id } = (await this.#send("cell", [text])) as CompiledCell;
+      await this.#send("keep", [id]);
+    }
+    await this.#send("setTypecheck", [this.#typecheck ?? (this.#options.language === "javascript" ? "off" : "error")]);
+  }
+}

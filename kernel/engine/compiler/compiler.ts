@@ -1,0 +1,288 @@
+/** The compiler of a session: cells one after another, each against what earlier ones declared. */
+import { existsSync } from "node:fs";
+import { extname, join } from "node:path";
+import ts from "typescript";
+import { GLOBALS_DECLARATION } from "../globals";
+import { packageRoot, packageTypes } from "../packages";
+import type { CompiledCell, CompiledModule, Compiler, Resolution } from "../compiled";
+import type { Completeness, Completion, Diagnostic, TypecheckMode } from "../engine";
+import { Assist } from "./assist";
+import { cellCode } from "./cell_code";
+import { isError, toDiagnostic } from "./diagnostics";
+import { declarationsOf, Environment, exportsOf, isImportedValue } from "./environment";
+import { isPackaged, readNow, versionOnDisk } from "./files";
+import { moduleCode } from "./module_code";
+import { CellProgram } from "./program";
+import { scan, type Scan } from "./scan";
+import type { Language } from "./transpile";
+
+export interface CompilerOptions {
+  /** The notebook's folder. */
+  folder: string;
+  language: "typescript" | "javascript";
+  /** tslab's declarations. */
+  tslabTypes: string;
+}
+
+/** A cell that was compiled and may yet be kept. */
+interface Pending {
+  id: number;
+  scan: Scan;
+  text: string;
+  jsx: boolean;
+}
+
+const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
+const DECLARATION = /\.d\.(?:\w+\.)?[cm]?ts$/;
+/** Shown at most, of the complaints about one local file. */
+const FILE_WARNINGS = 3;
+
+export class SessionCompiler implements Compiler {
+  readonly #program: CellProgram;
+  readonly #environment: Environment;
+  readonly #assist: Assist;
+  readonly #options: CompilerOptions;
+  /** Text and version of the cells that are modules. */
+  readonly #modules = new Map<string, { text: string; version: number }>();
+  /** Local files and the version whose complaints were told. */
+  readonly #told = new Map<string, string>();
+  #typecheck: TypecheckMode = "error";
+  #pending: Pending | undefined;
+  #cells = 0;
+
+  constructor(options: CompilerOptions) {
+    this.#options = options;
+    this.#program = new CellProgram({
+      folder: options.folder,
+      packages: { phi3lab: packageTypes(packageRoot), tslab: options.tslabTypes },
+      globals: GLOBALS_DECLARATION,
+      home: packageRoot,
+      language: options.language,
+    });
+    this.#environment = new Environment(this.#program);
+    this.#assist = new Assist(this.#program, this.#environment, options.folder);
+    if (options.language === "javascript") this.#typecheck = "off";
+  }
+
+  setTypecheck(mode: TypecheckMode): Promise<void> {
+    this.#typecheck = mode;
+    return Promise.resolve();
+  }
+
+  cell(code: string): Promise<CompiledCell> {
+    return Promise.resolve(this.#cell(code));
+  }
+
+  keep(id: number): Promise<void> {
+    const pending = this.#pending;
+    if (pending?.id === id) {
+      this.#pending = undefined;
+      // A completion may have taken the cell's place meanwhile.
+      if (this.#program.files.textOf(this.#program.cellPath) !== pending.text) {
+        this.#program.setCell(pending.text, pending.jsx);
+      }
+      const declares = pending.scan.own.size > 0 || pending.scan.ambient;
+      if (declares) this.#environment.add(pending.scan, declarationsOf(this.#program, pending.scan));
+    }
+    return Promise.resolve();
+  }
+
+  module(path: string): Promise<CompiledModule> {
+    return Promise.resolve(this.#module(path));
+  }
+
+  resolve(specifier: string, from?: string): Promise<Resolution> {
+    return Promise.resolve(this.#resolve(specifier, from));
+  }
+
+  complete(code: string, offset: number): Promise<Completion> {
+    return Promise.resolve(this.#assist.complete(code, offset));
+  }
+
+  inspect(code: string, offset: number): Promise<string | undefined> {
+    return Promise.resolve(this.#assist.inspect(code, offset));
+  }
+
+  isComplete(code: string): Promise<Completeness> {
+    return Promise.resolve(this.#assist.isComplete(code));
+  }
+
+  #cell(code: string): CompiledCell {
+    this.#cells += 1;
+    const id = this.#cells;
+    const nothing: CompiledCell = { id, errors: [], warnings: [], hasValue: false };
+    const module = moduleComment(code);
+    if (module.isBrowser) {
+      const message = "Cells for the browser (@browser) are not supported: this kernel runs every cell in Node.js.";
+      return { ...nothing, errors: [{ line: 0, column: 0, length: 1, message, code: 0 }] };
+    }
+    if (module.name !== undefined) return this.#addModule(module.name, module.jsx, code, nothing);
+    const jsx = module.jsx || /@jsx(?:ImportSource)?\b/.test(code);
+    const path = this.#program.pathFor(jsx);
+    const [read, wrapped] = readCell(path, code);
+    const header = this.#environment.header(read);
+    const missing = [...read.own.keys()].filter((name) => !read.exported.has(name));
+    const exported = missing.length > 0 ? `\nexport {${missing.join(",")}};` : "";
+    const text = wrapped ? `${header}(${code}\n)` : `${header}${code.replace(/^#!/, "//")}${exported}`;
+    this.#program.setCell(text, jsx);
+    const cellPath = this.#program.cellPath;
+    const program = this.#program.program;
+    const file = program.getSourceFile(cellPath) as ts.SourceFile;
+    const syntax = (read.file as unknown as { parseDiagnostics: ts.Diagnostic[] }).parseDiagnostics;
+    if (syntax.length > 0) {
+      return { ...nothing, errors: syntax.map((each) => toDiagnostic(each, path, 0)) };
+    }
+    const found = this.#typecheck === "off" || read.unchecked ? [] : this.#check(program, file);
+    const complaints = found.map((each) => toDiagnostic(each, cellPath, 1));
+    if (this.#typecheck === "error" && complaints.length > 0) return { ...nothing, errors: complaints };
+    const names = {
+      isEarlier: (name: string) => this.#environment.hasValue(name),
+      isValue: (name: string) => isImportedValue(this.#program, name),
+      exportsOf: (specifier: string) => exportsOf(this.#program, specifier),
+    };
+    for (const specifier of read.stars) for (const name of names.exportsOf(specifier)) read.own.set(name, "value");
+    const strict = this.#options.language === "typescript";
+    const { javascript, hasValue } = cellCode(read, this.#language(), names, strict);
+    this.#pending = { id, scan: read, text, jsx };
+    const warnings = [...complaints, ...this.#fileWarnings(program)];
+    return { id, errors: [], warnings, hasValue, javascript };
+  }
+
+  #check(program: ts.Program, file: ts.SourceFile): ts.Diagnostic[] {
+    return program.getSemanticDiagnostics(file).filter(isError);
+  }
+
+  /** Type errors of local files, once for each version: such a file still runs. */
+  #fileWarnings(program: ts.Program): Diagnostic[] {
+    if (this.#typecheck === "off") return [];
+    return program.getSourceFiles().flatMap((file) => {
+      const { fileName: path } = file;
+      if (isPackaged(path) || file.isDeclarationFile || path === this.#program.cellPath || path.endsWith(".json"))
+        return [];
+      const version = this.#program.files.versionOf(path);
+      if (this.#told.get(path) === version) return [];
+      this.#told.set(path, version);
+      const found = this.#check(program, file).map((each) => toDiagnostic(each, this.#program.cellPath, 1));
+      return found.slice(0, FILE_WARNINGS);
+    });
+  }
+
+  /** A cell that is a module: a file of the session beside the notebook. */
+  #addModule(name: string, jsx: boolean, code: string, nothing: CompiledCell): CompiledCell {
+    const path = join(this.#options.folder, `${name}${jsx ? ".tsx" : ".ts"}`);
+    const { parseDiagnostics } = scan(path, code).file as unknown as { parseDiagnostics: ts.Diagnostic[] };
+    if (parseDiagnostics.length > 0) {
+      return { ...nothing, errors: parseDiagnostics.map((each) => toDiagnostic(each, path, 0)) };
+    }
+    this.#program.files.set(path, code);
+    this.#modules.set(path, { text: code, version: nothing.id });
+    this.#program.retryImports();
+    // A cell that imports it for its complaints alone.
+    this.#program.setCell(`import ${JSON.stringify(`./${name}`)};\n`);
+    const program = this.#program.program;
+    const file = program.getSourceFile(path);
+    const found = file && this.#typecheck !== "off" ? this.#check(program, file) : [];
+    const complaints = found.map((each) => toDiagnostic(each, path, 0));
+    this.#told.set(path, this.#program.files.versionOf(path));
+    if (this.#typecheck === "error" && complaints.length > 0) return { ...nothing, errors: complaints };
+    return { ...nothing, warnings: complaints, module: name };
+  }
+
+  #module(path: string): CompiledModule {
+    const text = this.#modules.get(path)?.text ?? readNow(path);
+    const format = path.endsWith(".json") ? "json" : moduleFormat(path, text);
+    if (format === "json") return { errors: [], format, text };
+    const { parseDiagnostics } = scan(path, text).file as unknown as { parseDiagnostics: ts.Diagnostic[] };
+    if (parseDiagnostics.length > 0) {
+      const errors = parseDiagnostics.map((each) => ({ ...toDiagnostic(each, "", 0), file: path }));
+      return { errors, format, text };
+    }
+    if (format === "module") return { errors: [], format, text, javascript: moduleCode(path, text, this.#language()) };
+    const compilerOptions = { ...this.#language(), module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 };
+    const made = ts.transpileModule(text, {
+      fileName: path,
+      compilerOptions: { ...compilerOptions, esModuleInterop: true, allowJs: true, sourceMap: true },
+    });
+    const code = made.outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
+    return { errors: [], format, text, javascript: { code, isAsync: false, map: made.sourceMapText ?? "" } };
+  }
+
+  #resolve(specifier: string, from?: string): Resolution {
+    const importer = from ?? join(this.#options.folder, "__cell__.ts");
+    if (isPackaged(importer) || /^(?:node|data|https?|npm|jsr):/.test(specifier)) return { kind: "node" };
+    this.#program.retryMissing();
+    const found = this.#program.resolve(specifier, importer).resolvedModule?.resolvedFileName;
+    if (found === undefined || isPackaged(found)) return { kind: "node" };
+    const path = DECLARATION.test(found) ? implementationOf(found) : found;
+    const own = path === undefined ? undefined : this.#modules.get(path);
+    if (path !== undefined && own) return { kind: "local", path, version: `session ${own.version}` };
+    if (path === undefined || !(SOURCE.test(path) || path.endsWith(".json"))) return { kind: "node" };
+    // The library and tslab are packages although nothing says so where they are developed.
+    if (path.startsWith(join(packageRoot, "dist"))) return { kind: "node" };
+    const version = versionOnDisk(path);
+    return version === undefined ? { kind: "node" } : { kind: "local", path, version };
+  }
+
+  #language(): Language {
+    const { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators } = this.#program.options;
+    const { emitDecoratorMetadata, useDefineForClassFields } = this.#program.options;
+    const known = { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators };
+    const all: Language = { ...known, emitDecoratorMetadata, useDefineForClassFields };
+    const emits = all.jsx === ts.JsxEmit.Preserve || all.jsx === ts.JsxEmit.ReactNative ? ts.JsxEmit.ReactJSX : all.jsx;
+    return Object.fromEntries(Object.entries({ ...all, jsx: emits }).filter(([, value]) => value !== undefined));
+  }
+}
+
+/** A cell, read; one that is a bare object literal is read as an expression, `wrapped` in parentheses. */
+function readCell(path: string, code: string): [Scan, wrapped: boolean] {
+  const read = scan(path, code);
+  if (!/^\s*\{[\s\S]*\}\s*$/.test(code)) return [read, false];
+  const wrapped = scan(path, `(${code}\n)`);
+  const { parseDiagnostics } = wrapped.file as unknown as { parseDiagnostics: unknown[] };
+  const [only] = wrapped.file.statements;
+  const isObject =
+    parseDiagnostics.length === 0 &&
+    only !== undefined &&
+    ts.isExpressionStatement(only) &&
+    ts.isParenthesizedExpression(only.expression) &&
+    ts.isObjectLiteralExpression(only.expression.expression);
+  return isObject ? [wrapped, true] : [read, false];
+}
+
+/** What tslab's comment at the head of a cell says: `/** @module name *\/`, `@jsx`, `@browser`. */
+function moduleComment(code: string): { name?: string; jsx: boolean; isBrowser: boolean } {
+  const comments = ts.getLeadingCommentRanges(code, 0) ?? [];
+  const docs = comments.map(({ pos, end }) => code.slice(pos, end)).filter((each) => each.startsWith("/**"));
+  const text = docs.join("\n");
+  const name = /@module[ \t]+([\w$-]+(?:\/[\w$-]+)*)/.exec(text)?.[1];
+  return { name, jsx: /@jsx[ \t]*(?:\*\/|$)/m.test(text), isBrowser: /@browser\b/.test(text) };
+}
+
+/** The JavaScript that a declaration file beside it describes. */
+function implementationOf(declaration: string): string | undefined {
+  const base = declaration.replace(DECLARATION, "");
+  return [".js", ".mjs", ".cjs", ".json"].map((extension) => base + extension).find((path) => existsSync(path));
+}
+
+/** Whether a file is an ES module or CommonJS, by its ending or else by what it says. */
+function moduleFormat(path: string, text: string): "module" | "commonjs" {
+  const extension = extname(path);
+  if (extension === ".mjs" || extension === ".mts") return "module";
+  if (extension === ".cjs" || extension === ".cts") return "commonjs";
+  const { statements } = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, false);
+  const isCommonjs = statements.some(
+    (each) =>
+      (ts.isExportAssignment(each) && each.isExportEquals) ||
+      (ts.isImportEqualsDeclaration(each) && ts.isExternalModuleReference(each.moduleReference)),
+  );
+  if (isCommonjs) return "commonjs";
+  const isModule = statements.some(
+    (each) =>
+      ts.isImportDeclaration(each) ||
+      ts.isExportDeclaration(each) ||
+      ts.isExportAssignment(each) ||
+      (ts.canHaveModifiers(each) && ts.getModifiers(each)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)),
+  );
+  if (isModule) return "module";
+  return /\b(?:module\.exports|exports\.\w+\s*=|require\()/.test(text) ? "commonjs" : "module";
+}

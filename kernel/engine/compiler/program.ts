@@ -1,0 +1,209 @@
+/** The program that a cell is checked in: the cell, what earlier cells declared, the libraries, and what all these import. */
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import ts from "typescript";
+import { Files, isPackaged } from "./files";
+import { joinedLibraries } from "./libraries";
+import { readSettings, type Settings, settingsVersion } from "./settings";
+
+/** What earlier cells declared, by number. */
+const CHUNK = /^\.\/__cell_(\d+)$/;
+
+export interface ProgramOptions {
+  /** The notebook's folder. */
+  folder: string;
+  /** Packages that every cell may import, name to declaration file. */
+  packages: Record<string, string>;
+  /** Declarations of the names that every cell knows. */
+  globals: string;
+  /** A folder whose packages are found where the notebook's has none: Node's types are. */
+  home: string;
+  language: "typescript" | "javascript";
+}
+
+export class CellProgram {
+  readonly files = new Files();
+  readonly service: ts.LanguageService;
+  /** Chunks that count for every cell. */
+  readonly ambient = new Set<number>();
+  readonly #options: ProgramOptions;
+  #libraryFiles: string[] = [];
+  readonly #globalsFile: string;
+  readonly #inPackages = new Map<string, ts.ResolvedModuleWithFailedLookupLocations>();
+  #resolutions: ts.ModuleResolutionCache;
+  #settings: Settings;
+  #settingsVersion: string;
+  #missing = false;
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    this.#globalsFile = join(options.folder, "__globals__.d.ts");
+    this.#settingsVersion = settingsVersion(options.folder);
+    this.#settings = this.#readSettings();
+    this.#resolutions = this.#newCache();
+    this.#setLibraries();
+    this.files.set(this.#globalsFile, options.globals);
+    this.files.set(this.cellPath, "export {};\n");
+    this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry(true, options.folder));
+  }
+
+  /** Where the current cell lies. JSX needs an ending of its own, and is read where tsconfig.json or a pragma says how. */
+  get cellPath(): string {
+    return this.#cellPath;
+  }
+  #cellPath = "";
+
+  get options(): ts.CompilerOptions {
+    return this.#settings.options;
+  }
+
+  get problems(): readonly string[] {
+    return this.#settings.problems;
+  }
+
+  get program(): ts.Program {
+    return this.service.getProgram() as ts.Program;
+  }
+
+  /** Puts a cell in its place; `jsx`: the text itself asks for JSX. */
+  setCell(text: string, jsx = false): void {
+    const version = settingsVersion(this.#options.folder);
+    if (version !== this.#settingsVersion) {
+      this.#settingsVersion = version;
+      const before = this.#settings.libraries.join();
+      this.#settings = this.#readSettings();
+      this.#resolutions = this.#newCache();
+      if (before !== this.#settings.libraries.join()) this.#setLibraries();
+    }
+    this.retryMissing();
+    const path = this.pathFor(jsx);
+    if (path !== this.#cellPath) this.files.delete(this.#cellPath);
+    this.#cellPath = path;
+    this.files.set(path, text);
+  }
+
+  /** The path of a cell, by which the compiler knows its language. */
+  pathFor(jsx: boolean): string {
+    const isJsx = jsx || this.#settings.options.jsx !== undefined;
+    const extension = this.#options.language === "javascript" ? ".jsx" : isJsx ? ".tsx" : ".ts";
+    return join(this.#options.folder, `__cell__${extension}`);
+  }
+
+  chunkPath(number: number): string {
+    return join(this.#options.folder, `__cell_${number}.d.ts`);
+  }
+
+  /** Where an import leads, as the compiler sees it. */
+  resolve(specifier: string, from: string): ts.ResolvedModuleWithFailedLookupLocations {
+    const chunk = CHUNK.exec(specifier);
+    if (chunk) return resolvedAs(this.chunkPath(Number(chunk[1])), ts.Extension.Dts);
+    const known = this.#options.packages[specifier];
+    if (known !== undefined) return resolvedAs(known, ts.Extension.Dts);
+    const { options } = this.#settings;
+    const host = this.#resolutionHost();
+    const found = ts.resolveModuleName(specifier, from, options, host, this.#resolutions);
+    if (found.resolvedModule || specifier.startsWith(".")) {
+      this.#missing ||= !found.resolvedModule;
+      return found;
+    }
+    const atHome = ts.resolveModuleName(specifier, join(this.#options.home, "x.ts"), options, host);
+    this.#missing ||= !atHome.resolvedModule;
+    return atHome.resolvedModule ? atHome : found;
+  }
+
+  /** Looks again if something was not found. */
+  retryMissing(): void {
+    if (this.#missing) this.retryImports();
+  }
+
+  /** Looks again for what was not found: it may have been made or installed meanwhile. */
+  retryImports(): void {
+    this.#missing = false;
+    this.#resolutions = this.#newCache();
+    this.#inPackages.clear();
+    this.files.forgetPackages();
+  }
+
+  #setLibraries(): void {
+    const { folder } = this.#options;
+    this.#libraryFiles = joinedLibraries(this.#settings.libraries).map((text, i) => {
+      const path = join(folder, `__lib_${i}__.d.ts`);
+      this.files.set(path, text);
+      return path;
+    });
+  }
+
+  #readSettings(): Settings {
+    const settings = readSettings(this.#options.folder);
+    settings.options.typeRoots = [join(this.#options.folder, "node_modules/@types"), ...typeRoots(this.#options.home)];
+    return settings;
+  }
+
+  #newCache(): ts.ModuleResolutionCache {
+    return ts.createModuleResolutionCache(this.#options.folder, (name) => name, this.#settings.options);
+  }
+
+  #resolutionHost(): ts.ModuleResolutionHost {
+    return {
+      fileExists: (path) => this.files.exists(path),
+      readFile: (path) => this.files.read(path),
+      directoryExists: ts.sys.directoryExists,
+      getDirectories: ts.sys.getDirectories,
+      getCurrentDirectory: () => this.#options.folder,
+      realpath: (path) => (this.files.isSession(path) ? path : realpath(path)),
+    };
+  }
+
+  #host(): ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } {
+    const { folder } = this.#options;
+    return {
+      ...this.#resolutionHost(),
+      readFile: (path) => this.files.read(path),
+      fileExists: (path) => this.files.exists(path),
+      getCompilationSettings: () => this.#settings.options,
+      getProjectVersion: () => `${this.files.version} ${this.#settingsVersion}`,
+      getCurrentDirectory: () => folder,
+      getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
+      getScriptFileNames: () => [
+        ...this.#libraryFiles,
+        this.#globalsFile,
+        this.#cellPath,
+        ...[...this.ambient].map((number) => this.chunkPath(number)),
+      ],
+      getScriptVersion: (path) => this.files.versionOf(path),
+      getScriptSnapshot: (path) => this.files.snapshot(path),
+      readDirectory: ts.sys.readDirectory,
+      useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
+      // Keeps what was looked up of package.json files from program to program.
+      getModuleResolutionCache: () => this.#resolutions,
+      resolveModuleNameLiterals: (literals, from) =>
+        literals.map(({ text }) => {
+          if (!isPackaged(from)) return this.resolve(text, from);
+          const key = `${from}\0${text}`;
+          const found = this.#inPackages.get(key) ?? this.resolve(text, from);
+          this.#inPackages.set(key, found);
+          return found;
+        }),
+    };
+  }
+}
+
+function resolvedAs(path: string, extension: ts.Extension): ts.ResolvedModuleWithFailedLookupLocations {
+  const resolvedModule = { resolvedFileName: path, extension, isExternalLibraryImport: false };
+  return { resolvedModule } as unknown as ts.ResolvedModuleWithFailedLookupLocations;
+}
+
+function realpath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** The folders that hold `@types`, from `folder` upwards. */
+function typeRoots(folder: string): string[] {
+  const parent = dirname(folder);
+  const own = join(folder, "node_modules/@types");
+  return [own, ...(parent === folder ? [] : typeRoots(parent))];
+}
