@@ -23,7 +23,7 @@ export interface Scan {
 
 /** Reads a text; `fileName` tells the language. */
 export function scan(fileName: string, text: string): Scan {
-  const file = ts.createSourceFile(fileName, text, ts.ScriptTarget.ES2022, true);
+  const file = parse(fileName, text);
   const found: Scan = {
     file,
     own: new Map(),
@@ -36,6 +36,20 @@ export function scan(fileName: string, text: string): Scan {
   for (const statement of file.statements) declare(found, statement);
   findUses(found, file);
   return found;
+}
+
+/** A text, parsed as a module, where `await` is a keyword; its nodes know their parents. */
+export function parse(fileName: string, text: string): ts.SourceFile {
+  const setExternalModuleIndicator = (file: ts.SourceFile): void => {
+    (file as { externalModuleIndicator?: ts.Node | true }).externalModuleIndicator = true;
+  };
+  const options = { languageVersion: ts.ScriptTarget.ES2022, setExternalModuleIndicator };
+  return ts.createSourceFile(fileName, text, options, true);
+}
+
+/** What the parser says about a text. */
+export function syntaxErrors(file: ts.SourceFile): ts.DiagnosticWithLocation[] {
+  return (file as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
 }
 
 /** The names that a binding pattern binds. */
