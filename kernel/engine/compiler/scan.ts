@@ -17,6 +17,8 @@ export interface Scan {
   stars: string[];
   /** The cell has `declare global` or `declare module`: it counts for every later one. */
   ambient: boolean;
+  /** The text has JSX. */
+  jsx: boolean;
   /** The text begins with `// @ts-nocheck`. */
   unchecked: boolean;
 }
@@ -31,6 +33,7 @@ export function scan(fileName: string, text: string): Scan {
     used: new Set(),
     stars: [],
     ambient: false,
+    jsx: false,
     unchecked: (file as { checkJsDirective?: { enabled: boolean } }).checkJsDirective?.enabled === false,
   };
   for (const statement of file.statements) declare(found, statement);
@@ -145,6 +148,7 @@ function findUses(found: Scan, node: ts.Node): void {
     if (!(ts.isPropertyAccessExpression(parent) && parent.name === node)) found.used.add(node.text);
     return;
   }
+  if (ts.isJsxOpeningLikeElement(node) || ts.isJsxOpeningFragment(node)) found.jsx = true;
   if (ts.isVariableDeclarationList(node) && isTopLevelVar(node)) {
     for (const { name } of node.declarations)
       for (const each of boundNames(name)) if (!found.own.has(each)) found.own.set(each, "let");

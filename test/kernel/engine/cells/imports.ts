@@ -50,7 +50,7 @@ export const imports: Group[] = [
       ["import f from './f.cjs'; f.f", "6"],
       ["import { g } from './g.mjs'; g", "7"],
       ["import { lib, inner, all } from './lib'; lib + inner + all.inner", "'11inin'"],
-      ["import * as whole from './lib/index.ts'; Object.keys(whole).join()", "'all,inner,lib'"],
+      ["import * as whole from './lib/index.ts'; Object.keys(whole).sort().join()", "'all,inner,lib'"],
       ["import data from './data.json'; data.list[1]!.toFixed()", "'2'"],
       ["import data2 from './data.json' with { type: 'json' }; data2.name", "'J'"],
       ["(await import('./a')).a", "1"],
