@@ -29,6 +29,10 @@ export function moduleAdvice(specifier: string): string | undefined {
   return `There is no package "${packageOf(specifier)}" here: "%npm install ${packageOf(specifier)}" installs it.`;
 }
 
+/** What to do about JSX that nothing is said about. */
+export const JSX_ADVICE =
+  'JSX needs to be told what it makes: "jsx": "react-jsx" in the compilerOptions of tsconfig.json beside the notebook, or /** @jsxImportSource react */ at the top of the cell.';
+
 /** A complaint of the compiler with what helps. */
 export function advice(code: number, message: string): string {
   if (code === 2307 || code === 2792) {
@@ -40,7 +44,5 @@ export function advice(code: number, message: string): string {
   if (name === "Deno") return `${message} This kernel runs Node.js: display(…) shows values, node:fs reads files.`;
   if (name === "$$" || name === "$")
     return `${message} Cells run in Node.js, without a page: %%html shows one, and "!command" runs a program.`;
-  if (code === 17004)
-    return 'JSX needs to be told what it makes: "jsx": "react-jsx" in tsconfig.json\'s compilerOptions beside the notebook, or /** @jsxImportSource react */ at the top of the cell.';
   return message;
 }

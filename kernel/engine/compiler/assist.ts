@@ -6,7 +6,7 @@ import ts from "typescript";
 import type { Completeness, Completion } from "../engine";
 import type { Environment } from "./environment";
 import type { CellProgram } from "./program";
-import { scan } from "./scan";
+import { parse, scan, syntaxErrors } from "./scan";
 
 /** What every function has: last in a list, for a model that can be called has better to offer. */
 const OF_FUNCTIONS = new Set([
@@ -70,14 +70,11 @@ export class Assist {
   }
 
   isComplete(code: string): Completeness {
-    const { parseDiagnostics } = scan(this.#program.pathFor(false), code).file as unknown as {
-      parseDiagnostics: ts.DiagnosticWithLocation[];
-    };
-    const [first] = parseDiagnostics;
-    if (first === undefined) return { status: "complete" };
+    const errors = syntaxErrors(parse(this.#program.pathFor(false), code));
+    if (errors.length === 0) return { status: "complete" };
     const end = code.trimEnd().length;
     const unterminated = new Set([1160, 1010, 1003, 17008, 17014]);
-    const isOpen = parseDiagnostics.some(
+    const isOpen = errors.some(
       ({ start, length, code: number }) => start + length >= end && (start >= end || unterminated.has(number)),
     );
     if (!isOpen) return { status: "invalid" };

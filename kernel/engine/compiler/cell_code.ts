@@ -4,6 +4,7 @@
  */
 import ts from "typescript";
 import type { JavaScript } from "../compiled";
+import { jsxFactories, rootOf, withoutPragmas } from "./jsx";
 import type { Rewriter } from "./rewrite";
 import { boundNames, hasModifier, isInstantiated, isTopLevelVar, type Scan } from "./scan";
 import { callStatement, constant, importCall, type Language, transpile, withoutExport } from "./transpile";
@@ -21,12 +22,13 @@ export interface CellNames {
 
 /** The cell's code; `strict` false is for JavaScript notebooks. */
 export function cellCode(
-  { own, file: { fileName, text } }: Scan,
+  scan: Scan,
   language: Language,
   names: CellNames,
   strict: boolean,
 ): { javascript: JavaScript; hasValue: boolean } {
-  const suffix = freeSuffix(text);
+  const { own, file } = scan;
+  const suffix = freeSuffix(file.text);
   const boxes = new Map<string, "own" | "scope">();
   const isTop = (name: string): boolean => {
     const kind = own.get(name);
@@ -37,10 +39,24 @@ export function cellCode(
     return f.createPropertyAccessExpression(f.createIdentifier(name + suffix), "v");
   };
   const maker = new CellStatements(box, names);
+  const factories = jsxFactories(scan, language);
+  const boxed = (expression: string): string => {
+    const root = rootOf(expression);
+    if (!isTop(root)) return expression;
+    box(root);
+    return `${root}${suffix}.v${expression.slice(root.length)}`;
+  };
   const javascript = transpile(
-    fileName,
-    text,
-    language,
+    file.fileName,
+    factories ? withoutPragmas(file.text) : file.text,
+    factories
+      ? {
+          ...language,
+          jsx: ts.JsxEmit.React,
+          jsxFactory: boxed(factories.element),
+          jsxFragmentFactory: boxed(factories.fragment),
+        }
+      : language,
     {
       replace: (name) => (isTop(name) ? box(name) : undefined),
       hoistVars: true,

@@ -6,6 +6,7 @@ import { GLOBALS_DECLARATION } from "../globals";
 import { packageRoot, packageTypes } from "../packages";
 import type { CompiledCell, CompiledModule, Compiler, Resolution } from "../compiled";
 import type { Completeness, Completion, Diagnostic, TypecheckMode } from "../engine";
+import { JSX_ADVICE } from "../advice";
 import { Assist } from "./assist";
 import { cellCode } from "./cell_code";
 import { isError, toDiagnostic } from "./diagnostics";
@@ -13,7 +14,7 @@ import { declarationsOf, Environment, exportsOf, isImportedValue } from "./envir
 import { isPackaged, readNow, versionOnDisk } from "./files";
 import { moduleCode } from "./module_code";
 import { CellProgram } from "./program";
-import { scan, type Scan } from "./scan";
+import { parse, type Scan, scan, syntaxErrors } from "./scan";
 import type { Language } from "./transpile";
 
 export interface CompilerOptions {
@@ -119,18 +120,21 @@ export class SessionCompiler implements Compiler {
     if (module.name !== undefined) return this.#addModule(module.name, module.jsx, code, nothing);
     const jsx = module.jsx || /@jsx(?:ImportSource)?\b/.test(code);
     const path = this.#program.pathFor(jsx);
-    const [read, wrapped] = readCell(path, code);
+    const plain = code.replace(/^#!/, "//");
+    const [read, wrapped] = readCell(path, plain);
     const header = this.#environment.header(read);
     const missing = [...read.own.keys()].filter((name) => !read.exported.has(name));
     const exported = missing.length > 0 ? `\nexport {${missing.join(",")}};` : "";
-    const text = wrapped ? `${header}(${code}\n)` : `${header}${code.replace(/^#!/, "//")}${exported}`;
+    const text = wrapped ? `${header}(${plain}\n)` : `${header}${plain}${exported}`;
     this.#program.setCell(text, jsx);
     const cellPath = this.#program.cellPath;
     const program = this.#program.program;
     const file = program.getSourceFile(cellPath) as ts.SourceFile;
-    const syntax = (read.file as unknown as { parseDiagnostics: ts.Diagnostic[] }).parseDiagnostics;
+    const syntax = syntaxErrors(read.file);
     if (syntax.length > 0) {
-      return { ...nothing, errors: syntax.map((each) => toDiagnostic(each, path, 0)) };
+      const errors = syntax.map((each) => toDiagnostic(each, path, 0));
+      const isJsx = !path.endsWith("x") && /<[\w>]/.test(code) && syntaxErrors(parse(`${path}x`, code)).length === 0;
+      return { ...nothing, errors: isJsx ? [{ ...(errors[0] as Diagnostic), message: JSX_ADVICE }] : errors };
     }
     const found = this.#typecheck === "off" || read.unchecked ? [] : this.#check(program, file);
     const complaints = found.map((each) => toDiagnostic(each, cellPath, 1));
@@ -170,10 +174,8 @@ export class SessionCompiler implements Compiler {
   /** A cell that is a module: a file of the session beside the notebook. */
   #addModule(name: string, jsx: boolean, code: string, nothing: CompiledCell): CompiledCell {
     const path = join(this.#options.folder, `${name}${jsx ? ".tsx" : ".ts"}`);
-    const { parseDiagnostics } = scan(path, code).file as unknown as { parseDiagnostics: ts.Diagnostic[] };
-    if (parseDiagnostics.length > 0) {
-      return { ...nothing, errors: parseDiagnostics.map((each) => toDiagnostic(each, path, 0)) };
-    }
+    const syntax = syntaxErrors(parse(path, code));
+    if (syntax.length > 0) return { ...nothing, errors: syntax.map((each) => toDiagnostic(each, path, 0)) };
     this.#program.files.set(path, code);
     this.#modules.set(path, { text: code, version: nothing.id });
     this.#program.retryImports();
@@ -192,9 +194,9 @@ export class SessionCompiler implements Compiler {
     const text = this.#modules.get(path)?.text ?? readNow(path);
     const format = path.endsWith(".json") ? "json" : moduleFormat(path, text);
     if (format === "json") return { errors: [], format, text };
-    const { parseDiagnostics } = scan(path, text).file as unknown as { parseDiagnostics: ts.Diagnostic[] };
-    if (parseDiagnostics.length > 0) {
-      const errors = parseDiagnostics.map((each) => ({ ...toDiagnostic(each, "", 0), file: path }));
+    const syntax = syntaxErrors(parse(path, text));
+    if (syntax.length > 0) {
+      const errors = syntax.map((each) => ({ ...toDiagnostic(each, "", 0), file: path }));
       return { errors, format, text };
     }
     if (format === "module") return { errors: [], format, text, javascript: moduleCode(path, text, this.#language()) };
@@ -224,7 +226,8 @@ export class SessionCompiler implements Compiler {
   }
 
   #language(): Language {
-    const { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators } = this.#program.options;
+    const jsx = this.#program.hasJsx ? this.#program.options.jsx : undefined;
+    const { jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators } = this.#program.options;
     const { emitDecoratorMetadata, useDefineForClassFields } = this.#program.options;
     const known = { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators };
     const all: Language = { ...known, emitDecoratorMetadata, useDefineForClassFields };
@@ -236,12 +239,11 @@ export class SessionCompiler implements Compiler {
 /** A cell, read; one that is a bare object literal is read as an expression, `wrapped` in parentheses. */
 function readCell(path: string, code: string): [Scan, wrapped: boolean] {
   const read = scan(path, code);
-  if (!/^\s*\{[\s\S]*\}\s*$/.test(code)) return [read, false];
+  if (!/^\s*\{/.test(code)) return [read, false];
   const wrapped = scan(path, `(${code}\n)`);
-  const { parseDiagnostics } = wrapped.file as unknown as { parseDiagnostics: unknown[] };
   const [only] = wrapped.file.statements;
   const isObject =
-    parseDiagnostics.length === 0 &&
+    syntaxErrors(wrapped.file).length === 0 &&
     only !== undefined &&
     ts.isExpressionStatement(only) &&
     ts.isParenthesizedExpression(only.expression) &&

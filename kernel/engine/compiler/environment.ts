@@ -3,6 +3,7 @@
  * that names the earlier names it uses, and no others: so a cell costs the same after a thousand.
  */
 import ts from "typescript";
+import { jsxFactories, rootOf } from "./jsx";
 import type { CellProgram } from "./program";
 import type { Kind, Scan } from "./scan";
 
@@ -39,7 +40,10 @@ export class Environment {
   }
 
   /** The line before a cell. A `let` is declared as one, so that it can be assigned to. */
-  header({ own, used }: Scan): string {
+  header(scan: Scan): string {
+    const { own } = scan;
+    const factories = jsxFactories(scan, this.#program.options);
+    const used = new Set([...scan.used, ...(factories ? Object.values(factories).map(rootOf) : [])]);
     const imports = new Map<number, string[]>();
     let lets = "";
     for (const name of used) {

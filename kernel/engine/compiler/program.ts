@@ -57,6 +57,11 @@ export class CellProgram {
     return this.#settings.options;
   }
 
+  /** Whether tsconfig.json says what JSX makes. */
+  get hasJsx(): boolean {
+    return this.#settings.jsx;
+  }
+
   get problems(): readonly string[] {
     return this.#settings.problems;
   }
@@ -84,7 +89,7 @@ export class CellProgram {
 
   /** The path of a cell, by which the compiler knows its language. */
   pathFor(jsx: boolean): string {
-    const isJsx = jsx || this.#settings.options.jsx !== undefined;
+    const isJsx = jsx || this.#settings.jsx;
     const extension = this.#options.language === "javascript" ? ".jsx" : isJsx ? ".tsx" : ".ts";
     return join(this.#options.folder, `__cell__${extension}`);
   }

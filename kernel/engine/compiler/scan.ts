@@ -17,13 +17,15 @@ export interface Scan {
   stars: string[];
   /** The cell has `declare global` or `declare module`: it counts for every later one. */
   ambient: boolean;
+  /** The text has JSX. */
+  jsx: boolean;
   /** The text begins with `// @ts-nocheck`. */
   unchecked: boolean;
 }
 
 /** Reads a text; `fileName` tells the language. */
 export function scan(fileName: string, text: string): Scan {
-  const file = ts.createSourceFile(fileName, text, ts.ScriptTarget.ES2022, true);
+  const file = parse(fileName, text);
   const found: Scan = {
     file,
     own: new Map(),
@@ -31,11 +33,26 @@ export function scan(fileName: string, text: string): Scan {
     used: new Set(),
     stars: [],
     ambient: false,
+    jsx: false,
     unchecked: (file as { checkJsDirective?: { enabled: boolean } }).checkJsDirective?.enabled === false,
   };
   for (const statement of file.statements) declare(found, statement);
   findUses(found, file);
   return found;
+}
+
+/** A text, parsed as a module, where `await` is a keyword; its nodes know their parents. */
+export function parse(fileName: string, text: string): ts.SourceFile {
+  const setExternalModuleIndicator = (file: ts.SourceFile): void => {
+    (file as { externalModuleIndicator?: ts.Node | true }).externalModuleIndicator = true;
+  };
+  const options = { languageVersion: ts.ScriptTarget.ES2022, setExternalModuleIndicator };
+  return ts.createSourceFile(fileName, text, options, true);
+}
+
+/** What the parser says about a text. */
+export function syntaxErrors(file: ts.SourceFile): ts.DiagnosticWithLocation[] {
+  return (file as unknown as { parseDiagnostics: ts.DiagnosticWithLocation[] }).parseDiagnostics;
 }
 
 /** The names that a binding pattern binds. */
@@ -131,6 +148,7 @@ function findUses(found: Scan, node: ts.Node): void {
     if (!(ts.isPropertyAccessExpression(parent) && parent.name === node)) found.used.add(node.text);
     return;
   }
+  if (ts.isJsxOpeningLikeElement(node) || ts.isJsxOpeningFragment(node)) found.jsx = true;
   if (ts.isVariableDeclarationList(node) && isTopLevelVar(node)) {
     for (const { name } of node.declarations)
       for (const each of boundNames(name)) if (!found.own.has(each)) found.own.set(each, "let");

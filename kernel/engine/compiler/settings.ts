@@ -7,6 +7,8 @@ import ts from "typescript";
 export interface Settings {
   options: ts.CompilerOptions;
   libraries: string[];
+  /** Cells may hold JSX; files that end in x always may. */
+  jsx: boolean;
   /** What is wrong with tsconfig.json. */
   problems: string[];
 }
@@ -74,7 +76,11 @@ export function readSettings(folder: string): Settings {
   }
   const libraries = (own.lib as string[] | undefined) ?? ["esnext"];
   const decorators = own.experimentalDecorators ? ["decorators.legacy"] : [];
-  const options: ts.CompilerOptions = { strict: false, jsx: undefined, types: ["node"], ...own, ...FIXED };
+  const options: ts.CompilerOptions = {
+    ...{ strict: false, jsx: ts.JsxEmit.Preserve, types: ["node"] },
+    ...own,
+    ...FIXED,
+  };
   for (const name of DROPPED) delete options[name];
   // Paths without a base are relative to the file; a base is on its way out of TypeScript.
   options.ignoreDeprecations = "6.0";
@@ -82,6 +88,7 @@ export function readSettings(folder: string): Settings {
   return {
     options,
     libraries: [...new Set([...libraries, "esnext.disposable", "decorators", "decorators.legacy", ...decorators])],
+    jsx: own.jsx !== undefined,
     problems,
   };
 }

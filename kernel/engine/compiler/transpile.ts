@@ -79,6 +79,7 @@ export function transpile(
       jsx: ts.JsxEmit.React,
       ...language,
       module: ts.ModuleKind.ESNext,
+      moduleDetection: ts.ModuleDetectionKind.Force,
       target: ts.ScriptTarget.ES2022,
       sourceMap: true,
       newLine: ts.NewLineKind.LineFeed,
