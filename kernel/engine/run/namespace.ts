@@ -40,7 +40,9 @@ export class Namespace {
 
   /** Adds what `namespace` exports, its default excepted, where there is no export of that name. */
   readonly addAll = (namespace: object): void => {
-    for (const name of Reflect.ownKeys(namespace)) {
+    // Those of Node may have exports without a value yet, which only their names may be asked of.
+    const names = isModuleNamespaceObject(namespace) ? Reflect.ownKeys(namespace) : Object.keys(namespace);
+    for (const name of names) {
       if (typeof name === "string" && name !== "default" && name !== "module.exports" && !this.#getters.has(name)) {
         const found = exportOf(namespace, name);
         this.add(name, "get" in found ? found.get : () => found.value);

@@ -78,22 +78,25 @@ export class Packages {
   }
 
   /**
-   * Node makes all of a CommonJS module its default export. Compilers to CommonJS mark what was an ES module; its types, and
-   * every bundler, then mean by its default what it exports by that name.
+   * The namespace of a CommonJS module as its types have it: everything that it exports by name, where Node sees what it can
+   * find in the text; and where a compiler made it of an ES module and marked it, its default is what that exported so.
    */
   #translate(namespace: object): object {
-    if (!("__esModule" in namespace) && !("module.exports" in namespace)) return namespace;
-    markConstant(namespace);
-    const { default: module } = namespace as { default?: { __esModule?: unknown; default?: unknown } };
-    if (module?.__esModule !== true || !("default" in module)) return namespace;
-    let translated = this.#translated.get(namespace);
-    if (translated === undefined) {
+    const known = this.#translated.get(namespace);
+    if (known) return known;
+    const { default: module } = namespace as { default?: Record<string, unknown> };
+    const isObject = (typeof module === "object" || typeof module === "function") && module !== null;
+    const isCommonJs = isObject && Object.values(require.cache).some((each) => each?.exports === module);
+    let translated = namespace;
+    if (isCommonJs) {
       const made = new Namespace();
-      made.add("default", () => module.default);
+      const isMarked = module.__esModule === true && "default" in module;
+      made.add("default", () => (isMarked ? module.default : module));
       made.addAll(namespace);
+      made.addAll(module);
       translated = markConstant(made.seal());
-      this.#translated.set(namespace, translated);
     }
+    this.#translated.set(namespace, translated);
     return translated;
   }
 }
