@@ -6,20 +6,24 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
-import { TslabEngine } from "./engine/tslab";
+import { CompilerProcess } from "./engine/compiler/client";
+import { Runtime } from "./engine/run/runtime";
+import { tslabTypes } from "./engine/run/tslab";
 import { magics, runCell } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
 import { Wire } from "./protocol/wire";
 import { Assistant } from "./session/assistant";
-import { resetOwner } from "./session/cell";
+import { currentCell, resetOwner } from "./session/cell";
 import { ErrorReporter, isInterrupt } from "./session/errors";
-import { installGlobals, installTslabDisplay } from "./session/globals";
+import { installGlobals } from "./session/globals";
 import { Questions } from "./session/input";
 import { magicContext } from "./session/magics";
 import { Runner } from "./session/runner";
 import { Session } from "./session/session";
+
+const typescript = require("typescript/package.json") as { version: string };
 
 /** What kernel_info_reply says. */
 const kernelInfo = {
@@ -29,14 +33,14 @@ const kernelInfo = {
   implementation_version: manifest.version,
   language_info: {
     name: "typescript",
-    version: "5.0.4",
+    version: typescript.version,
     mimetype: "application/typescript",
     file_extension: ".ts",
     pygments_lexer: "typescript",
     codemirror_mode: { name: "javascript", typescript: true, mode: "typescript" },
     nbconvert_exporter: "script",
   },
-  banner: `phi3lab ${manifest.version}: TypeScript 5.0.4 on Node.js ${process.versions.node}`,
+  banner: `phi3lab ${manifest.version}: TypeScript ${typescript.version} on Node.js ${process.versions.node}`,
   help_links: [{ text: "TypeScript", url: "https://www.typescriptlang.org/docs/" }],
   debugger: false,
 };
@@ -72,22 +76,28 @@ function start(): void {
       reallyExit(1);
     },
   });
-  const engine = new TslabEngine((work) => wire.guard(work));
-  const reporter = new ErrorReporter();
-  const runner = new Runner(engine, reporter);
+  const folder = process.cwd();
+  const { compiler } = new CompilerProcess({ folder, language: "typescript", tslabTypes });
+  const runtime = new Runtime(compiler, folder, ({ data, metadata, transient }, update) =>
+    currentCell()?.show(data, { metadata, display_id: transient?.display_id, update }),
+  );
+  const reporter = new ErrorReporter(runtime.stacks, runtime.places);
+  const runner = new Runner(compiler, runtime, reporter);
   const questions = new Questions(wire);
   const session: Session = new Session({
     wire,
-    assistant: new Assistant(engine, magics),
+    assistant: new Assistant(compiler, magics),
     runner,
     reporter,
+    results: runtime.results,
     runCell: (cell, code) => runCell(magicContext(cell, runner), code),
   });
   installGlobals(questions.ask);
+  runtime.install();
   offerPrepareStop();
 
   const printLate = (title: string) => (error: unknown) => {
-    if (!isInterrupt(error)) {
+    if (!isInterrupt(error) && !reporter.knows(error)) {
       process.stderr.write(`${title}\n${reporter.report(error).traceback.join("\n")}\n`);
     }
     resetOwner();
@@ -97,8 +107,6 @@ function start(): void {
   process.on("SIGINT", () => session.interrupt());
   process.on("SIGTERM", () => close(0));
   process.on("SIGHUP", () => close(0));
-  // The compiler is loaded and warmed before it is needed, and tslab's display functions with it.
-  void wire.ready.then(() => engine.convert("0")).then(installTslabDisplay);
 }
 
 try {

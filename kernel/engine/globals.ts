@@ -18,6 +18,12 @@ declare function display(
 declare function clear_output(options?: { wait?: boolean }): void;
 /** Asks the reader of the notebook for a line of text: \`const name = await input("Your name? ")\`. */
 declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
+/** The last value that was shown below a cell; \`__\` and \`___\` are the ones before. */
+declare var _: any, __: any, ___: any;
+/** The texts of the cells: \`In[3]\` is that of cell 3. */
+declare var In: string[];
+/** The values that were shown: \`Out[3]\` is that of cell 3, and so is \`_3\`. */
+declare var Out: Record<number, any>;
 
 // What Node 20 has and the library files of TypeScript 5.0 lack.
 interface ReadonlyArray<T> {

@@ -7,6 +7,8 @@ export interface MagicContext {
   readonly signal: AbortSignal;
   /** Runs TypeScript in the session, as a cell of its own would; gives the value of its last expression, awaited. */
   evaluate(code: string): Promise<unknown>;
+  /** As {@link evaluate}, for the cell itself: a value that is a promise is not waited for, and comes in a box. */
+  evaluateCell(code: string): Promise<unknown>;
   /**
    * Compiles statements once, as the body of an async function that sees the session's names; names declared inside stay
    * inside. Throws what a cell with that text would throw when it does not compile.

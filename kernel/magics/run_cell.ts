@@ -19,7 +19,7 @@ export async function runCellWith(table: readonly Magic[], context: MagicContext
     return magic.run(magic.name === "sh" || magic.name === "bash" ? context : nested, parsed.line, parsed.body);
   }
   const lines = await meant(context, parsed.lines, source);
-  if (lines.length === 0) return context.evaluate(source);
+  if (lines.length === 0) return context.evaluateCell(source);
   for (const line of lines) if (line.kind === "magic") find(table, line.name, "line");
   const rows = source.split("\n");
   lines.forEach((line, i) => {
@@ -32,7 +32,7 @@ export async function runCellWith(table: readonly Magic[], context: MagicContext
   lent[slot] = (index: number, ...values: unknown[]): Promise<unknown> =>
     runLine(table, context, lines[index] as MagicLine, values);
   try {
-    return await context.evaluate(rows.join("\n"));
+    return await context.evaluateCell(rows.join("\n"));
   } finally {
     lent[slot] = before;
   }

@@ -2,7 +2,7 @@
  * Completion, inspection and the question whether a text is complete, for cells with magics as well. The TypeScript of such
  * a cell keeps its places because magic words are replaced by as many blanks.
  */
-import type { Engine } from "../engine/engine";
+import type { Compiler } from "../engine/compiled";
 import type { Magic } from "../magics/magic";
 import { toCursor, toOffset } from "./text";
 
@@ -17,10 +17,10 @@ const FOREIGN_CELL = /^\s*%%(?:sh|bash|script|html|markdown|latex|svg|javascript
 
 /** Helps the reader while a cell is typed. */
 export class Assistant {
-  readonly #engine: Engine;
+  readonly #engine: Pick<Compiler, "complete" | "inspect" | "isComplete">;
   readonly #magics: readonly Magic[];
 
-  constructor(engine: Engine, magics: readonly Magic[]) {
+  constructor(engine: Pick<Compiler, "complete" | "inspect" | "isComplete">, magics: readonly Magic[]) {
     this.#engine = engine;
     this.#magics = magics;
   }

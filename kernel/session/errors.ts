@@ -2,9 +2,12 @@
  * Errors as the reader of a notebook should see them: the message, the line of the cell that it came from, and the stack
  * with the places of the TypeScript source and without the frames of Node and of the kernel.
  */
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
-import type { Diagnostic, PositionMap } from "../engine/engine";
+import type { Diagnostic } from "../engine/engine";
+import { CompileError } from "../engine/run/compile_error";
+import type { Places } from "../engine/run/places";
+import type { Frame, Stacks } from "../engine/run/stacks";
 import { KeyboardInterrupt } from "./cell";
 
 /** The content of an `error` message. */
@@ -14,59 +17,38 @@ export interface ErrorContent {
   traceback: string[];
 }
 
-/** A cell that does not compile. */
-export class CompileError extends Error {
-  override name = "CompileError";
-  readonly diagnostics: Diagnostic[];
-  readonly label: string;
-  readonly lines: string[];
-
-  constructor(label: string, lines: string[], diagnostics: Diagnostic[]) {
-    const [first] = diagnostics;
-    super(first ? `${first.message} (line ${first.line + 1})` : "The cell does not compile.");
-    this.diagnostics = diagnostics;
-    this.label = label;
-    this.lines = lines;
-  }
-}
-
-interface Source {
-  label: string;
-  lines: string[];
-  map: PositionMap;
-}
-
-interface Frame {
-  text: string;
-  /** The cell that the frame lies in. */
-  source?: Source;
-  line: number;
-  column: number;
-}
-
 const RED = "\x1b[31m";
 const BOLD_RED = "\x1b[1;31m";
 const DIM = "\x1b[2m";
 const RESET = "\x1b[0m";
 /** Lines shown before and after the one that failed. */
 const CONTEXT = 2;
-const FRAME = /^\s+at /;
-/** A place in a cell: its name, line and column. */
-const PLACE = /(cell\[[^\]]*\](?:#\d+)?):(\d+):(\d+)/;
-/** Frames that are nobody's code in the notebook. */
-const HIDDEN = ["node:", join(__dirname, ".."), dirname(require.resolve("tslab/package.json")), "evalmachine."];
+/** Complaints, or gathered errors, that are shown at most: one mistake may have many echoes. */
+const MOST = 5;
+/** TypeScript's numbers for a name that nobody declared: said once for each name. */
+const UNKNOWN_NAME = [2304, 2552];
 
-/** Knows the text of every cell, and phrases errors with it. */
+/** Phrases errors. */
 export class ErrorReporter {
-  readonly #sources = new Map<string, Source>();
+  readonly #stacks: Stacks;
+  readonly #places: Places;
+  readonly #reported = new WeakSet<object>();
 
-  /** Remembers a cell's text under the name that V8 shows in stacks; `label` is what the reader sees. */
-  remember(name: string, label: string, lines: string[], map: PositionMap): void {
-    this.#sources.set(name, { label, lines, map });
+  constructor(stacks: Stacks, places: Places) {
+    this.#stacks = stacks;
+    this.#places = places;
+  }
+
+  /** Whether the error was shown before. */
+  knows(error: unknown): boolean {
+    return typeof error === "object" && error !== null && this.#reported.has(error);
   }
 
   /** The error message for whatever a cell threw. */
   report(error: unknown): ErrorContent {
+    if (typeof error === "object" && error !== null) {
+      this.#reported.add(error);
+    }
     if (isInterrupt(error)) {
       return { ename: "KeyboardInterrupt", evalue: "", traceback: [`${BOLD_RED}KeyboardInterrupt${RESET}`] };
     }
@@ -74,7 +56,7 @@ export class ErrorReporter {
       return {
         ename: "CompileError",
         evalue: error.message,
-        traceback: error.diagnostics.map((d) => complaint(error, d)),
+        traceback: this.#complaints(error),
       };
     }
     try {
@@ -85,54 +67,82 @@ export class ErrorReporter {
     }
   }
 
-  #reportError(error: Error): ErrorContent {
-    const ename = String(error.name || error.constructor?.name || "Error");
-    const evalue = String(error.message);
-    return { ename, evalue, traceback: this.#trace(error, "", new Set()) };
+  /** A line for each complaint about code that runs all the same. */
+  warnings(diagnostics: readonly Diagnostic[], label: string): string[] {
+    const lines = diagnostics.map(({ file, line, column, code, message }) => {
+      const place = `${file === undefined ? label : this.#places.label(file)}:${line + 1}:${column + 1}`;
+      return `${place} - TS${code}: ${message.split("\n", 1)[0]}`;
+    });
+    return few(lines);
   }
 
-  /** Header, excerpt, frames; then the same for what caused it. */
-  #trace(error: Error, title: string, seen: Set<unknown>): string[] {
+  #reportError(error: Error): ErrorContent {
+    const frames = this.#stacks.framesOf(error); // First: it puts the message into the names of the text.
+    const ename = String(error.name || error.constructor?.name || "Error");
+    const evalue = String(error.message);
+    return { ename, evalue, traceback: this.#trace(error, frames, "", new Set()) };
+  }
+
+  /** Header, excerpts, frames; then the same for what caused it. */
+  #trace(error: Error, frames: Frame[], title: string, seen: Set<unknown>): string[] {
     seen.add(error);
     const header = `${title}${error.name || "Error"}${error.message === "" ? "" : `: ${error.message}`}`;
-    const frames = framesOf(error).flatMap((frame) => this.#mapFrame(frame) ?? []);
-    const place = frames.find((frame) => frame.source !== undefined);
-    const details = ownDetails(error);
-    const parts = [`${BOLD_RED}${header}${RESET}${details}`];
-    if (place?.source) {
-      const { source, line, column } = place;
-      parts.push(`${source.label}, line ${line + 1}:\n${numbered(source.lines, line, column, 1)}`);
+    const parts = [`${BOLD_RED}${header}${RESET}${ownDetails(error)}`];
+    // Where it happened, and where a cell led there.
+    const place = frames.find(({ source }) => source !== undefined);
+    const cell = frames.find(({ source }) => source?.label.startsWith("cell ["));
+    for (const { source, line, column } of new Set([place, cell].filter((each) => each !== undefined))) {
+      if (source) parts.push(`${source.label}, line ${line + 1}:\n${numbered(source.lines, line, column, 1)}`);
     }
     if (frames.length > 0) {
-      parts.push(`${DIM}${frames.map((frame) => frame.text).join("\n")}${RESET}`);
+      parts.push(`${DIM}${frames.map(({ text }) => `    at ${text}`).join("\n")}${RESET}`);
     }
-    const inner: [string, unknown][] = [["Caused by ", error.cause]];
+    const inner: [string, unknown][] = error.cause === undefined ? [] : [["Caused by ", error.cause]];
     if (error instanceof AggregateError) {
-      inner.push(...error.errors.map((each, i): [string, unknown] => [`[${i + 1}] `, each]));
+      inner.push(...error.errors.slice(0, MOST).map((each, i): [string, unknown] => [`[${i + 1}] `, each]));
     }
     for (const [innerTitle, each] of inner) {
       if (isError(each) && !seen.has(each)) {
-        parts.push(...this.#trace(each, innerTitle, seen));
-      } else if (each !== undefined && !isError(each)) {
+        parts.push(...this.#trace(each, this.#stacks.framesOf(each), innerTitle, seen));
+      } else if (!isError(each)) {
         parts.push(`${innerTitle}${inspect(each)}`);
       }
+    }
+    if (error instanceof AggregateError && error.errors.length > MOST) {
+      parts.push(`… and ${error.errors.length - MOST} more`);
     }
     return parts;
   }
 
-  /** The frame with the place in the reader's text; undefined for the wrapper that runs a cell. */
-  #mapFrame(frame: string): Frame | undefined {
-    const match = PLACE.exec(frame);
-    const source = match?.[1] === undefined ? undefined : this.#sources.get(match[1]);
-    if (!match || !source) {
-      return { text: frame, line: 0, column: 0 };
-    }
-    const found = source.map(Number(match[2]) - 1, Number(match[3]) - 1);
-    if (found === undefined) {
-      return undefined;
-    }
-    const text = frame.replace(match[0], `${source.label}:${found.line + 1}:${found.column + 1}`);
-    return { text, source, ...found };
+  #complaints(error: CompileError): string[] {
+    const seen = new Set<string>();
+    const once = error.diagnostics.filter(({ file, line, column, code, message }) => {
+      const key = UNKNOWN_NAME.includes(code) ? message : `${file}:${line}:${column}`;
+      return !seen.has(key) && seen.add(key);
+    });
+    return few(once.map((each) => this.#complaint(error, each)));
+  }
+
+  /** One complaint of the compiler with its line and a caret. */
+  #complaint({ label, lines }: CompileError, diagnostic: Diagnostic): string {
+    const { line, column, length, message, code, file } = diagnostic;
+    const place = `${file === undefined ? label : this.#places.label(file)}:${line + 1}:${column + 1}`;
+    const header = `${place} - ${BOLD_RED}error${RESET} ${code === 0 ? "" : `TS${code}: `}${message}`;
+    const text = file === undefined ? lines : linesOf(file);
+    return text === undefined ? header : `${header}\n${numbered(text, line, column, length)}`;
+  }
+}
+
+/** The first few, and how many more there are. */
+function few(lines: string[]): string[] {
+  return lines.length <= MOST ? lines : [...lines.slice(0, MOST), `… and ${lines.length - MOST} more`];
+}
+
+function linesOf(file: string): string[] | undefined {
+  try {
+    return readFileSync(file, "utf8").split("\n");
+  } catch {
+    return undefined;
   }
 }
 
@@ -153,13 +163,6 @@ function reportThrown(value: unknown): ErrorContent {
   return { ename: "Thrown", evalue, traceback: [`${BOLD_RED}Thrown${RESET}: ${evalue}`] };
 }
 
-/** The frames of the stack that belong to the notebook or to libraries that it uses. */
-function framesOf(error: Error): string[] {
-  const lines = typeof error.stack === "string" ? error.stack.split("\n") : [];
-  const frames = lines.filter((line) => FRAME.test(line));
-  return frames.filter((frame) => !HIDDEN.some((hidden) => frame.includes(hidden)));
-}
-
 /** Fields that an error carries besides its own, `code` and `path` of a system error for example. */
 function ownDetails(error: Error): string {
   const known = new Set(["name", "message", "stack", "cause", "errors"]);
@@ -168,9 +171,10 @@ function ownDetails(error: Error): string {
 }
 
 /** The line with its neighbours, numbered, and a caret below the column. */
-function numbered(lines: string[], line: number, column: number, length: number): string {
+function numbered(lines: readonly string[], line: number, column: number, length: number): string {
   const first = Math.max(0, line - CONTEXT);
-  const last = Math.min(lines.length - 1, line + CONTEXT);
+  const end = lines.at(-1) === "" ? lines.length - 1 : lines.length;
+  const last = Math.min(Math.max(end - 1, line), line + CONTEXT);
   const width = String(last + 1).length;
   const shown: string[] = [];
   for (let i = first; i <= last; i++) {
@@ -182,15 +186,4 @@ function numbered(lines: string[], line: number, column: number, length: number)
     }
   }
   return shown.join("\n");
-}
-
-/** One complaint of the compiler with its line and a caret. */
-function complaint(error: CompileError, diagnostic: Diagnostic): string {
-  const { line, column, length, message, code, file } = diagnostic;
-  const place = `${file ?? error.label}:${line + 1}:${column + 1}`;
-  const header = `${place} - ${BOLD_RED}error${RESET} TS${code}: ${message}`;
-  if (file !== undefined) {
-    return header;
-  }
-  return `${header}\n${numbered(error.lines, line, column, length)}`;
 }

@@ -31,22 +31,6 @@ export function installGlobals(input: Input): void {
   });
 }
 
-/** Sends what tslab's display functions show to the cell that calls them. */
-export function installTslabDisplay(): void {
-  const jupyter = require("tslab/dist/jupyter") as {
-    lastWriteDisplayData: (content: TslabDisplay, update: boolean) => void;
-  };
-  jupyter.lastWriteDisplayData = ({ data, metadata, transient }, update) => {
-    currentCell()?.show(data, { metadata, display_id: transient?.display_id, update });
-  };
-}
-
-interface TslabDisplay {
-  data: Record<string, unknown>;
-  metadata?: Record<string, unknown>;
-  transient?: { display_id?: string };
-}
-
 /** Prints go to the cell; before the first cell, to the terminal. */
 function captureStream(name: Stream): void {
   const stream = process[name];

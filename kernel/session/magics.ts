@@ -8,6 +8,7 @@ export function magicContext(cell: Cell, runner: Runner): MagicContext {
   return {
     signal: cell.signal,
     evaluate: (code) => runner.run(cell, code, cell.source),
+    evaluateCell: (code) => runner.runCell(cell, code, cell.source),
     compile: (code) => runner.compile(cell, code, cell.source),
     setVariable: (name, value, type) => runner.setVariable(cell, name, value, type),
     write: (stream, text) => cell.write(stream, text),

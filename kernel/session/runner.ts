@@ -1,15 +1,11 @@
-/**
- * Runs TypeScript in the session: the engine compiles, tslab's executor runs, the last expression's value comes back.
- * tslab's executor asks a converter synchronously; it is handed what the engine has already made.
- */
-import { dirname, join } from "node:path";
-import type { Executor } from "tslab/dist/executor";
-import type { Converted, Engine } from "../engine/engine";
-import { Modules } from "../engine/modules";
+/** Runs TypeScript in the session: the compiler's process compiles, the runtime runs, the last expression's value comes back. */
+import type { CompiledCell, Compiler } from "../engine/compiled";
+import type { Diagnostic } from "../engine/engine";
+import { CompileError } from "../engine/run/compile_error";
+import type { Prepared, Result } from "../engine/run/executor";
+import type { Runtime } from "../engine/run/runtime";
 import { type Cell, KeyboardInterrupt } from "./cell";
-import { CompileError, type ErrorReporter } from "./errors";
-
-type CreateExecutor = typeof import("tslab/dist/executor").createExecutor;
+import type { ErrorReporter } from "./errors";
 
 /** How a piece of code is named and placed. */
 interface Place {
@@ -19,6 +15,15 @@ interface Place {
   lines: string[];
   /** Where a line of the code begins in the line that the reader sees. */
   indent(line: number): number;
+}
+
+/** A cell's value that is a promise: nobody waits for it. */
+export class Unawaited {
+  readonly promise: PromiseLike<unknown>;
+
+  constructor(promise: PromiseLike<unknown>) {
+    this.promise = promise;
+  }
 }
 
 /**
@@ -34,18 +39,15 @@ function placeIn(source: string, code: string, linesBefore: number): Place {
 
 /** The session's variables, and the way to run code on them. */
 export class Runner {
-  readonly #engine: Engine;
+  readonly #compiler: Pick<Compiler, "cell" | "keep">;
+  readonly #runtime: Runtime;
   readonly #reporter: ErrorReporter;
-  readonly #folder = process.cwd();
-  #executor: Executor | undefined;
-  #modules: Modules | undefined;
-  #ready: Converted = { diagnostics: [] };
-  #value: unknown;
-  #thrown: { error: unknown } | undefined;
+  #last: Cell | undefined;
   #pieces = 0;
 
-  constructor(engine: Engine, reporter: ErrorReporter) {
-    this.#engine = engine;
+  constructor(compiler: Pick<Compiler, "cell" | "keep">, runtime: Runtime, reporter: ErrorReporter) {
+    this.#compiler = compiler;
+    this.#runtime = runtime;
     this.#reporter = reporter;
   }
 
@@ -54,14 +56,21 @@ export class Runner {
    * @param source the text that the code was made from, for messages
    */
   async run(cell: Cell, code: string, source = code): Promise<unknown> {
-    const converted = await this.#convert(cell, code, placeIn(source, code, 0));
-    return this.#execute(cell, converted);
+    const { value } = await this.#run(cell, code, source);
+    return await value;
+  }
+
+  /** Runs `code` as {@link run} does and waits for no promise that is its value: that comes as {@link Unawaited}. */
+  async runCell(cell: Cell, code: string, source = code): Promise<unknown> {
+    const { value } = await this.#run(cell, code, source);
+    return isThenable(value) ? new Unawaited(value) : value;
   }
 
   /** Compiles statements once; the returned function runs them as the body of an async function. */
   async compile(cell: Cell, code: string, source = code): Promise<() => Promise<unknown>> {
-    const converted = await this.#convert(cell, `(async () => {\n${code}\n})`, placeIn(source, code, 1));
-    return (await this.#execute(cell, { ...converted, state: undefined })) as () => Promise<unknown>;
+    const { prepared } = await this.#compile(cell, `(async () => {\n${code}\n})`, placeIn(source, code, 1));
+    const { value } = await this.#execute(cell, prepared);
+    return value as () => Promise<unknown>;
   }
 
   /** Declares or assigns a top-level name. */
@@ -76,101 +85,59 @@ export class Runner {
     }
   }
 
-  async #convert(cell: Cell, code: string, place: Place): Promise<Converted> {
-    const converted = await this.#engine.convert(code);
+  async #run(cell: Cell, code: string, source: string): Promise<Result> {
+    const { compiled, prepared } = await this.#compile(cell, code, placeIn(source, code, 0));
+    // Kept before it runs: what a cell declared before it failed or was interrupted is there to be used.
+    if (compiled.module === undefined) await this.#compiler.keep(compiled.id);
+    const result = await this.#execute(cell, prepared);
+    return compiled.hasValue ? result : { value: undefined };
+  }
+
+  async #compile(cell: Cell, code: string, place: Place): Promise<{ compiled: CompiledCell; prepared?: Prepared }> {
+    if (this.#last !== cell) {
+      if (this.#last?.interrupted) this.#runtime.executor.abandon();
+      this.#last = cell;
+    }
+    const compiled = await this.#compiler.cell(code);
+    const { errors, warnings, javascript } = compiled;
     const label = `cell [${cell.count}]`;
     const move = <T extends { line: number; column: number }>(found: T): T => {
       const line = Math.max(0, found.line - place.linesBefore);
       return { ...found, line, column: found.column + place.indent(line) };
     };
-    if (converted.diagnostics.length > 0) {
-      const moved = converted.diagnostics.map((each) => (each.file === undefined ? move(each) : each));
-      throw new CompileError(label, place.lines, moved);
+    const moveOwn = (each: Diagnostic): Diagnostic => (each.file === undefined ? move(each) : each);
+    if (errors.length > 0) {
+      throw new CompileError(label, place.lines, errors.map(moveOwn));
+    }
+    for (const line of this.#reporter.warnings(warnings.map(moveOwn), label)) {
+      cell.write("stderr", `${line}\n`);
+    }
+    if (javascript === undefined) {
+      return { compiled };
     }
     // V8 allows no blank in a source's name, so readers see another one.
     this.#pieces += 1;
     const name = `cell[${cell.count}]#${this.#pieces}`;
-    const { map } = converted;
-    const end = converted.output?.split("\n").length ?? 0;
-    this.#reporter.remember(name, label, place.lines, (line, column) => {
-      const found = line < end ? map?.(line, column) : undefined;
-      return found && move(found);
+    const prepared = await this.#runtime.executor.prepare(javascript, name);
+    this.#runtime.places.remember(name, {
+      ...{ label, lines: place.lines },
+      map: (line, column) => {
+        const found = prepared.map(line, column);
+        return found && move(found);
+      },
     });
-    const output = converted.output === undefined ? undefined : `${converted.output}\n//# sourceURL=${name}`;
-    return { ...converted, output };
+    return { compiled, prepared };
   }
 
-  async #execute(cell: Cell, converted: Converted): Promise<unknown> {
-    if (converted.output === undefined) {
-      this.#engine.keep(converted);
-      return undefined;
-    }
-    this.#executor ??= this.#createExecutor();
-    await this.#modules?.prepare(converted.output);
+  async #execute(cell: Cell, prepared: Prepared | undefined): Promise<Result> {
     if (cell.interrupted) {
       throw new KeyboardInterrupt();
     }
-    this.#ready = converted;
-    this.#value = undefined;
-    this.#thrown = undefined;
-    // Kept before it runs: what a cell declared before it failed or was interrupted is there to be used.
-    this.#engine.keep(converted);
-    const { locals } = this.#executor;
-    const name = converted.lastExpressionVar;
-    if (name !== undefined) {
-      delete locals[name];
-    }
-    const succeeded = await this.#executor.execute("");
-    if (!succeeded) {
-      throw this.#failure();
-    }
-    if (name === undefined) {
-      return undefined; // What was reported is the value of code that a magic ran inside.
-    }
-    let value = this.#value;
-    if (name in locals) {
-      value = locals[name]; // tslab does not report null and undefined.
-      delete locals[name];
-    }
-    return await value;
+    return prepared === undefined ? { value: undefined } : this.#runtime.executor.run(prepared);
   }
+}
 
-  /** What tslab's executor reported as thrown. */
-  #failure(): unknown {
-    return this.#thrown === undefined ? new Error("The cell failed without an error.") : this.#thrown.error;
-  }
-
-  #createExecutor(): Executor {
-    const path = join(dirname(require.resolve("tslab/package.json")), "dist", "executor.js");
-    const { createExecutor } = require(path) as { createExecutor?: CreateExecutor };
-    if (typeof createExecutor !== "function") {
-      throw new Error('tslab has no function createExecutor: the kernel needs tslab 1.0.22; "npm ci" installs it.');
-    }
-    const converter = {
-      convert: () => ({ ...this.#ready, diagnostics: [], declOutput: "" }),
-      addModule: () => [],
-      inspect: () => undefined as never,
-      complete: () => undefined as never,
-      close: () => undefined,
-    };
-    const executor = createExecutor(
-      this.#folder,
-      { node: converter, browser: converter, close: () => undefined },
-      {
-        log: (value: unknown) => {
-          this.#value = value;
-        },
-        error: (error: unknown) => {
-          this.#thrown = { error };
-        },
-      },
-    );
-    const lent = (globalThis as unknown as { __tslab__?: { require: NodeJS.Require } }).__tslab__;
-    if (lent === undefined) {
-      throw new Error('tslab did not lend "require" to cells: the kernel needs tslab 1.0.22; "npm ci" installs it.');
-    }
-    this.#modules = new Modules(lent.require, this.#folder);
-    lent.require = this.#modules.require;
-    return executor;
-  }
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  return isObject && typeof (value as { then?: unknown }).then === "function";
 }

@@ -7,12 +7,13 @@
 import type { Request } from "../protocol/link";
 import type { Wire } from "../protocol/wire";
 import { repairAsyncHooks } from "../protocol/asyncHooks";
+import type { Results } from "../engine/run/results";
 import type { Assistant } from "./assistant";
 import { Cell, KeyboardInterrupt, resetOwner } from "./cell";
 import { isHandle, toBundle } from "./display";
 import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
 import { History } from "./history";
-import type { Runner } from "./runner";
+import { type Runner, Unawaited } from "./runner";
 
 /** How a cell ended. */
 interface Outcome {
@@ -39,6 +40,7 @@ export interface SessionOptions {
   assistant: Assistant;
   runner: Runner;
   reporter: ErrorReporter;
+  results: Results;
   runCell: RunCell;
 }
 
@@ -135,6 +137,7 @@ export class Session {
     }
     if (stored) {
       running.setOutput = this.#history.add(this.#count, code);
+      this.#options.results.begin(this.#count, code);
     }
     this.#wire.setRunning(serial);
     this.#run(running, code).then(
@@ -145,11 +148,13 @@ export class Session {
 
   async #run(running: Running, code: string): Promise<Outcome> {
     const { cell, request } = running;
-    const value = await this.#options.runCell(cell, code);
+    const result = await this.#options.runCell(cell, code);
+    const value = result instanceof Unawaited ? result.promise : result;
     if (value !== undefined && !isHandle(value) && !cell.silent) {
       const data = await toBundle(value, cell);
       this.#wire.publish(cell.serial, "execute_result", { execution_count: cell.count, data, metadata: {} });
       running.setOutput?.(String(data["text/plain"]));
+      this.#options.results.add(cell.count, value);
     }
     await cell.settleDisplays();
     return { userExpressions: await this.#userExpressions(cell, request.content.user_expressions) };

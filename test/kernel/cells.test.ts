@@ -60,11 +60,13 @@ describe("A cell", function () {
     }
   });
 
-  it("awaits a promise that is its last value, and awaits at its top level", async () => {
-    assert.equal((await run("Promise.resolve(7)")).result, "7");
+  it("shows a promise that is its last value as it is, and awaits at its top level", async () => {
+    assert.equal((await run("Promise.resolve(7)")).result, inspect(Promise.resolve(7)));
+    assert.equal((await run("new Promise(() => {})")).result, inspect(new Promise(() => {})));
+    assert.equal((await run("await Promise.resolve(7)")).result, "7");
     assert.equal((await run("await (async () => 8)()")).result, "8");
     assert.equal((await run("let sum = 0; for await (const x of [1, Promise.resolve(2)]) sum += x; sum")).result, "3");
-    assert.equal((await run("Promise.reject(new RangeError('late'))")).reply.ename, "RangeError");
+    assert.equal((await run("await Promise.reject(new RangeError('late'))")).reply.ename, "RangeError");
   });
 
   it("sees the names of earlier cells, and may declare them anew with another type", async () => {
@@ -295,7 +297,10 @@ describe("A cell", function () {
     const { result, reply } = await run(code.join("\n"));
     assert.equal(result, "[ 1, 2, 3, 30, 4, 5, 'function' ]", plain(reply.traceback ?? []));
     assert.equal((await run("(await import('top-level-await')).waited")).result, "4");
-    assert.match((await run("import x from 'not-installed'; x")).reply.evalue, /Cannot find module 'not-installed'/);
+    assert.match(
+      (await run("import x from 'not-installed'; x")).reply.evalue,
+      /There is no package "not-installed" here: "%npm install not-installed" installs it\./,
+    );
   });
 
   it("imports phi3lab in any folder: one copy, typed, completed", async () => {

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TslabEngine } from "../../kernel/engine/tslab";
+import { SessionCompiler } from "../../kernel/engine/compiler/compiler";
+import { Runtime } from "../../kernel/engine/run/runtime";
+import { tslabTypes } from "../../kernel/engine/run/tslab";
 import type { MagicContext } from "../../kernel/magics/magic";
 import type { Wire } from "../../kernel/protocol/wire";
 import { Cell } from "../../kernel/session/cell";
@@ -18,8 +20,7 @@ describe("The context of a magic", function () {
     write: (_serial: number, stream: string, text: string) => written.push(`${stream}: ${text}`),
     publish: (_serial: number, type: string, content: unknown) => written.push(`${type}: ${JSON.stringify(content)}`),
   } as unknown as Wire;
-  const reporter = new ErrorReporter();
-  let engine: TslabEngine;
+  let reporter: ErrorReporter;
   let cell: Cell;
   let context: MagicContext;
   let folder: string;
@@ -28,12 +29,13 @@ describe("The context of a magic", function () {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "phi3lab-context-"));
     process.chdir(folder);
-    engine = new TslabEngine();
+    const compiler = new SessionCompiler({ folder, language: "typescript", tslabTypes });
+    const runtime = new Runtime(compiler, folder, () => undefined);
+    reporter = new ErrorReporter(runtime.stacks, runtime.places);
     cell = new Cell(wire, { serial: 1, count: 1, silent: false, allowStdin: true });
-    context = magicContext(cell, new Runner(engine, reporter));
+    context = magicContext(cell, new Runner(compiler, runtime, reporter));
   });
   after(() => {
-    engine.dispose();
     process.chdir(home);
     rmSync(folder, { recursive: true });
   });

@@ -13,6 +13,8 @@ interface Declared {
   kind: Kind;
 }
 
+/** The value of a cell, by its number. */
+const RESULT = /^_\d+$/;
 /** Declaration files that nothing leads to are looked for when there are so many. */
 const SWEEP_AT = 50;
 
@@ -46,7 +48,10 @@ export class Environment {
     let lets = "";
     for (const name of used) {
       const declared = own.has(name) ? undefined : this.#names.get(name);
-      if (declared === undefined) continue;
+      if (declared === undefined) {
+        if (RESULT.test(name) && !own.has(name)) lets += `declare var ${name}: any;`;
+        continue;
+      }
       const { chunk, kind } = declared;
       if (kind === "let") lets += `declare let ${name}: typeof import("./__cell_${chunk}").${name};`;
       else imports.set(chunk, [...(imports.get(chunk) ?? []), name]);
