@@ -7,7 +7,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { TslabEngine } from "./engine/tslab";
-import { magics, runCell } from "./magics/table";
+import { runCell } from "./magics/run_cell";
+import { createRegistry } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
@@ -16,10 +17,12 @@ import { Assistant } from "./session/assistant";
 import { resetOwner } from "./session/cell";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals, installTslabDisplay } from "./session/globals";
+import { History } from "./session/history";
 import { Questions } from "./session/input";
-import { magicContext } from "./session/magics";
+import { magicContext, offerMagics } from "./session/magics";
 import { Runner } from "./session/runner";
 import { Session } from "./session/session";
+import { variables } from "./session/variables";
 
 /** What kernel_info_reply says. */
 const kernelInfo = {
@@ -76,14 +79,18 @@ function start(): void {
   const reporter = new ErrorReporter();
   const runner = new Runner(engine, reporter);
   const questions = new Questions(wire);
+  const registry = createRegistry();
+  const history = new History();
   const session: Session = new Session({
     wire,
-    assistant: new Assistant(engine, magics),
+    assistant: new Assistant(engine, registry, () => variables(runner)),
     runner,
     reporter,
-    runCell: (cell, code) => runCell(magicContext(cell, runner), code),
+    runCell: (cell, code) => runCell(registry, magicContext(cell, { runner, history }), code),
+    history,
   });
   installGlobals(questions.ask);
+  offerMagics(registry);
   offerPrepareStop();
 
   const printLate = (title: string) => (error: unknown) => {

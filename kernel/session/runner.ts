@@ -49,6 +49,11 @@ export class Runner {
     this.#reporter = reporter;
   }
 
+  /** The session's variables, live. */
+  get locals(): Record<string, unknown> {
+    return (this.#executor?.locals ?? {}) as Record<string, unknown>;
+  }
+
   /**
    * Runs `code` as a cell would; the value of its last expression, awaited. Throws what the code throws.
    * @param source the text that the code was made from, for messages

@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TslabEngine } from "../../kernel/engine/tslab";
-import type { MagicContext } from "../../kernel/magics/magic";
 import type { Wire } from "../../kernel/protocol/wire";
 import { Cell } from "../../kernel/session/cell";
 import { ErrorReporter } from "../../kernel/session/errors";
+import { History } from "../../kernel/session/history";
 import { magicContext } from "../../kernel/session/magics";
 import { Runner } from "../../kernel/session/runner";
+import type { MagicContext } from "../../src/magic";
 
 describe("The context of a magic", function () {
   this.timeout(60_000);
@@ -30,7 +31,7 @@ describe("The context of a magic", function () {
     process.chdir(folder);
     engine = new TslabEngine();
     cell = new Cell(wire, { serial: 1, count: 1, silent: false, allowStdin: true });
-    context = magicContext(cell, new Runner(engine, reporter));
+    context = magicContext(cell, { runner: new Runner(engine, reporter), history: new History() });
   });
   after(() => {
     engine.dispose();
