@@ -9,7 +9,8 @@ import { manifest } from "./engine/packages";
 import { CompilerProcess } from "./engine/compiler/client";
 import { Runtime } from "./engine/run/runtime";
 import { tslabTypes } from "./engine/run/tslab";
-import { magics, runCell } from "./magics/table";
+import { runCell } from "./magics/run_cell";
+import { createRegistry } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
@@ -18,10 +19,12 @@ import { Assistant } from "./session/assistant";
 import { currentCell, resetOwner } from "./session/cell";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals } from "./session/globals";
+import { History } from "./session/history";
 import { Questions } from "./session/input";
-import { magicContext } from "./session/magics";
+import { magicContext, offerMagics } from "./session/magics";
 import { Runner } from "./session/runner";
 import { Session } from "./session/session";
+import { variables } from "./session/variables";
 
 const typescript = require("typescript/package.json") as { version: string };
 
@@ -84,16 +87,20 @@ function start(): void {
   const reporter = new ErrorReporter(runtime.stacks, runtime.places);
   const runner = new Runner(compiler, runtime, reporter);
   const questions = new Questions(wire);
+  const registry = createRegistry();
+  const history = new History();
   const session: Session = new Session({
     wire,
-    assistant: new Assistant(compiler, magics),
+    assistant: new Assistant(compiler, registry, () => variables(runner)),
     runner,
     reporter,
     results: runtime.results,
-    runCell: (cell, code) => runCell(magicContext(cell, runner), code),
+    runCell: (cell, code) => runCell(registry, magicContext(cell, { runner, history }), code),
+    history,
   });
   installGlobals(questions.ask);
   runtime.install();
+  offerMagics(registry);
   offerPrepareStop();
 
   const printLate = (title: string) => (error: unknown) => {

@@ -3,6 +3,8 @@
  * `Host` on `globalThis` under `Symbol.for("phi3lab.host")`; elsewhere (a terminal, a script) there is none.
  */
 
+import type { Magic } from "./magic";
+
 /** The MIME types that the library shows things in. */
 export const mime = {
   text: "text/plain",
@@ -24,6 +26,8 @@ export interface Host {
   /** Aborted when the user interrupts the running cell; undefined between cells. */
   readonly signal?: AbortSignal;
   display(data: MimeBundle, options?: DisplayOptions): void;
+  /** Adds a magic to the notebook. */
+  registerMagic?(magic: Magic): void;
 }
 
 const key = Symbol.for("phi3lab.host");

@@ -7,7 +7,7 @@
  *
  * @example
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
- * import { plotNextToken, plotTimings, Tensor, tensor, tokenLabel } from "phi3lab";
+ * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();
  * const tokenizer = await AutoTokenizer.from_pretrained(id);
@@ -20,8 +20,18 @@
  */
 export { type CpuDevice, type CudaDevice, type DeviceOption, Devices, devices } from "./devices";
 export * from "./generation";
-export type { MimeBundle } from "./host";
+export type { DisplayOptions, MimeBundle } from "./host";
 export { type DefaultModelOptions, defaultModel, HubError, type ProgressInfo } from "./hub";
+export {
+  type HistoryCell,
+  type Magic,
+  type MagicContext,
+  type MagicInput,
+  type MagicOption,
+  registerMagic,
+  type SessionVariable,
+  type TypecheckMode,
+} from "./magic";
 export * from "./model";
 export type { Compute, CpuPath, Dtype, KvDtype, ModelConfig, RopeParameters } from "./native";
 export {

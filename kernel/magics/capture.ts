@@ -1,6 +1,7 @@
 /** `%%capture [name]`: runs a cell and keeps what it prints and shows. */
 import { host, type MimeBundle } from "../../src/host";
-import type { Magic } from "./magic";
+import type { Magic } from "../../src/magic";
+import { nameOption } from "./options";
 
 /** What `%%capture name` leaves in `name`. */
 export class CapturedIO {
@@ -22,21 +23,22 @@ export class CapturedIO {
   }
 }
 
-const flags = ["--no-stderr", "--no-stdout", "--no-display"];
-
 export const capture: Magic = {
   name: "capture",
   kinds: ["cell"],
-  summary:
-    "Runs a cell and keeps what it prints and shows, in a variable when one is named; --no-stdout, --no-stderr, --no-display let a kind through.",
-  async run(context, line, body) {
-    const words = line.split(/\s+/).filter(Boolean);
-    const through = words.filter((word) => word.startsWith("-"));
-    const names = words.filter((word) => !word.startsWith("-"));
-    const unknown = through.find((word) => !flags.includes(word));
-    if (unknown !== undefined) throw new Error(`%%capture has no option ${unknown}; it knows ${flags.join(", ")}`);
-    if (names.length > 1 || names.some((name) => !/^[A-Za-z_$][\w$]*$/.test(name)))
-      throw new Error(`Expected at most one variable's name for %%capture but received ${names.join(" ")}`);
+  summary: "Runs a cell and keeps what it prints and shows, in a variable when one is named.",
+  argument: "[NAME]",
+  details:
+    "The variable has stdout and stderr, which are text, outputs, and show(), which shows all of it below another cell.",
+  options: [
+    { flag: "--no-stderr", summary: "let through what is printed to stderr" },
+    { flag: "--no-stdout", summary: "let through what is printed" },
+    { flag: "--no-display", summary: "let through what is shown" },
+  ],
+  typescript: ["body"],
+  example: '%%capture out --no-stderr\nconsole.log("kept")',
+  async run(context, { options, rest, body }) {
+    const name = rest === "" ? undefined : nameOption(rest, "%%capture");
     let failure: { error: unknown } | undefined;
     const kept = await context.capture(async () => {
       try {
@@ -45,17 +47,17 @@ export const capture: Magic = {
         failure = { error };
       }
     });
-    const passes = (flag: string): boolean => through.includes(flag);
+    const passes = (flag: string): boolean => options.has(flag);
     if (passes("--no-stdout")) context.write("stdout", kept.stdout);
     if (passes("--no-stderr")) context.write("stderr", kept.stderr);
     if (passes("--no-display")) for (const output of kept.outputs) context.display(output);
-    if (names[0] !== undefined) {
+    if (name !== undefined) {
       const result = new CapturedIO(
         passes("--no-stdout") ? "" : kept.stdout,
         passes("--no-stderr") ? "" : kept.stderr,
         passes("--no-display") ? [] : kept.outputs,
       );
-      await context.setVariable(names[0], result);
+      await context.setVariable(name, result);
     }
     if (failure) throw failure.error;
     return undefined;

@@ -1,139 +1,226 @@
 /**
- * Finds the magics of a cell. A magic stands at the start of a line, outside of brackets, strings and comments, in a form
- * that JavaScript does not have: `%name` and `%%name` with a name from the table, `!command`, `const lines = !command`.
+ * The one reader of cells with magics: for running them, for completion and inspection, for the question whether a text is
+ * complete. A magic stands where a statement may begin, in a form that TypeScript does not have: `%name` and `%%name`,
+ * `!command`, `const lines = !command`, `%name?`. Where the text alone could be both, the names that are known decide.
  */
+import type { Magic } from "../../src/magic";
+import { declaredNames, isCommand } from "./command";
+import { readOptions } from "./options";
+import type { Registry } from "./registry";
+import { type Place, scan } from "./scan";
 
-/** What a cell is. */
-export type Parsed =
-  | { kind: "code"; source: string; lines: readonly MagicLine[] }
-  | { kind: "cell"; name: string; line: string; body: string };
+/** What a cell is. Offsets are of the cell's text. */
+export type Parsed = { kind: "code"; lines: readonly MagicLine[] } | CellMagic | Help;
+
+/** `%%name` and what stands below it. */
+export interface CellMagic {
+  kind: "cell";
+  name: string;
+  line: string;
+  /** Where `line` begins. */
+  at: number;
+  /** The rest of the cell, below as many empty lines as stand above it. */
+  body: string;
+  /** Where the cell's first line below the magic's begins. */
+  bodyAt: number;
+}
+
+/** A cell of `%%name?` alone. */
+export interface Help {
+  kind: "help";
+  name: string;
+}
 
 /** A magic that stands for a line of code. */
 export interface MagicLine {
-  /** Of the cell, from 0. */
+  /** Of the cell, from 0; and how many lines it goes over, where each but the last ends in a backslash. */
   row: number;
-  kind: "magic" | "shell";
+  rows: number;
+  kind: "magic" | "shell" | "help";
+  /** `%`, or `%%` where a cell magic stands in the middle of a cell. */
+  sign: string;
   /** Of a magic. */
   name: string;
   /** What stands behind the name, or the command. */
   text: string;
-  /** `const files = `, of a command whose output is kept. */
+  /** `const files = `, where the value is kept. */
   assign: string;
+  /** It belongs to an `if (…)` or the like before it. */
+  header: boolean;
+  /** Where the sign stands, the text, and the end. */
+  start: number;
+  at: number;
+  end: number;
 }
 
-const cellMagic = /^\s*%%([A-Za-z_]\w*)(?:[ \t]+([^\r\n]*))?(?:\r?\n|$)/;
-const lineMagic = /^([ \t]*)%([A-Za-z_]\w*)(?=[ \t]|$)[ \t]*(.*)$/;
-const command =
-  /^([ \t]*)((?:const|let|var)[ \t]+[A-Za-z_$][\w$]*[ \t]*=[ \t]*|[A-Za-z_$][\w$]*[ \t]*=[ \t]*)?!([^\s=!].*)$/;
+/** The names that are variables, beside those that the cell itself declares. */
+export type IsKnown = (name: string) => boolean;
 
-/**
- * Splits a cell into a cell magic and its body, or marks the magic lines in its code.
- *
- * @param lineMagics Names of the magics that are lines.
- */
-export function parseCell(source: string, lineMagics: ReadonlySet<string>): Parsed {
+const cellMagic = /^\s*%%([A-Za-z_]\w*)(\?{0,2})(?:[ \t]+([^\r\n]*))?(?:\r?\n|$)/;
+const assignment =
+  /^(?:export[ \t]+)?(?:(?:const|let|var)[ \t]+)?(?:[A-Za-z_$][\w$]*|\[[^\]=]*\]|\{[^}=]*\})(?:[ \t]*:[^=]+?)?[ \t]*=[ \t]*(?=[%!])/;
+const magicHead = /^(%%?)([A-Za-z_]\w*)(?=[ \t]|$)[ \t]*/;
+const helpHead = /^(?:\?{1,2}(%%?)([A-Za-z_]\w*)|(%%?)([A-Za-z_]\w*)\?{1,2})[ \t]*;?$/;
+
+/** Splits a cell into a cell magic and its body, or finds the magic lines in its code. */
+export function parseCell(source: string, registry: Registry, isKnown: IsKnown = () => false): Parsed {
   const first = cellMagic.exec(source);
   if (first) {
+    const [head, name = "", question, line = ""] = first;
+    const body = source.slice(head.length);
+    if (question) return { kind: "help", name };
     // The body keeps its place: an error in its third line is one in the cell's line of that number.
-    const above = first[0].split("\n").length - 1;
-    const body = source.slice(first[0].length);
-    return { kind: "cell", name: first[1] as string, line: first[2]?.trim() ?? "", body: "\n".repeat(above) + body };
+    const above = head.split("\n").length - 1;
+    const at = head.indexOf(name) + name.length;
+    const indent = line === "" ? 0 : head.slice(at).indexOf(line);
+    return {
+      kind: "cell",
+      name,
+      line: line.trim(),
+      at: at + indent,
+      body: "\n".repeat(above) + body,
+      bodyAt: head.length,
+    };
   }
+  if (!/[%!?]/.test(source)) return { kind: "code", lines: [] };
   const lines: MagicLine[] = [];
-  const rows = source.split("\n");
-  const open = openLines(source);
-  rows.forEach((text, row) => {
-    if (!open[row]) return;
-    const plain = text.replace(/\r$/, "");
-    const magic = lineMagic.exec(plain);
-    if (magic && (lineMagics.has(magic[2] as string) || looksMeant(open, rows, row))) {
-      lines.push({ row, kind: "magic", name: magic[2] as string, text: (magic[3] as string).trim(), assign: "" });
-      return;
-    }
-    const shell = command.exec(plain);
-    if (shell && isCommand(shell[3] as string))
-      lines.push({ row, kind: "shell", name: "", text: (shell[3] as string).trim(), assign: shell[2] ?? "" });
+  let declared: Set<string> | undefined;
+  const known: IsKnown = (name) => {
+    declared ??= declaredNames(source);
+    return declared.has(name) || isKnown(name);
+  };
+  let row = 0;
+  let counted = 0;
+  scan(source, (offset, place) => {
+    const line = place.begins ? readLine(source, offset, place, registry, known) : undefined;
+    if (line === undefined) return offset;
+    for (; counted < offset; counted++) if (source[counted] === "\n") row++;
+    lines.push({ ...line, row });
+    return line.end;
   });
-  return { kind: "code", source, lines };
+  return { kind: "code", lines };
 }
 
-/** `%name` of no magic: meant as one where nothing stands before it that could be divided. */
-function looksMeant(open: readonly boolean[], rows: readonly string[], row: number): boolean {
-  for (let above = row - 1; above >= 0; above--) {
-    const text = (rows[above] as string).trim();
-    if (text !== "" && open[above]) return /[;{}]$/.test(text) || text.startsWith("//") || /^[%!]/.test(text);
+function readLine(
+  source: string,
+  offset: number,
+  { operand, header }: Place,
+  registry: Registry,
+  isKnown: IsKnown,
+): Omit<MagicLine, "row"> | undefined {
+  const indent = /^[ \t]*/.exec(source.slice(offset, endOfLine(source, offset)))?.[0].length ?? 0;
+  let end = endOfLine(source, offset);
+  const plain = source.slice(offset + indent, end).replace(/\r$/, "");
+  if (!/^[%!?\w$[{]/.test(plain)) return undefined;
+  const assign = assignment.exec(plain)?.[0] ?? "";
+  const rest = plain.slice(assign.length);
+  const start = offset + indent + assign.length;
+  const made = (more: Pick<MagicLine, "kind" | "sign" | "name" | "text" | "at">) => ({
+    ...more,
+    text: more.text.trim(),
+    rows: source.slice(offset, end).split("\n").length,
+    ...{ assign, header, start, end },
+  });
+  const help = assign === "" ? helpHead.exec(rest) : null;
+  if (help) {
+    const [, before, nameBehind, sign, name] = help;
+    const found = (name ?? nameBehind) as string;
+    // `a\n%b?` may be the beginning of a condition.
+    if (before === undefined && operand && registry.get(found) === undefined) return undefined;
+    return made({ kind: "help", sign: (before ?? sign) as string, name: found, text: "", at: end });
   }
-  return true;
+  const head = magicHead.exec(rest);
+  const isMagic = head !== null && (assign !== "" || isMeant(head, rest, operand, registry, isKnown));
+  const isShell =
+    !isMagic && rest.startsWith("!") && !/^!\s*[=!]/.test(rest) && isCommand(rest.slice(1).trim(), isKnown);
+  if (!isMagic && !isShell) return undefined;
+  while (/\\\r?$/.test(source.slice(offset, end)) && end < source.length) end = endOfLine(source, end + 1);
+  const at = start + (head?.[0].length ?? 1);
+  const text = source.slice(at, end).replace(/\\\r?\n/g, isShell ? "\\\n" : " ");
+  if (isShell) return made({ kind: "shell", sign: "!", name: "", text, at: start + 1 });
+  return made({ kind: "magic", sign: head?.[1] as string, name: head?.[2] as string, text, at });
 }
 
-/** Whether what stands behind `!` at a line's start is a command, not an operand that JavaScript negates. */
-function isCommand(text: string): boolean {
-  const word = /^[A-Za-z_$][\w$]*/.exec(text)?.[0];
-  // A path, a variable of the shell, an interpolated name: no operand begins like this.
-  if (word === undefined) return /^(?:\.{0,2}\/|~|\$\(|\{[A-Za-z_])/.test(text);
-  if (operands.has(word)) return false;
-  // `!done;`, `!f(x)`, `!a.b`, `!a && b`: JavaScript. `!ls -la`, `!git log`, `!make`: commands.
-  return /^(?:$|[ \t]+(?:[^\s=&|?;<>!+*%,)\]}]|\*\S)|[-:/][\w./-]*(?:[ \t]|$))/.test(text.slice(word.length));
+const endOfLine = (source: string, at: number): number => {
+  const found = source.indexOf("\n", at);
+  return found < 0 ? source.length : found;
+};
+
+/** Whether `%name` is a magic, not an operator and its operand. */
+function isMeant(head: RegExpExecArray, rest: string, operand: boolean, registry: Registry, isKnown: IsKnown): boolean {
+  const [all, sign, name = ""] = head;
+  // Nothing stands before it that could be divided, or nothing that TypeScript has begins with two of them.
+  if (!operand || sign === "%%") return true;
+  const behind = rest.slice(all.length);
+  const goesOn = /^(?:$|[-+*/%=<>&|^?,.;:)\]([`]|!=|(?:in|instanceof|as|satisfies)\b)/.test(behind);
+  if (!goesOn) return registry.get(name) !== undefined || !isKnown(name);
+  return registry.get(name) !== undefined && !isKnown(name);
 }
 
-const operands = new Set(
-  "async await class delete false function globalThis import new null super this true typeof undefined void".split(" "),
-);
-
-/** The name that `!name` alone, or before an operand, would negate; a variable of that name decides against a command. */
-export function negatedName(text: string): string | undefined {
-  return /^[A-Za-z_$][\w$]*/.exec(text)?.[0];
+/** What of a cell the compiler is asked about. */
+export interface Blanked {
+  /** The cell with blanks for what is no TypeScript; every other character keeps its place. */
+  code: string;
+  /** Whether the text at an offset is TypeScript. */
+  isTypeScript(offset: number): boolean;
 }
 
-/** For each line, whether a statement may begin at its start: outside of brackets, strings, templates and comments. */
-export function openLines(source: string): boolean[] {
-  const open = [true];
-  /** Brackets and templates around the place; "`" is a template's text. */
-  const stack: string[] = [];
-  const push = (): number => open.push(stack.length === 0);
-  for (let i = 0; i < source.length; i++) {
-    const char = source[i] as string;
-    if (stack.at(-1) === "`") {
-      if (char === "\\") i++;
-      else if (char === "`") stack.pop();
-      else if (char === "$" && source[i + 1] === "{") stack.push(source[++i] as string);
-      if (source[i] === "\n") push();
-      continue;
-    }
-    if (char === "\n") push();
-    else if (source.startsWith("//", i)) {
-      const end = source.indexOf("\n", i);
-      i = (end < 0 ? source.length : end) - 1;
-    } else if (source.startsWith("/*", i)) {
-      const end = source.indexOf("*/", i + 2);
-      const stop = end < 0 ? source.length : end + 2;
-      for (; i < stop; i++) if (source[i] === "\n") open.push(false);
-      i--;
-    } else if (char === '"' || char === "'") {
-      for (i++; i < source.length && source[i] !== char && source[i] !== "\n"; i++) if (source[i] === "\\") i++;
-      if (source[i] === "\n") push();
-    } else if (char === "/" && beginsRegExp(source, i)) i = endOfRegExp(source, i);
-    else if ("([{`".includes(char)) stack.push(char);
-    else if (")]}".includes(char)) stack.pop();
+/**
+ * Blanks the stretches of a cell that are magics, commands or another language.
+ *
+ * @param whole Blank the TypeScript in the lines of magics as well.
+ */
+export function blank(source: string, parsed: Parsed, registry: Registry, whole = false): Blanked {
+  const stretches: { start: number; end: number; text?: string }[] = [];
+  if (parsed.kind === "help") stretches.push({ start: 0, end: source.length });
+  else if (parsed.kind === "cell") {
+    const magic = registry.get(parsed.name);
+    const typescript = magic?.typescript ?? [];
+    const lineEnd = Math.max(parsed.at, endOfLine(source, parsed.at));
+    const inLine =
+      typescript.includes("line") && magic ? parsed.at + codeAt(magic, source.slice(parsed.at, lineEnd)) : lineEnd;
+    stretches.push({ start: 0, end: typescript.includes("line") ? inLine : Math.min(lineEnd, parsed.bodyAt) });
+    if (magic === undefined || typescript.includes("body")) {
+      const body = source.slice(parsed.bodyAt);
+      if (magic?.separator)
+        for (const found of body.matchAll(new RegExp(magic.separator.source, "gm"))) {
+          const start = parsed.bodyAt + found.index;
+          stretches.push({ start, end: start + found[0].length });
+        }
+      const inner = parseCell(" ".repeat(parsed.bodyAt) + body, registry);
+      if (inner.kind === "code") stretches.push(...inner.lines.map((line) => stretchOf(source, line, registry, whole)));
+    } else stretches.push({ start: parsed.bodyAt, end: source.length });
+  } else stretches.push(...parsed.lines.map((line) => stretchOf(source, line, registry, whole)));
+  let code = source;
+  for (const { start, end, text = "" } of stretches) {
+    const blanks = source.slice(start, end).replace(/[^\r\n]/g, " ");
+    code = code.slice(0, start) + text + blanks.slice(text.length) + code.slice(end);
   }
-  return open;
+  const isTypeScript = (offset: number): boolean =>
+    !stretches.some(({ start, end }) => offset > start && (offset <= end || (end === source.length && offset >= end)));
+  return { code, isTypeScript };
 }
 
-/** A slash divides behind an operand and begins a regular expression elsewhere. */
-function beginsRegExp(source: string, at: number): boolean {
-  const before = source.slice(Math.max(0, at - 20), at).trimEnd();
-  if (before === "") return true;
-  if (/(?:^|[^\w$.])(?:return|typeof|case|in|of|delete|void|throw|new|await|yield)$/.test(before)) return true;
-  return !/[\w$)\]}"'`]$/.test(before);
+function stretchOf(
+  source: string,
+  line: MagicLine,
+  registry: Registry,
+  whole: boolean,
+): { start: number; end: number; text?: string } {
+  const { start, end, at, assign, kind, name } = line;
+  const magic = kind === "magic" ? registry.get(name) : undefined;
+  if (magic?.typescript?.includes("line") && !whole && assign === "")
+    return { start, end: Math.min(end, at + codeAt(magic, source.slice(at, end))) };
+  // A value in its place, as long as it fits: `const files = !ls` declares an array of strings.
+  const value = kind === "shell" ? (end - start >= 4 ? '[""]' : "[]") : "0";
+  return assign === "" ? { start, end } : { start, end, text: value };
 }
 
-function endOfRegExp(source: string, at: number): number {
-  let inClass = false;
-  for (let i = at + 1; i < source.length && source[i] !== "\n"; i++) {
-    if (source[i] === "\\") i++;
-    else if (source[i] === "[") inClass = true;
-    else if (source[i] === "]") inClass = false;
-    else if (source[i] === "/" && !inClass) return i;
+/** Where the TypeScript in a magic's line begins: behind its options. */
+function codeAt(magic: Magic, text: string): number {
+  try {
+    return text.length - readOptions(magic, text).rest.length - (text.length - text.trimEnd().length);
+  } catch {
+    return text.length; // An option that is still being typed.
   }
-  return at;
 }

@@ -1,26 +1,37 @@
 /**
- * `!command`, `%%sh` and `%%bash`: the system's shell. Output comes as it is written; an interrupt ends the whole group of
- * processes; `_exit_code` holds how the last one ended.
+ * `!command`: the system's shell. Output comes as it is written, in colours; an interrupt ends the whole group of processes;
+ * `_exit_code` holds how the last one ended.
  */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
-import type { Magic, MagicContext } from "./magic";
+import type { MagicContext } from "../../src/magic";
 
 /** How long a program may take to end when asked, before it is ended. */
 const patience = 500;
 /** How long output that a command left in its pipes is waited for, where something keeps them open. */
 const settle = 200;
 
-/** Runs a command; its exit code (of a signal 128 + its number, as shells say it). */
-export async function runShell(
+export interface RunOptions {
+  /** Text for the program's standard input; without it there is none. */
+  input?: string;
+  folder?: string;
+  env?: NodeJS.ProcessEnv;
+  /** Take the output instead of printing it. */
+  on?: { stdout?: (text: string) => void; stderr?: (text: string) => void };
+}
+
+/** Runs a program; its exit code (of a signal 128 + its number, as shells say it). */
+export async function runProgram(
   context: MagicContext,
-  command: string,
-  { shell = "sh", onOutput }: { shell?: string; onOutput?: (text: string) => void } = {},
+  [program, ...args]: readonly [string, ...string[]],
+  { input, folder, env, on = {} }: RunOptions = {},
 ): Promise<number> {
   context.signal.throwIfAborted();
-  const child = spawn(shell, ["-c", command], {
-    stdio: ["ignore", "pipe", "pipe"],
+  const child = spawn(program, args, {
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    cwd: folder,
+    env: { ...process.env, ...env },
     // A group of its own, so that an interrupt reaches what the command started.
     detached: true,
   });
@@ -35,21 +46,24 @@ export async function runShell(
     kill("SIGINT");
     setTimeout(() => kill("SIGKILL"), patience).unref();
   };
+  const leave = (): void => kill("SIGKILL");
   context.signal.addEventListener("abort", interrupt, { once: true });
+  process.once("exit", leave);
   for (const name of ["stdout", "stderr"] as const) {
     const decoder = new StringDecoder("utf8");
     const emit = (text: string): void => {
-      if (name === "stdout" && onOutput) onOutput(text);
+      const take = on[name];
+      if (take) take(text);
       else if (text !== "") context.write(name, text);
     };
-    child[name].on("data", (data: Buffer) => emit(decoder.write(data)));
-    child[name].on("end", () => emit(decoder.end()));
+    child[name]?.on("data", (data: Buffer) => emit(decoder.write(data)));
+    child[name]?.on("end", () => emit(decoder.end()));
   }
+  // A program may end before it has read all of it.
+  child.stdin?.on("error", () => undefined).end(input);
   try {
     const code = await new Promise<number>((done, fail) => {
-      child.once("error", (error: NodeJS.ErrnoException) =>
-        fail(error.code === "ENOENT" ? new Error(`There is no shell "${shell}" on this machine`) : error),
-      );
+      child.once("error", (error: NodeJS.ErrnoException) => fail(error.code === "ENOENT" ? missing(program) : error));
       const end = (code: number | null, signal: NodeJS.Signals | null): void =>
         done(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0));
       child.once("close", end);
@@ -60,40 +74,37 @@ export async function runShell(
     return code;
   } finally {
     context.signal.removeEventListener("abort", interrupt);
+    process.off("exit", leave);
   }
 }
 
+const missing = (program: string): Error => new Error(`There is no program "${program}" on this machine`);
+
+/**
+ * What makes programs write colours into a pipe. A command that hands output on, to another program or into a file, gets
+ * none: the escapes would stand in it.
+ */
+export function colours(command: string): NodeJS.ProcessEnv {
+  const handsOn = /[|>`]|\$\(/.test(command.replace(/\d?>&\d|&>|>\s*\/dev\/null/g, ""));
+  if (handsOn || process.env.NO_COLOR !== undefined || process.env.FORCE_COLOR !== undefined) return {};
+  const term = process.env.TERM === undefined || process.env.TERM === "dumb" ? { TERM: "xterm-256color" } : {};
+  return { FORCE_COLOR: "1", CLICOLOR_FORCE: "1", CARGO_TERM_COLOR: "always", npm_config_color: "always", ...term };
+}
+
 /** Runs a command for a cell and keeps its exit code in `_exit_code`. */
-export async function shellLine(context: MagicContext, command: string, shell?: string): Promise<void> {
-  const code = await runShell(context, command, { shell });
-  await context.setVariable("_exit_code", code, "number");
+export async function shellLine(context: MagicContext, command: string): Promise<void> {
+  await keepExitCode(context, await runProgram(context, ["sh", "-c", command], { env: colours(command) }));
 }
 
 /** Runs a command and gives the lines that it prints, as `const files = !ls` wants them. */
 export async function shellLines(context: MagicContext, command: string): Promise<string[]> {
   let text = "";
-  const code = await runShell(context, command, { onOutput: (piece) => (text += piece) });
-  await context.setVariable("_exit_code", code, "number");
+  const stdout = (piece: string): void => {
+    text += piece;
+  };
+  await keepExitCode(context, await runProgram(context, ["sh", "-c", command], { on: { stdout } }));
   return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
 }
 
-/** `%%sh` and `%%bash`. */
-function script(name: string, shell: string): Magic {
-  return {
-    name,
-    kinds: ["cell"],
-    summary: `Runs the cell in ${shell}; how it ended is in _exit_code.`,
-    async run(context, line, body) {
-      const args = line.trim();
-      if (args !== "") throw new Error(`%%${name} takes nothing on its own line but received ${args}`);
-      const code = await runShell(context, body ?? "", { shell });
-      await context.setVariable("_exit_code", code, "number");
-      // As IPython has it: a script that fails is a failure of the cell.
-      if (code !== 0) throw new Error(`The command ended with exit code ${code}`);
-      return undefined;
-    },
-  };
-}
-
-export const sh: Magic = script("sh", "sh");
-export const bash: Magic = script("bash", "bash");
+export const keepExitCode = (context: MagicContext, code: number): Promise<void> =>
+  context.setVariable("_exit_code", code, "number");

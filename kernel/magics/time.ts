@@ -1,12 +1,15 @@
 /** `%time` and `%%time`: one run of a statement or a cell, its processor and wall time printed as IPython prints them. */
+import type { Magic } from "../../src/magic";
 import { formatTime } from "./format_time";
-import type { Magic } from "./magic";
 
 export const time: Magic = {
   name: "time",
   kinds: ["line", "cell"],
   summary: "Runs a statement or a cell once and prints its processor and wall time; its value is the cell's.",
-  async run(context, line, body) {
+  argument: "STATEMENT",
+  typescript: ["line", "body"],
+  example: "%time JSON.parse(text)",
+  async run(context, { line, body }) {
     if (line.trim() !== "" && body !== undefined && body.trim() !== "")
       throw new Error("Can't use statement directly after '%%time'!");
     const [wall, cpu] = [performance.now(), process.cpuUsage()];

@@ -3,81 +3,58 @@
  * long, a line after the first one says how long the others will. The code is compiled once; the loop runs inside the
  * compiled function, so that a body without `await` pays for none.
  */
+import type { Magic, MagicContext } from "../../src/magic";
 import { formatTime, TimeitResult } from "./format_time";
-import type { Magic, MagicContext } from "./magic";
-import { readOptions, wholeOption } from "./options";
-
-const slot = "__phi3lab_timeit__";
-
-/** What the compiled function shares with the magic: how often to run, and the clock. */
-interface Shared {
-  loops: number;
-  now: () => number;
-}
+import { compileLoop } from "./loop";
+import { nameOption, wholeOption } from "./options";
 
 export const timeit: Magic = {
   name: "timeit",
   kinds: ["line", "cell"],
-  summary:
-    "Times a statement or a cell: -n loops, -r runs, -p digits, -q quiet, -o gives the result, -v NAME keeps it.",
-  async run(context, line, body) {
-    const options = readOptions("timeit", line, "n:r:tcp:qov:");
-    const statement = options.rest;
+  summary: "Times a statement or a cell: its mean over several runs of many loops, as IPython does.",
+  argument: "STATEMENT",
+  details:
+    "Behind %%timeit stands what is run once a run before the clock starts. The value with -o holds all runs, in seconds.",
+  options: [
+    { flag: "-n", value: "LOOPS", summary: "loops a run; default: the first power of ten that takes 0.2 s" },
+    { flag: "-r", value: "RUNS", summary: "runs; default: 7" },
+    { flag: "-t", summary: "wall time, as it is by default" },
+    { flag: "-c", summary: "processor time instead of wall time" },
+    { flag: "-p", value: "DIGITS", summary: "significant digits that are printed; default: 3" },
+    { flag: "-q", summary: "print nothing" },
+    { flag: "-o", summary: "give the result as the value" },
+    { flag: "-v", value: "NAME", summary: "keep the result in a variable" },
+  ],
+  typescript: ["line", "body"],
+  example: "%timeit -n 1000 -r 5 Math.hypot(3, 4)",
+  async run(context, { options, rest: statement, body }) {
     if (statement === "" && (body === undefined || body.trim() === "")) return undefined;
-    const given = wholeOption("timeit", options, "n", 0) ?? 0;
-    const repeat = wholeOption("timeit", options, "r", 1) ?? 7;
-    const precision = wholeOption("timeit", options, "p", 0) ?? 3;
-    const name = options.values.get("v");
-    if (name !== undefined && !/^[A-Za-z_$][\w$]*$/.test(name))
-      throw new Error(`Expected a variable's name for -v of %timeit but received ${name}`);
+    const given = wholeOption("timeit", options, "-n", 0) ?? 0;
+    const repeat = wholeOption("timeit", options, "-r", 1) ?? 7;
+    const precision = wholeOption("timeit", options, "-p", 0) ?? 3;
+    const keptName = options.get("-v");
+    const name = keptName === undefined ? undefined : nameOption(keptName, "-v of %timeit");
     const [setup, code] = body === undefined ? ["", statement] : [statement, body];
-    const shared: Shared = {
-      loops: 1,
-      now: options.values.has("c") ? () => process.cpuUsage().user / 1e6 : () => performance.now() / 1000,
-    };
+    const now = options.has("-c") ? () => process.cpuUsage().user / 1e6 : () => performance.now() / 1000;
     const start = performance.now();
-    const measure = await compile(context, setup, code);
+    const measure = await compileLoop(context, setup, code);
     const compileTime = (performance.now() - start) / 1000;
-    const run = async (loops: number): Promise<number> => {
-      shared.loops = loops;
-      context.signal.throwIfAborted();
-      const lent = globalThis as Record<string, unknown>;
-      lent[slot] = shared;
-      try {
-        return (await measure()) as number;
-      } finally {
-        delete lent[slot];
-      }
-    };
+    const run = (loops: number): Promise<number> => measure({ loops, now });
     // IPython's rule: the first power of ten that takes 0.2 s.
     let loops = given || 1;
     for (let power = 1; given === 0 && power < 10 && (await run(loops)) < 0.2; power++) loops = 10 ** power;
     const runs: number[] = [];
     while (runs.length < repeat) {
       runs.push(await run(loops));
-      if (runs.length === 1 && !options.values.has("q")) announce(context, runs[0] as number, repeat - 1);
+      if (runs.length === 1 && !options.has("-q")) announce(context, runs[0] as number, repeat - 1);
     }
     const [best, worst] = [Math.min(...runs) / loops, Math.max(...runs) / loops];
     const result = new TimeitResult(loops, repeat, best, worst, runs, compileTime, precision);
-    if (!options.values.has("q")) report(context, result);
+    if (!options.has("-q")) report(context, result);
     if (name !== undefined) await context.setVariable(name, result);
-    return options.values.has("o") ? result : undefined;
+    return options.has("-o") ? result : undefined;
   },
 };
-
-/**
- * The body keeps its lines: everything of ours stands before its first and after its last. It is a function of its own, so
- * that a `return` in it ends one loop and a `break` does not compile; one without `await` is called without one.
- */
-function compile(context: MagicContext, setup: string, code: string): Promise<() => Promise<unknown>> {
-  const waits = /\bawait\b/.test(code);
-  const body = `const $phi3lab_body = ${waits ? "async " : ""}() => {`;
-  const loop = `for (let $i = 0; $i < $shared.loops; $i++) ${waits ? "await " : ""}$phi3lab_body();`;
-  const measure = `const $shared = (globalThis as any).${slot} as { loops: number; now: () => number }; const $start = $shared.now(); ${loop} return $shared.now() - $start;`;
-  // Set-up may end in a comment, so a line ends it: the one that the body has to spare below its magic's line.
-  const [before, rest] = code.startsWith("\n") ? ["\n", code.slice(1)] : ["", code];
-  return context.compile(`${setup}${before};${body}${rest}\n}; ${measure}`);
-}
 
 /** From so many seconds a run on, a reader wants to know how long the others will take. */
 const patience = 1;

@@ -65,6 +65,8 @@ export class Cell implements CellOptions {
   readonly source: string;
   /** Displays whose objects have not shown themselves yet; the cell ends after them. */
   readonly pending = new Set<Promise<unknown>>();
+  /** What `execute_reply` asks the front end to do. */
+  readonly payload: Record<string, unknown>[] = [];
   /** Ended by the user: its timers never fire again. */
   interrupted = false;
   /** No longer the running one. */

@@ -1,5 +1,7 @@
 /** What the session has run, in memory, as `history_request` asks for it. */
 
+import type { HistoryCell } from "../../src/magic";
+
 /** `[session, line, input]`, or with output `[session, line, [input, output]]`. */
 export type HistoryEntry = [session: number, line: number, text: string | [string, string | null]];
 
@@ -14,6 +16,11 @@ export class History {
     return (output) => {
       entry.output = output;
     };
+  }
+
+  /** All of them, the running one last. */
+  cells(): HistoryCell[] {
+    return this.#entries.map(({ line, input, output }) => ({ count: line, code: input, output: output ?? undefined }));
   }
 
   /** The content of `history_reply`. This process is session 1; session 0 means the current one. */

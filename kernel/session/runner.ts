@@ -1,6 +1,6 @@
 /** Runs TypeScript in the session: the compiler's process compiles, the runtime runs, the last expression's value comes back. */
 import type { CompiledCell, Compiler } from "../engine/compiled";
-import type { Diagnostic } from "../engine/engine";
+import type { Diagnostic, TypecheckMode } from "../engine/engine";
 import { CompileError } from "../engine/run/compile_error";
 import type { Prepared, Result } from "../engine/run/executor";
 import type { Runtime } from "../engine/run/runtime";
@@ -39,16 +39,27 @@ function placeIn(source: string, code: string, linesBefore: number): Place {
 
 /** The session's variables, and the way to run code on them. */
 export class Runner {
-  readonly #compiler: Pick<Compiler, "cell" | "keep">;
+  readonly #compiler: Pick<Compiler, "cell" | "keep" | "setTypecheck">;
   readonly #runtime: Runtime;
   readonly #reporter: ErrorReporter;
   #last: Cell | undefined;
   #pieces = 0;
 
-  constructor(compiler: Pick<Compiler, "cell" | "keep">, runtime: Runtime, reporter: ErrorReporter) {
+  constructor(compiler: Pick<Compiler, "cell" | "keep" | "setTypecheck">, runtime: Runtime, reporter: ErrorReporter) {
     this.#compiler = compiler;
     this.#runtime = runtime;
     this.#reporter = reporter;
+  }
+
+  /** The session's variables, and their values. */
+  variables(): [name: string, value: unknown][] {
+    const { scope } = this.#runtime.executor;
+    return scope.names().map((name) => [name, scope.value(name)]);
+  }
+
+  /** What type errors do from now on. */
+  setTypecheck(mode: TypecheckMode): Promise<void> {
+    return this.#compiler.setTypecheck(mode);
   }
 
   /**

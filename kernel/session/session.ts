@@ -12,7 +12,7 @@ import type { Assistant } from "./assistant";
 import { Cell, KeyboardInterrupt, resetOwner } from "./cell";
 import { isHandle, toBundle } from "./display";
 import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
-import { History } from "./history";
+import type { History } from "./history";
 import { type Runner, Unawaited } from "./runner";
 
 /** How a cell ended. */
@@ -42,6 +42,7 @@ export interface SessionOptions {
   reporter: ErrorReporter;
   results: Results;
   runCell: RunCell;
+  history: History;
 }
 
 /** How long an interrupted cell may take to end by itself, in milliseconds. */
@@ -52,7 +53,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #wire: Wire;
   readonly #queue: Request[] = [];
-  readonly #history = new History();
+  readonly #history: History;
   /** The timers that no cell's interrupt reaches. */
   readonly #setTimeout = setTimeout;
   readonly #setImmediate = setImmediate;
@@ -62,6 +63,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#wire = options.wire;
+    this.#history = options.history;
   }
 
   /** Takes a request in; answers later. */
@@ -216,7 +218,7 @@ export class Session {
       this.#wire.reply(serial, "execute_reply", {
         status: "ok",
         execution_count: count,
-        payload: [],
+        payload: cell.payload,
         user_expressions,
       });
     }

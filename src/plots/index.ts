@@ -1,4 +1,5 @@
 /** Plots of what a model does; each shows itself in a notebook and saves itself. */
+export { type PlotDistributionsOptions, plotDistributions, type TimedSeries } from "./distributions";
 export { Figure } from "./figure";
 export { type PlotNextTokenOptions, plotNextToken } from "./next_token";
 export { type LabelTokenizer, tokenLabel } from "./token_label";

@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { SessionCompiler } from "../../kernel/engine/compiler/compiler";
 import { Runtime } from "../../kernel/engine/run/runtime";
 import { tslabTypes } from "../../kernel/engine/run/tslab";
-import type { MagicContext } from "../../kernel/magics/magic";
 import type { Wire } from "../../kernel/protocol/wire";
 import { Cell } from "../../kernel/session/cell";
 import { ErrorReporter } from "../../kernel/session/errors";
+import { History } from "../../kernel/session/history";
 import { magicContext } from "../../kernel/session/magics";
 import { Runner } from "../../kernel/session/runner";
+import type { MagicContext } from "../../src/magic";
 
 describe("The context of a magic", function () {
   this.timeout(60_000);
@@ -33,7 +34,7 @@ describe("The context of a magic", function () {
     const runtime = new Runtime(compiler, folder, () => undefined);
     reporter = new ErrorReporter(runtime.stacks, runtime.places);
     cell = new Cell(wire, { serial: 1, count: 1, silent: false, allowStdin: true });
-    context = magicContext(cell, new Runner(compiler, runtime, reporter));
+    context = magicContext(cell, { runner: new Runner(compiler, runtime, reporter), history: new History() });
   });
   after(() => {
     process.chdir(home);
