@@ -1,5 +1,5 @@
 /**
- * The Jupyter kernel: `node [flags] dist/kernel/main.js CONNECTION_FILE`, as `kernelspec.json` has it.
+ * The Jupyter kernel: `node [flags] dist/kernel/main.js CONNECTION_FILE [--javascript]`, as `kernelspec.json` has it.
  *
  * The sockets open first, in a thread of their own, and answer kernel_info while the compiler loads; cells that come
  * meanwhile wait.
@@ -28,13 +28,12 @@ import { variables } from "./session/variables";
 
 const typescript = require("typescript/package.json") as { version: string };
 
-/** What kernel_info_reply says. */
-const kernelInfo = {
-  status: "ok",
-  protocol_version: PROTOCOL_VERSION,
-  implementation: "phi3lab",
-  implementation_version: manifest.version,
-  language_info: {
+/** JavaScript notebooks are not checked, and their cells are not strict code. */
+const isJavaScript = process.argv.includes("--javascript");
+
+/** What kernel_info_reply says of the language. */
+const languages = {
+  typescript: {
     name: "typescript",
     version: typescript.version,
     mimetype: "application/typescript",
@@ -43,6 +42,24 @@ const kernelInfo = {
     codemirror_mode: { name: "javascript", typescript: true, mode: "typescript" },
     nbconvert_exporter: "script",
   },
+  javascript: {
+    name: "javascript",
+    version: process.versions.node,
+    mimetype: "text/javascript",
+    file_extension: ".js",
+    pygments_lexer: "javascript",
+    codemirror_mode: "javascript",
+    nbconvert_exporter: "script",
+  },
+};
+
+/** What kernel_info_reply says. */
+const kernelInfo = {
+  status: "ok",
+  protocol_version: PROTOCOL_VERSION,
+  implementation: "phi3lab",
+  implementation_version: manifest.version,
+  language_info: isJavaScript ? languages.javascript : languages.typescript,
   banner: `phi3lab ${manifest.version}: TypeScript ${typescript.version} on Node.js ${process.versions.node}`,
   help_links: [{ text: "TypeScript", url: "https://www.typescriptlang.org/docs/" }],
   debugger: false,
@@ -80,7 +97,11 @@ function start(): void {
     },
   });
   const folder = process.cwd();
-  const { compiler } = new CompilerProcess({ folder, language: "typescript", tslabTypes });
+  const { compiler } = new CompilerProcess({
+    folder,
+    language: isJavaScript ? "javascript" : "typescript",
+    tslabTypes,
+  });
   const runtime = new Runtime(compiler, folder, ({ data, metadata, transient }, update) =>
     currentCell()?.show(data, { metadata, display_id: transient?.display_id, update }),
   );

@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildAddon } from "./setup/addon.mjs";
 import { decideCuda, sayCuda } from "./setup/cuda.mjs";
-import { installKernelspec } from "./setup/kernelspec.mjs";
+import { installKernelspecs } from "./setup/kernelspec.mjs";
 import { addon, root } from "./setup/places.mjs";
 import { hint, SetupProblem } from "./setup/problem.mjs";
 import { checkCompiler, checkPlatform } from "./setup/tools.mjs";
@@ -54,9 +54,11 @@ function userData() {
 function installKernel({ prefix, user }) {
   if (prefix !== undefined && user) throw new SetupProblem("Expected --user or --prefix but received both.");
   const data = prefix === undefined ? userData() : join(resolve(prefix), "share", "jupyter");
-  const folder = join(data, "kernels", "phi3lab");
-  installKernelspec(folder);
-  console.log(`The kernel phi3lab is installed in ${folder}`);
+  const folder = join(data, "kernels");
+  installKernelspecs(folder);
+  console.log(
+    `The kernel phi3lab is installed in ${join(folder, "phi3lab")}, for JavaScript in ${join(folder, "phi3lab-javascript")}`,
+  );
 }
 
 async function main() {
