@@ -94,7 +94,7 @@ function start(): void {
   });
   installGlobals(questions.ask);
   runtime.install();
-  offerPrepareStop();
+  offerPrepareStop(() => session.noteStop());
 
   const printLate = (title: string) => (error: unknown) => {
     if (!isInterrupt(error) && !reporter.knows(error)) {
