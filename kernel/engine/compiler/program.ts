@@ -107,13 +107,14 @@ export class CellProgram {
     const { options } = this.#settings;
     const host = this.#resolutionHost();
     const found = ts.resolveModuleName(specifier, from, options, host, this.#resolutions);
-    if (found.resolvedModule || specifier.startsWith(".")) {
-      this.#missing ||= !found.resolvedModule;
-      return found;
+    if (found.resolvedModule) return found;
+    if (!specifier.startsWith(".")) {
+      const atHome = ts.resolveModuleName(specifier, join(this.#options.home, "x.ts"), options, host);
+      if (atHome.resolvedModule) return atHome;
     }
-    const atHome = ts.resolveModuleName(specifier, join(this.#options.home, "x.ts"), options, host);
-    this.#missing ||= !atHome.resolvedModule;
-    return atHome.resolvedModule ? atHome : found;
+    // What a package itself does not find is nothing that will come.
+    this.#missing ||= !isPackaged(from);
+    return found;
   }
 
   /** Looks again if something was not found. */
