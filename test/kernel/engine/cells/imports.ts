@@ -180,8 +180,8 @@ export const imports: Group[] = [
     title: "a place of its own",
     cells: [
       ["import.meta.url.startsWith('file:')", "true"],
-      ["import.meta.dirname === process.cwd()", "true"],
-      ["__dirname === process.cwd()", "true"],
+      ["import.meta.dirname === __dirname", "true"],
+      ["import.meta.filename.startsWith(__dirname)", "true"],
     ],
   },
 ];
