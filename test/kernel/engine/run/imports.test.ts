@@ -222,6 +222,7 @@ describe("An import of a cell", function () {
       ['import { nanoid } from "npm:nanoid@5"', /"%npm install nanoid@5" installs this one, then import "nanoid"/],
       ["await import('npm:nanoid@5' as string)", /"%npm install nanoid@5" installs this one/],
       ["await import('https://esm.sh/x' as string)", /not loaded from the network/],
+      ["require('./nowhere')", /Cannot find module '\.\/nowhere' from the notebook's folder\.$/],
       ["await import('./nowhere' as string)", /Cannot find module '\.\/nowhere' from the notebook's folder\.$/],
     ];
     for (const [code, message] of cells) await assert.rejects(session.run(code), message, code);
