@@ -4,7 +4,7 @@
  */
 import { isBuiltin } from "node:module";
 import { dirname } from "node:path";
-import { Script } from "node:vm";
+import { constants, Script } from "node:vm";
 import type { CompiledModule, Compiler } from "../compiled";
 import { CompileError } from "./compile_error";
 import { metaOf } from "./meta";
@@ -191,12 +191,13 @@ export class Loader {
     const { code, isAsync, map } = javascript;
     const head = `((${Object.keys(names).join(",")})=>(${isAsync ? "async " : ""}()=>{`;
     const filename = this.#places.nameFor(path);
+    const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER; // For text that the code evaluates.
     const source = {
       ...{ label: this.#places.label(path), lines: text.split("\n") },
       map: positionMap(map, head.length, code.split("\n").length),
     };
     this.#places.remember(filename, source);
-    const make = new Script(`${head}${code}\n})())`, { filename }).runInThisContext() as (
+    const make = new Script(`${head}${code}\n})())`, { filename, importModuleDynamically }).runInThisContext() as (
       ...values: unknown[]
     ) => unknown;
     return () => make(...Object.values(names));

@@ -8,6 +8,7 @@ describe("An error", function () {
   let kernel: TestKernel;
   before(async () => {
     kernel = await TestKernel.start();
+    await kernel.execute("0", {}, 60_000); // The compiler loads.
   });
   after(() => kernel.stop());
 

@@ -176,6 +176,21 @@ describe("An import of a cell", function () {
     assert.equal(await session.run("m.near"), `file://${join(session.folder, "sub/x.js")}`);
   });
 
+  it("works in text that a cell or a file evaluates", async () => {
+    session.write({
+      "evals.ts": "export const load = new Function('id', 'return import(id)') as (id: string) => Promise<any>;",
+    });
+    assert.equal(
+      typeof (await session.run("(await new Function('return import(\"fs\")')()).readFileSync")),
+      "function",
+    );
+    assert.equal(typeof (await session.run("(await eval('import(\"fs\")')).readFileSync")), "function");
+    assert.equal(
+      typeof (await session.run("import { load } from './evals'; (await load('fs')).readFileSync")),
+      "function",
+    );
+  });
+
   it("lets a cell declare names that it is given", async () => {
     assert.equal(await session.run('const __dirname = "mine"; const require = 5; __dirname + require'), "mine5");
   });
