@@ -8,7 +8,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { CompilerProcess } from "./engine/compiler/client";
 import { Runtime } from "./engine/run/runtime";
-import { tslabTypes } from "./engine/run/tslab";
 import { magics, runCell } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
@@ -77,7 +76,7 @@ function start(): void {
     },
   });
   const folder = process.cwd();
-  const { compiler } = new CompilerProcess({ folder, language: "typescript", tslabTypes });
+  const { compiler } = new CompilerProcess({ folder, language: "typescript" });
   const runtime = new Runtime(compiler, folder, ({ data, metadata, transient }, update) =>
     currentCell()?.show(data, { metadata, display_id: transient?.display_id, update }),
   );

@@ -241,5 +241,17 @@ describe("An import of a cell", function () {
       ["await import('./nowhere' as string)", /Cannot find module '\.\/nowhere' from the notebook's folder\.$/],
     ];
     for (const [code, message] of cells) await assert.rejects(session.run(code), message, code);
+    session.install(
+      "needs-peer",
+      { type: "module", main: "m.js" },
+      { "m.js": "import { z } from '@a/peer/x'; export const a = z" },
+    );
+    session.install("needs-old", { main: "m.js" }, { "m.js": "exports.a = require('peer2')" });
+    const needs = (name: string, peer: string) =>
+      new RegExp(
+        `"${name}" needs the package "${peer}", which is not there: "%npm install ${peer}" installs it; then restart`,
+      );
+    await assert.rejects(session.run("await import('needs-peer' as string)"), needs("needs-peer", "@a/peer"));
+    await assert.rejects(session.run("await import('needs-old' as string)"), needs("needs-old", "peer2"));
   });
 });
