@@ -10,6 +10,8 @@ import { Cell } from "../../../../kernel/session/cell";
 import { ErrorReporter } from "../../../../kernel/session/errors";
 import { Runner } from "../../../../kernel/session/runner";
 
+export { Unawaited } from "../../../../kernel/session/runner";
+
 export class EngineSession {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "phi3lab-engine-")));
   readonly compiler = new SessionCompiler({ folder: this.folder, language: "typescript", tslabTypes });
