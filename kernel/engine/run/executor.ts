@@ -111,7 +111,9 @@ export class Executor {
       await run.done;
     }
     await started;
-    return { value: run.$last.v };
+    const value = run.$last.v;
+    run.$last.v = undefined; // The cell's functions live on, and this with them.
+    return { value };
   }
 
   /** The last cell was interrupted: what it left half done is forgotten. */
