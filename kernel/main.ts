@@ -8,7 +8,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { CompilerProcess } from "./engine/compiler/client";
 import { Runtime } from "./engine/run/runtime";
-import { tslabTypes } from "./engine/run/tslab";
 import { runCell } from "./magics/run_cell";
 import { createRegistry } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
@@ -97,11 +96,7 @@ function start(): void {
     },
   });
   const folder = process.cwd();
-  const { compiler } = new CompilerProcess({
-    folder,
-    language: isJavaScript ? "javascript" : "typescript",
-    tslabTypes,
-  });
+  const { compiler } = new CompilerProcess({ folder, language: isJavaScript ? "javascript" : "typescript" });
   const runtime = new Runtime(compiler, folder, ({ data, metadata, transient }, update) =>
     currentCell()?.show(data, { metadata, display_id: transient?.display_id, update }),
   );
@@ -122,7 +117,7 @@ function start(): void {
   installGlobals(questions.ask);
   runtime.install();
   offerMagics(registry);
-  offerPrepareStop();
+  offerPrepareStop(() => session.noteStop());
 
   const printLate = (title: string) => (error: unknown) => {
     if (!isInterrupt(error) && !reporter.knows(error)) {

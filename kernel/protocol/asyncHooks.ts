@@ -21,15 +21,19 @@ export const PREPARE_STOP: string = `globalThis.${NAME}?.()`;
 let asyncWrap: AsyncWrap | undefined;
 let prepared = false;
 
-/** Makes {@link PREPARE_STOP} work; called once on the main thread. */
-export function offerPrepareStop(): void {
+/**
+ * Makes {@link PREPARE_STOP} work; called once on the main thread. `note` is called on top of the stack that is about to be
+ * unwound.
+ */
+export function offerPrepareStop(note: () => void): void {
   asyncWrap = findAsyncWrap();
-  if (asyncWrap === undefined) {
-    return;
-  }
-  const { async_hook_fields: fields, constants } = asyncWrap;
   Object.defineProperty(globalThis, NAME, {
     value: () => {
+      note();
+      if (asyncWrap === undefined) {
+        return;
+      }
+      const { async_hook_fields: fields, constants } = asyncWrap;
       prepared = true;
       fields[constants.kTotals] = 0;
       fields[constants.kCheck] = 0;

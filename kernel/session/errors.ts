@@ -50,7 +50,9 @@ export class ErrorReporter {
       this.#reported.add(error);
     }
     if (isInterrupt(error)) {
-      return { ename: "KeyboardInterrupt", evalue: "", traceback: [`${BOLD_RED}KeyboardInterrupt${RESET}`] };
+      const frames = this.#stacks.framesOf(error as Error);
+      const traceback = [`${BOLD_RED}KeyboardInterrupt${RESET}`, ...placesOf(frames)];
+      return { ename: "KeyboardInterrupt", evalue: "", traceback };
     }
     if (error instanceof CompileError) {
       return {
@@ -88,15 +90,7 @@ export class ErrorReporter {
     seen.add(error);
     const header = `${title}${error.name || "Error"}${error.message === "" ? "" : `: ${error.message}`}`;
     const parts = [`${BOLD_RED}${header}${RESET}${ownDetails(error)}`];
-    // Where it happened, and where a cell led there.
-    const place = frames.find(({ source }) => source !== undefined);
-    const cell = frames.find(({ source }) => source?.label.startsWith("cell ["));
-    for (const { source, line, column } of new Set([place, cell].filter((each) => each !== undefined))) {
-      if (source) parts.push(`${source.label}, line ${line + 1}:\n${numbered(source.lines, line, column, 1)}`);
-    }
-    if (frames.length > 0) {
-      parts.push(`${DIM}${frames.map(({ text }) => `    at ${text}`).join("\n")}${RESET}`);
-    }
+    parts.push(...placesOf(frames));
     const inner: [string, unknown][] = error.cause === undefined ? [] : [["Caused by ", error.cause]];
     if (error instanceof AggregateError) {
       inner.push(...error.errors.slice(0, MOST).map((each, i): [string, unknown] => [`[${i + 1}] `, each]));
@@ -131,6 +125,19 @@ export class ErrorReporter {
     const text = file === undefined ? lines : linesOf(file);
     return text === undefined ? header : `${header}\n${numbered(text, line, column, length)}`;
   }
+}
+
+/** Where it happened, and where a cell led there, with their lines; then the frames. */
+function placesOf(frames: readonly Frame[]): string[] {
+  const place = frames.find(({ source }) => source !== undefined);
+  const cell = frames.find(({ source }) => source?.label.startsWith("cell ["));
+  const parts = [...new Set([place, cell])].flatMap((frame) => {
+    if (frame?.source === undefined) return [];
+    const { source, line, column } = frame;
+    return [`${source.label}, line ${line + 1}:\n${numbered(source.lines, line, column, 1)}`];
+  });
+  const all = frames.map(({ text }) => `    at ${text}`).join("\n");
+  return frames.length > 0 ? [...parts, `${DIM}${all}${RESET}`] : parts;
 }
 
 /** The first few, and how many more there are. */

@@ -99,6 +99,7 @@ export class Runner {
   async #run(cell: Cell, code: string, source: string): Promise<Result> {
     const { compiled, prepared } = await this.#compile(cell, code, placeIn(source, code, 0));
     // Kept before it runs: what a cell declared before it failed or was interrupted is there to be used.
+    // A forced interrupt drops what was about to happen, so it must have been answered.
     if (compiled.module === undefined) await this.#compiler.keep(compiled.id);
     const result = await this.#execute(cell, prepared);
     return compiled.hasValue ? result : { value: undefined };

@@ -58,6 +58,8 @@ export class Session {
   readonly #setTimeout = setTimeout;
   readonly #setImmediate = setImmediate;
   #running: Running | undefined;
+  /** Made on top of the code that a forced interrupt unwinds: its stack tells where that was. */
+  #stopped: KeyboardInterrupt | undefined;
   #count = 0;
 
   constructor(options: SessionOptions) {
@@ -93,11 +95,20 @@ export class Session {
     const now = performance.now();
     if (running.interruptedAt === undefined) {
       running.interruptedAt = now;
-      this.#setTimeout(() => this.#settle(running, { error: new KeyboardInterrupt() }), GRACE_MS);
+      this.#setTimeout(() => this.#settle(running, { error: this.#interruption() }), GRACE_MS);
       running.cell.interrupt();
     } else if (now - running.interruptedAt > GRACE_MS) {
-      this.#settle(running, { error: new KeyboardInterrupt() });
+      this.#settle(running, { error: this.#interruption() });
     }
+  }
+
+  /** What runs is about to be stopped by force. */
+  noteStop(): void {
+    this.#stopped = new KeyboardInterrupt();
+  }
+
+  #interruption(): KeyboardInterrupt {
+    return this.#stopped ?? new KeyboardInterrupt();
   }
 
   /** Goes on with what a forced interrupt may have torn apart. */
@@ -132,6 +143,7 @@ export class Session {
       source: code,
     });
     const running: Running = { request, cell, finished: false };
+    this.#stopped = undefined;
     this.#running = running;
     this.#wire.publish(serial, "status", { execution_state: "busy" });
     if (!silent) {
@@ -181,7 +193,7 @@ export class Session {
       return;
     }
     const interrupted = running.interruptedAt !== undefined && "error" in outcome;
-    running.outcome = interrupted ? { error: new KeyboardInterrupt() } : outcome;
+    running.outcome = interrupted ? { error: this.#interruption() } : outcome;
     if (interrupted || ("error" in outcome && isInterrupt(outcome.error))) {
       running.cell.interrupted = true;
     }

@@ -324,7 +324,7 @@ describe("A cell", function () {
     for (let i = 0; i < 100; i++) {
       await kernel.submit(i === 0 ? "let v0 = 0;" : `let v${i} = v${i - 1} + 1;`);
     }
-    assert.equal((await run("v99")).result, "99");
+    assert.equal((await kernel.execute("v99", {}, 60_000)).result, "99");
     await sleep(0);
   });
 });

@@ -143,6 +143,27 @@ describe("An interrupt", function () {
     assert.equal(stdout, "");
   });
 
+  it("names the line that ran, in the cell and in a local file", async () => {
+    const text = async (code: string) => {
+      const { traceback } = (await interrupt(code)) as { traceback: string[] };
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences.
+      return traceback.join("\n").replace(/\x1b\[[\d;]*m/g, "");
+    };
+    assert.match(
+      await text('console.log("in");\ntype T = 1;\nfor (;;) {}'),
+      /^KeyboardInterrupt\ncell \[\d+\], line 3:/,
+    );
+    const after = 'await 1; console.log("in");\nfunction spin() {\n  for (;;) {}\n}\nspin();';
+    assert.match(await text(after), /at spin \(cell \[\d+\]:3:\d+\)\n {4}at cell \[\d+\]:5:1$/);
+    await kernel.execute(
+      'require("fs").writeFileSync("spin.ts", "type T = 1;\\nexport function turn() {\\n  for (;;) {}\\n}");',
+    );
+    assert.match(
+      await text('import { turn } from "./spin"; console.log("in");\nturn();'),
+      /spin\.ts, line 3:[\s\S]*line 2:/,
+    );
+  });
+
   it("keeps the variables of the cell that it ended", async () => {
     await interrupt('const kept = 5; console.log("in"); for (;;) {}');
     assert.equal((await kernel.execute("kept")).result, "5");

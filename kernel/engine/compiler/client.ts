@@ -5,6 +5,7 @@ import type { CompiledCell, Compiler } from "../compiled";
 import type { TypecheckMode } from "../engine";
 import { type Answer, Calls, type Method, remote } from "./calls";
 import type { CompilerOptions } from "./compiler";
+import { tslabTypes } from "../run/tslab";
 
 /** They keep the process small; the one that runs cells has none of them, for they make code slow. */
 const FLAGS = ["--max-semi-space-size=2", "--max-optimized-bytecode-size=6000", "--expose-gc"];
@@ -21,8 +22,8 @@ export class CompilerProcess {
   #closed = false;
   readonly compiler: Compiler = remote((method, args) => this.#call(method, args));
 
-  constructor(options: CompilerOptions) {
-    this.#options = options;
+  constructor(options: Omit<CompilerOptions, "tslabTypes">) {
+    this.#options = { ...options, tslabTypes };
     this.#start();
   }
 

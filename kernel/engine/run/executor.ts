@@ -4,6 +4,7 @@
  */
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { existsSync } from "node:fs";
+import vm from "node:vm";
 import type { Executor as TslabExecutor } from "tslab/dist/executor";
 import type { Compiler, JavaScript } from "../compiled";
 import type { PositionMap } from "../engine";
@@ -96,11 +97,12 @@ export class Executor {
       ...{ $import: this.#loader.import, require, __filename: filename, __dirname: dirname },
     };
     this.#executor ??= this.#create();
-    (this.#executor.locals as Record<symbol, unknown>)[Symbol.for(SLOT)] = run;
+    const executor = this.#executor;
+    (executor.locals as Record<symbol, unknown>)[Symbol.for(SLOT)] = run;
     this.#next = { output };
     this.#thrown = undefined;
     // Up to the first await of the cell this is synchronous, so that what is noted here belongs to this run.
-    const started = this.#executor.execute("");
+    const started = withImports(join(this.#folder, "cell.js"), () => executor.execute(""));
     const thrown = this.#thrown as { error: unknown } | undefined;
     if (thrown) {
       throw thrown.error;
@@ -109,7 +111,9 @@ export class Executor {
       await run.done;
     }
     await started;
-    return { value: run.$last.v };
+    const value = run.$last.v;
+    run.$last.v = undefined; // The cell's functions live on, and this with them.
+    return { value };
   }
 
   /** The last cell was interrupted: what it left half done is forgotten. */
@@ -132,6 +136,24 @@ export class Executor {
         this.#thrown = { error };
       },
     });
+  }
+}
+
+/**
+ * Lets `import()` in text that a cell evaluates, as in `new Function("return import('fs')")`, load from `filename`'s folder:
+ * tslab's executor does not say so where it asks Node to run the cell.
+ */
+function withImports<T>(filename: string, execute: () => T): T {
+  const original = vm.runInThisContext;
+  const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+  vm.runInThisContext = (code, options) => {
+    vm.runInThisContext = original; // The cell itself must not see this.
+    return original(code, { ...(options as vm.RunningCodeOptions), filename, importModuleDynamically });
+  };
+  try {
+    return execute();
+  } finally {
+    vm.runInThisContext = original;
   }
 }
 

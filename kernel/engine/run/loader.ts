@@ -4,7 +4,7 @@
  */
 import { isBuiltin } from "node:module";
 import { dirname } from "node:path";
-import { Script } from "node:vm";
+import { constants, Script } from "node:vm";
 import type { CompiledModule, Compiler } from "../compiled";
 import { CompileError } from "./compile_error";
 import { metaOf } from "./meta";
@@ -71,7 +71,7 @@ export class Loader {
     try {
       return await this.#packages.import(specifier, folder, isJson ? { type: "json" } : attributes);
     } catch (error) {
-      throw explained(error, specifier, this.#places.label(folder) || "the notebook's folder");
+      throw this.#explained(error, specifier, folder);
     }
   }
 
@@ -191,12 +191,13 @@ export class Loader {
     const { code, isAsync, map } = javascript;
     const head = `((${Object.keys(names).join(",")})=>(${isAsync ? "async " : ""}()=>{`;
     const filename = this.#places.nameFor(path);
+    const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER; // For text that the code evaluates.
     const source = {
       ...{ label: this.#places.label(path), lines: text.split("\n") },
       map: positionMap(map, head.length, code.split("\n").length),
     };
     this.#places.remember(filename, source);
-    const make = new Script(`${head}${code}\n})())`, { filename }).runInThisContext() as (
+    const make = new Script(`${head}${code}\n})())`, { filename, importModuleDynamically }).runInThisContext() as (
       ...values: unknown[]
     ) => unknown;
     return () => make(...Object.values(names));
@@ -214,7 +215,12 @@ export class Loader {
     return new Proxy(own, {
       apply: (_target, _self, [specifier]: [string]) => {
         const get = loaded.get(specifier);
-        return get ? get() : this.#packages.require(specifier, folder);
+        if (get) return get();
+        try {
+          return this.#packages.require(specifier, folder);
+        } catch (error) {
+          throw this.#explained(error, specifier, folder);
+        }
       },
     });
   }
@@ -237,6 +243,15 @@ export class Loader {
     const namespace = await this.#packages.import(specifier, folder).catch(fail);
     return typeof namespace === "function" ? (namespace as () => never) : () => namespace;
   }
+
+  /** Node's error about a file that is not there, in the reader's words. */
+  #explained(error: unknown, specifier: string, folder: string): unknown {
+    if (!isFileMissing(error) || !/^\.{0,2}\//.test(specifier)) return error;
+    const from = this.#places.label(folder) || "the notebook's folder";
+    const made: NodeJS.ErrnoException = new Error(`Cannot find module '${specifier}' from ${from}.`);
+    made.code = error.code;
+    return made;
+  }
 }
 
 async function wait(importer: LocalModule | undefined, module: LocalModule): Promise<void> {
@@ -256,11 +271,9 @@ function reaches(from: LocalModule, to: LocalModule, seen = new Set<LocalModule>
   return [...from.waits].some((each) => reaches(each, to, seen));
 }
 
-/** Node's error about a missing module in the importer's own words. */
-function explained(error: unknown, specifier: string, folder: string): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code !== "ERR_MODULE_NOT_FOUND" || !/^[./]/.test(specifier) || !message.endsWith("cell.js")) return error;
-  const made: NodeJS.ErrnoException = new Error(`Cannot find module '${specifier}' from ${folder}.`);
-  made.code = code;
-  return made;
+/** Whether an importer of ours itself, and nothing further on, asked for a file that is not there. */
+function isFileMissing(error: unknown): error is NodeJS.ErrnoException {
+  const { code, message, requireStack } = error as NodeJS.ErrnoException & { requireStack?: string[] };
+  if (code === "MODULE_NOT_FOUND") return requireStack?.length === 1;
+  return code === "ERR_MODULE_NOT_FOUND" && message.endsWith("cell.js");
 }

@@ -37,7 +37,11 @@ export class Packages {
     else assertThere(specifier, folder);
     const target = own ? pathToFileURL(own.file).href : specifier;
     const options = attributes && Object.keys(attributes).length > 0 ? { with: attributes } : undefined;
-    const namespace = await this.#importer(folder).import(target, options);
+    const namespace = await this.#importer(folder)
+      .import(target, options)
+      .catch((error: unknown) => {
+        throw withNeed(error, specifier);
+      });
     return isBuiltin(specifier) ? markConstant(namespace) : this.#translate(namespace);
   }
 
@@ -109,6 +113,21 @@ function assertThere(specifier: string, folder: string): void {
   const error: NodeJS.ErrnoException = new Error(moduleAdvice(specifier) ?? `Cannot find module '${specifier}'`);
   error.code = "ERR_MODULE_NOT_FOUND";
   throw error;
+}
+
+/** Says that a package needs another one, which Node says of its files. */
+function withNeed(error: unknown, specifier: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const missing = /^Cannot find (?:package|module) '([^'./][^']*)'/.exec(message)?.[1];
+  if (!code?.endsWith("MODULE_NOT_FOUND") || missing === undefined || /^[./]/.test(specifier)) return error;
+  const [name, needs] = [packageOf(specifier), packageOf(missing)];
+  if (name === needs) return error;
+  const install = `"%npm install ${needs}" installs it`;
+  const made: NodeJS.ErrnoException = new Error(
+    `"${name}" needs the package "${needs}", which is not there: ${install}; then restart the kernel, for Node.js remembers that "${name}" could not be loaded.`,
+  );
+  made.code = code;
+  return made;
 }
 
 /** Whether Node would find the package from a file of `folder`. */

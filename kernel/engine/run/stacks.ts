@@ -63,7 +63,7 @@ export class Stacks {
     const name = site.getScriptNameOrSourceURL?.() ?? site.getFileName();
     const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
     const text = String(site);
-    if (typeof name !== "string" || line === null || column === null) {
+    if (typeof name !== "string" || name === "" || line === null || column === null) {
       return /^async Promise\./.test(text) ? { text, line: 0, column: 0 } : undefined;
     }
     const source = this.#places.get(name);

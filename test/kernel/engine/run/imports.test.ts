@@ -176,6 +176,21 @@ describe("An import of a cell", function () {
     assert.equal(await session.run("m.near"), `file://${join(session.folder, "sub/x.js")}`);
   });
 
+  it("works in text that a cell or a file evaluates", async () => {
+    session.write({
+      "evals.ts": "export const load = new Function('id', 'return import(id)') as (id: string) => Promise<any>;",
+    });
+    assert.equal(
+      typeof (await session.run("(await new Function('return import(\"fs\")')()).readFileSync")),
+      "function",
+    );
+    assert.equal(typeof (await session.run("(await eval('import(\"fs\")')).readFileSync")), "function");
+    assert.equal(
+      typeof (await session.run("import { load } from './evals'; (await load('fs')).readFileSync")),
+      "function",
+    );
+  });
+
   it("lets a cell declare names that it is given", async () => {
     assert.equal(await session.run('const __dirname = "mine"; const require = 5; __dirname + require'), "mine5");
   });
@@ -222,8 +237,21 @@ describe("An import of a cell", function () {
       ['import { nanoid } from "npm:nanoid@5"', /"%npm install nanoid@5" installs this one, then import "nanoid"/],
       ["await import('npm:nanoid@5' as string)", /"%npm install nanoid@5" installs this one/],
       ["await import('https://esm.sh/x' as string)", /not loaded from the network/],
+      ["require('./nowhere')", /Cannot find module '\.\/nowhere' from the notebook's folder\.$/],
       ["await import('./nowhere' as string)", /Cannot find module '\.\/nowhere' from the notebook's folder\.$/],
     ];
     for (const [code, message] of cells) await assert.rejects(session.run(code), message, code);
+    session.install(
+      "needs-peer",
+      { type: "module", main: "m.js" },
+      { "m.js": "import { z } from '@a/peer/x'; export const a = z" },
+    );
+    session.install("needs-old", { main: "m.js" }, { "m.js": "exports.a = require('peer2')" });
+    const needs = (name: string, peer: string) =>
+      new RegExp(
+        `"${name}" needs the package "${peer}", which is not there: "%npm install ${peer}" installs it; then restart`,
+      );
+    await assert.rejects(session.run("await import('needs-peer' as string)"), needs("needs-peer", "@a/peer"));
+    await assert.rejects(session.run("await import('needs-old' as string)"), needs("needs-old", "peer2"));
   });
 });

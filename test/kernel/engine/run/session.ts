@@ -8,7 +8,9 @@ import { tslabTypes } from "../../../../kernel/engine/run/tslab";
 import type { Wire } from "../../../../kernel/protocol/wire";
 import { Cell } from "../../../../kernel/session/cell";
 import { ErrorReporter } from "../../../../kernel/session/errors";
-import { Runner, Unawaited } from "../../../../kernel/session/runner";
+import { Runner } from "../../../../kernel/session/runner";
+
+export { Unawaited } from "../../../../kernel/session/runner";
 
 export class EngineSession {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "phi3lab-engine-")));
@@ -50,11 +52,7 @@ export class EngineSession {
       () => new Error("The cell did not fail."),
       (thrown: unknown) => thrown,
     );
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences.
-    return this.reporter
-      .report(error)
-      .traceback.join("\n")
-      .replace(/\x1b\[[\d;]*m/g, "");
+    return withoutColours(this.reporter.report(error).traceback.join("\n"));
   }
 
   remove(): void {
@@ -62,4 +60,8 @@ export class EngineSession {
   }
 }
 
-export { Unawaited };
+/** A text without the sequences that colour it. */
+export function withoutColours(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences.
+  return text.replace(/\x1b\[[\d;]*m/g, "");
+}
