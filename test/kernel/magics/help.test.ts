@@ -14,13 +14,18 @@ describe("A magic", function () {
   /** Matches at the bar, with the text that they replace. */
   async function complete(
     marked: string,
-  ): Promise<{ matches: string[]; replaced: string; about: Record<string, string> }> {
+  ): Promise<{ matches: string[]; replaced: string; about: Record<string, string>; beside: string[] }> {
     const at = marked.indexOf("│");
     const code = marked.replace("│", "");
     const reply = await kernel.request("shell", "complete_request", { code, cursor_pos: at });
-    const types = reply.metadata._jupyter_types_experimental as { text: string; signature?: string }[];
+    const types = reply.metadata._jupyter_types_experimental as { text: string; type: string; signature?: string }[];
     const about = Object.fromEntries(types.map(({ text, signature = "" }) => [text, signature]));
-    return { matches: reply.matches, replaced: code.slice(reply.cursor_start, reply.cursor_end), about };
+    return {
+      matches: reply.matches,
+      replaced: code.slice(reply.cursor_start, reply.cursor_end),
+      about,
+      beside: types.map(({ type }) => type),
+    };
   }
   async function inspect(marked: string): Promise<string | undefined> {
     const at = marked.indexOf("│");
@@ -63,7 +68,8 @@ describe("A magic", function () {
   });
 
   it("completes its flags, with what they mean", async () => {
-    const { matches, replaced, about } = await complete("%timeit -│");
+    const { matches, replaced, about, beside } = await complete("%timeit -│");
+    assert.equal(beside[1], "runs; default: 7");
     assert.deepEqual(matches, ["-n", "-r", "-t", "-c", "-p", "-q", "-o", "-v"]);
     assert.equal(replaced, "-");
     assert.match(about["-r"] as string, /^-r RUNS: runs; default: 7$/);
