@@ -81,6 +81,9 @@ describe("In a kernel", function () {
     await run(
       "const whoNumber = 1; class WhoClass {} const whoMap = new Map([[1, 2]]); const whoOne = new WhoClass();",
     );
+    await run('import { join as whoJoin } from "node:path";');
+    assert.match((await run("%who function")).stdout, /whoJoin\t/);
+    assert.equal((await run("!whoJoin")).result, "false");
     assert.match((await run("%who number")).stdout, /whoNumber\t/);
     assert.equal((await run("%who WhoClass")).stdout, "whoOne\t \n");
     assert.equal((await run("%who class")).stdout, "WhoClass\t \n");
