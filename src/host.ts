@@ -15,10 +15,13 @@ export const mime = {
 /** What an object shows in a notebook: data by MIME type, as Jupyter's `display_data` carries it. */
 export type MimeBundle = Record<string, unknown>;
 
+/** How data is shown. */
 export interface DisplayOptions {
   /** Names the output, so that a later call with `update: true` replaces it in place. */
   display_id?: string;
+  /** Replace the output of that name instead of showing another. */
   update?: boolean;
+  /** What the front end is told of the data, by MIME type. */
   metadata?: Record<string, unknown>;
 }
 

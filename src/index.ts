@@ -23,6 +23,7 @@ export * from "./generation";
 export type { DisplayOptions, MimeBundle } from "./host";
 export { type DefaultModelOptions, defaultModel, HubError, type ProgressInfo } from "./hub";
 export {
+  type CapturedRun,
   type HistoryCell,
   type Magic,
   type MagicContext,

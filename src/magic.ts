@@ -31,11 +31,23 @@ export interface MagicContext {
   /** Shows data by MIME type below the cell. */
   display(data: MimeBundle, options?: DisplayOptions): void;
   /** Runs `run` and keeps what it would have printed and displayed. */
-  capture<T>(run: () => Promise<T>): Promise<{ value: T; stdout: string; stderr: string; outputs: MimeBundle[] }>;
+  capture<T>(run: () => Promise<T>): Promise<CapturedRun<T>>;
   /** What a type error does to a cell: it stops it, is shown as a warning, or is not looked for. */
   setTypecheck(mode: TypecheckMode): Promise<void>;
   /** Puts text into the cell that runs, in place of what stands there. */
   replaceCell(text: string): void;
+}
+
+/** What {@link MagicContext.capture} kept. */
+export interface CapturedRun<T> {
+  /** What `run` gave. */
+  value: T;
+  /** What it printed. */
+  stdout: string;
+  /** What it printed to stderr. */
+  stderr: string;
+  /** What it displayed, by MIME type. */
+  outputs: MimeBundle[];
 }
 
 /** A variable of the session, as {@link MagicContext} lists it. */

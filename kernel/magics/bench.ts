@@ -142,7 +142,8 @@ export function bodiesOf(body: string): { name: string; code: string }[] {
     .filter((code) => code.trim() !== "")
     .map((code) => {
       const [first = ""] = code.trim().split("\n");
-      const name = first.replace(/^\/\/\s*|^\/\*+\s*|\s*\*+\/$/g, "").trim();
+      const [, comment] = /^\/\/\s*(\S.*)$|^\/\*+\s*(\S.*?)\s*\*+\/$/.exec(first.trim())?.filter(Boolean) ?? [];
+      const name = (comment ?? first).trim();
       const short = name.length <= 32 ? name : `${name.slice(0, 31)}…`;
       const count = (names.get(short) ?? 0) + 1;
       names.set(short, count);

@@ -9,6 +9,7 @@ import { type Registry, signOf } from "./registry";
 
 export interface Match {
   text: string;
+  /** Stands beside it in a front end's list. */
   type: string;
   /** What it means. */
   about?: string;
@@ -78,7 +79,11 @@ export function completeMagic(code: string, offset: number, parsed: Parsed, regi
     const matches = magic.options
       .flatMap((option) => [option.flag, ...(option.alias ? [option.alias] : [])].map((name) => ({ option, name })))
       .filter(({ name }) => name.startsWith(flag))
-      .map(({ option, name }) => ({ text: name, type: "option", about: `${spelled(option)}: ${option.summary}` }));
+      .map(({ option, name }) => ({
+        text: name,
+        type: option.summary,
+        about: `${spelled(option)}: ${option.summary}`,
+      }));
     return { start: offset - flag.length, end: offset, matches };
   }
   if (magic.typescript?.includes("line")) return undefined;

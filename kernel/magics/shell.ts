@@ -7,6 +7,9 @@ import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { MagicContext } from "../../src/magic";
 
+/** Node's own, kept before the kernel binds timers to cells: those of an interrupted cell never fire. */
+const later = setTimeout;
+
 /** How long a program may take to end when asked, before it is ended. */
 const patience = 500;
 /** How long output that a command left in its pipes is waited for, where something keeps them open. */
@@ -44,7 +47,7 @@ export async function runProgram(
   };
   const interrupt = (): void => {
     kill("SIGINT");
-    setTimeout(() => kill("SIGKILL"), patience).unref();
+    later(() => kill("SIGKILL"), patience).unref();
   };
   const leave = (): void => kill("SIGKILL");
   context.signal.addEventListener("abort", interrupt, { once: true });
@@ -68,7 +71,7 @@ export async function runProgram(
         done(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0));
       child.once("close", end);
       // A child that goes on in the background keeps the pipes open: what it writes later comes later.
-      child.once("exit", (code, signal) => setTimeout(() => end(code, signal), settle));
+      child.once("exit", (code, signal) => later(() => end(code, signal), settle));
     });
     context.signal.throwIfAborted();
     return code;
