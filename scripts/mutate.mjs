@@ -66,7 +66,8 @@ function settings(name, { mutate, tests, processes }) {
     clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
     concurrency: 2,
     timeoutMS: 20_000,
-    ignoreStatic: true,
+    // Faults in what runs once, as a file is loaded, would need a process of their own each; without coverage they are not told apart.
+    ignoreStatic: !processes,
     disableTypeChecks: true,
   };
 }
