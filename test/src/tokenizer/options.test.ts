@@ -50,6 +50,7 @@ describe("a small tokenizer", () => {
       assert.deepEqual(tokenizer.all_special_ids, [0, 6, 7]);
       assert.deepEqual(tokenizer.all_special_tokens, ["[UNK]", "[EOS]", "[BOS]"]);
       assert.deepEqual(tokenizer.special_tokens_map, named);
+      assert.deepEqual([tokenizer.bos_token, tokenizer.eos_token, tokenizer.unk_token], Object.values(named));
       assert.deepEqual([tokenizer.vocab_size, tokenizer.size], [6, 8]);
       assert.match(String(tokenizer), /^PreTrainedTokenizer\(\{\n {2}name_or_path: '.+',\n {2}vocab_size: 6,\n/);
       assert.match(String(tokenizer), /special_tokens: \{ bos_token: '\[BOS\]', eos_token: '\[EOS\]', unk_token/);
@@ -222,6 +223,8 @@ describe("chat templates", () => {
 
   it("know the special tokens, and tools and documents, which are none where they are not given", () => {
     assert.equal(render("{{ bos_token }}{{ eos_token }}"), "[BOS][EOS]");
+    const encoded = tokenizer.apply_chat_template(chat, { chat_template: "{{ bos_token }} a b" });
+    assert.deepEqual(numbers(encoded.input_ids), [7, 1, 2], "the template writes BOS, nobody else does");
     const source = "{{ tools is none }} {{ documents is none }} {{ add_generation_prompt }}";
     assert.equal(render(source).toLowerCase(), "true true false");
     assert.equal(
@@ -233,10 +236,10 @@ describe("chat templates", () => {
 
   it("of several names are chosen: the tools' where there are tools, else the default, or the one that is named", () => {
     const plain = { tokenize: false } as const;
-    tokenizer.chat_template = { default: "plain", tool_use: "tools", other: "other" };
+    tokenizer.chat_template = { default: "plain", tool_use: "tools", other: "another one" };
     assert.equal(tokenizer.apply_chat_template(chat, plain), "plain");
     assert.equal(tokenizer.apply_chat_template(chat, { ...plain, tools: [] }), "tools");
-    assert.equal(render("other"), "other");
+    assert.equal(render("other"), "another one");
     assert.equal(render("{{ messages[0].content }}!"), "a!");
     tokenizer.chat_template = { default: "plain" };
     assert.equal(tokenizer.apply_chat_template(chat, { ...plain, tools: [] }), "plain");
