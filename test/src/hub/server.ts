@@ -90,11 +90,13 @@ export class HubServer {
       ) ?? /^\/(?<id>[^/]+\/[^/]+)\/(?<what>resolve)\/(?<revision>[^/]+)\/(?<inside>.+)$/.exec(path);
     const { id = "", what = "", revision = "", inside = "" } = match?.groups ?? {};
     const repo = this.repos.get(id);
+    // As the hub's, the answer for a file that is not there names the commit that it is not in.
     const fail = (status: number, code?: string) => {
       response.writeHead(status, {
         "content-type": "application/json",
         "retry-after": "0",
         ...(code ? { "x-error-code": code } : {}),
+        ...(repo && code === "EntryNotFound" ? { "x-repo-commit": repo.commit } : {}),
       });
       response.end(JSON.stringify({ error: code ?? `status ${status}` }));
     };
