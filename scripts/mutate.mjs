@@ -53,14 +53,13 @@ function install() {
 
 /** StrykerJS's settings for a part: it works on a copy of the tree, which takes the addon and the environment from this one. */
 function settings(name, { mutate, tests, processes }) {
-  const compile = `${process.execPath} node_modules/typescript/bin/tsc -p tsconfig.json --noCheck`;
   return {
     mutate,
     testRunner: "mocha",
     plugins: ["@stryker-mutator/mocha-runner"],
     mochaOptions: { spec: tests, require: ["tsx", ...(processes ? [join(root, "scripts/mutate/processes.cjs")] : [])] },
     coverageAnalysis: processes ? "off" : "perTest",
-    buildCommand: [`ln -s ${root}/.venv .venv`, ...(processes ? [compile] : [])].join(" && "),
+    buildCommand: `node scripts/mutate/copy.mjs ${root}${processes ? " compile" : ""}`,
     ignorePatterns: [".*/", "bench", "build", "build-addon/*", "!build-addon/Release", "docs", "out"],
     tempDirName: join(".cache", "mutate", "copies"),
     incremental: true,

@@ -1,5 +1,8 @@
-/** `npm test [-- PATH …]`: set-up, then mocha over every test (or those named), the quick ones first. */
-import { readdirSync, statSync } from "node:fs";
+/**
+ * `npm test [-- PATH …]`: set-up, then mocha over every test (or those named), the quick ones first. `npm run test:long` runs
+ * those that repeat something, for as long as they are worth: the files that import test/length.ts.
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { foreground, here, setUp } from "./command.mjs";
 import { root, venvEnvironment } from "./setup/places.mjs";
@@ -31,15 +34,20 @@ function expand(arg, index, all) {
 }
 
 await setUp();
-const given = process.argv.slice(2).map(expand);
+const long = process.argv.includes("--long");
+const given = process.argv
+  .slice(2)
+  .filter((arg) => arg !== "--long")
+  .map(expand);
 const named = given.flatMap(({ files }) => files);
+const all = named.length > 0 ? named : testFiles(join(root, "test"));
 const args = [
   ...given.flatMap(({ options }) => options),
-  ...(named.length > 0 ? named : testFiles(join(root, "test"))),
+  ...(long ? all.filter((file) => readFileSync(file, "utf8").includes('/length"')) : all),
 ];
 let closed = false;
 const code = await foreground(process.execPath, [join(root, "node_modules/mocha/bin/mocha.js"), ...args], {
-  env: venvEnvironment(),
+  env: { ...venvEnvironment(), ...(long ? { PHI3LAB_TEST_LONG: "on" } : {}) },
   stdio: ["inherit", "inherit", "inherit", "ipc"],
   onMessage: (message) => {
     closed ||= message === "phi3lab-tests-ended";
