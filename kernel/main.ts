@@ -4,16 +4,18 @@
  * The sockets open first, in a thread of their own, and answer kernel_info while the compiler loads; cells that come
  * meanwhile wait.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { TslabEngine } from "./engine/tslab";
 import { magics, runCell } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
-import { Wire } from "./protocol/wire";
+import { openSupervised, terminal } from "./protocol/supervised";
+import { Wire, type WireHandlers } from "./protocol/wire";
 import { Assistant } from "./session/assistant";
-import { resetOwner } from "./session/cell";
+import { cellOfError, lastCell, resetOwner } from "./session/cell";
+import { captureDescriptors } from "./session/descriptors";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals, installTslabDisplay } from "./session/globals";
 import { Questions } from "./session/input";
@@ -61,17 +63,19 @@ function start(): void {
       void wire.close().then(() => reallyExit(code));
     }
   };
-  const wire: Wire = new Wire(readConnection(process.argv[2]), kernelInfo, {
+  const handlers: WireHandlers = {
     request: (request) => session.receive(request),
     interrupt: (serial) => session.interrupt(serial),
     kick: () => session.kick(),
     input: (serial, value) => questions.answer(serial, value),
+    output: (stream, bytes) => lastCell()?.writeDescriptor(stream, bytes),
     exit: () => close(0),
     lost: (reason) => {
-      writeFileSync(process.stderr.fd, `The kernel ends: ${reason}\n`);
+      writeSync(terminal.stderr, `The kernel ends: ${reason}\n`);
       reallyExit(1);
     },
-  });
+  };
+  const wire: Wire = new Wire(readConnection(process.argv[2]), kernelInfo, handlers, supervised);
   const engine = new TslabEngine((work) => wire.guard(work));
   const reporter = new ErrorReporter();
   const runner = new Runner(engine, reporter);
@@ -83,12 +87,17 @@ function start(): void {
     reporter,
     runCell: (cell, code) => runCell(magicContext(cell, runner), code),
   });
-  installGlobals(questions.ask);
+  installGlobals(questions);
+  if (supervised) {
+    captureDescriptors(supervised, wire);
+  }
   offerPrepareStop();
 
   const printLate = (title: string) => (error: unknown) => {
+    const print = (): boolean => process.stderr.write(`${title}\n${reporter.report(error).traceback.join("\n")}\n`);
     if (!isInterrupt(error)) {
-      process.stderr.write(`${title}\n${reporter.report(error).traceback.join("\n")}\n`);
+      const cell = cellOfError(error);
+      cell === undefined ? print() : cell.call(print);
     }
     resetOwner();
   };
@@ -101,9 +110,10 @@ function start(): void {
   void wire.ready.then(() => engine.convert("0")).then(installTslabDisplay);
 }
 
+const supervised = openSupervised();
 try {
   start();
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  writeSync(terminal.stderr, `${(error as Error).message}\n`);
   process.exitCode = 1;
 }
