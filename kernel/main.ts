@@ -4,7 +4,7 @@
  * The sockets open first, in a thread of their own, and answer kernel_info while the compiler loads; cells that come
  * meanwhile wait.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { manifest } from "./engine/packages";
 import { CompilerProcess } from "./engine/compiler/client";
 import { Runtime } from "./engine/run/runtime";
@@ -13,9 +13,11 @@ import { createRegistry } from "./magics/table";
 import { offerPrepareStop } from "./protocol/asyncHooks";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
-import { Wire } from "./protocol/wire";
+import { openSupervised, terminal } from "./protocol/supervised";
+import { Wire, type WireHandlers } from "./protocol/wire";
 import { Assistant } from "./session/assistant";
-import { currentCell, resetOwner } from "./session/cell";
+import { cellOfError, currentCell, lastCell, resetOwner } from "./session/cell";
+import { captureDescriptors } from "./session/descriptors";
 import { ErrorReporter, isInterrupt } from "./session/errors";
 import { installGlobals } from "./session/globals";
 import { History } from "./session/history";
@@ -84,17 +86,19 @@ function start(): void {
       void wire.close().then(() => reallyExit(code));
     }
   };
-  const wire: Wire = new Wire(readConnection(process.argv[2]), kernelInfo, {
+  const handlers: WireHandlers = {
     request: (request) => session.receive(request),
     interrupt: (serial) => session.interrupt(serial),
     kick: () => session.kick(),
     input: (serial, value) => questions.answer(serial, value),
+    output: (stream, bytes) => lastCell()?.writeDescriptor(stream, bytes),
     exit: () => close(0),
     lost: (reason) => {
-      writeFileSync(process.stderr.fd, `The kernel ends: ${reason}\n`);
+      writeSync(terminal.stderr, `The kernel ends: ${reason}\n`);
       reallyExit(1);
     },
-  });
+  };
+  const wire: Wire = new Wire(readConnection(process.argv[2]), kernelInfo, handlers, supervised);
   const folder = process.cwd();
   const { compiler } = new CompilerProcess({ folder, language: isJavaScript ? "javascript" : "typescript" });
   const runtime = new Runtime(compiler, folder, ({ data, metadata, transient }, update) =>
@@ -114,14 +118,19 @@ function start(): void {
     runCell: (cell, code) => runCell(registry, magicContext(cell, { runner, history }), code),
     history,
   });
-  installGlobals(questions.ask);
+  installGlobals(questions);
+  if (supervised) {
+    captureDescriptors(supervised, wire);
+  }
   runtime.install();
   offerMagics(registry);
   offerPrepareStop(() => session.noteStop());
 
   const printLate = (title: string) => (error: unknown) => {
+    const print = (): boolean => process.stderr.write(`${title}\n${reporter.report(error).traceback.join("\n")}\n`);
     if (!isInterrupt(error) && !reporter.knows(error)) {
-      process.stderr.write(`${title}\n${reporter.report(error).traceback.join("\n")}\n`);
+      const cell = cellOfError(error);
+      cell === undefined ? print() : cell.call(print);
     }
     resetOwner();
   };
@@ -132,9 +141,10 @@ function start(): void {
   process.on("SIGHUP", () => close(0));
 }
 
+const supervised = openSupervised();
 try {
   start();
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  writeSync(terminal.stderr, `${(error as Error).message}\n`);
   process.exitCode = 1;
 }

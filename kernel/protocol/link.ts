@@ -6,6 +6,9 @@
  * A request is named by its `serial`, the order in which it came in; output names the request that it belongs to.
  */
 
+import type { MessagePort } from "node:worker_threads";
+import type { Supervised } from "./supervised";
+
 /** Indices into the shared Int32Array. */
 export enum Shared {
   /** Characters of output that wait in the worker. */
@@ -20,7 +23,17 @@ export enum Shared {
   Guarded = 4,
   /** 1 while the worker is stopping the main thread's JavaScript. */
   Stopping = 5,
-  Size = 6,
+  /** Serial of the last request whose user code ran: output that comes later is still its. */
+  LastRun = 6,
+  /** Serial of the request that the last interrupt was meant for, from the moment it came in. */
+  Wanted = 7,
+  /** 1 while a cell keeps what it prints: the worker hands over what comes by the process's descriptors. */
+  Capturing = 8,
+  /** Grows with every answer that the main thread waits for without turning its event loop. */
+  Answered = 9,
+  /** 1 while a thread reads the process's descriptors and passes on what it found. */
+  Reading = 10,
+  Size = 11,
 }
 
 /** The connection file, as Jupyter writes it. */
@@ -44,6 +57,9 @@ export interface WorkerStart {
   kernelInfo: string;
   /** The process whose end ends the kernel. */
   parent: number;
+  supervised?: Supervised;
+  /** Takes the answers to questions of a main thread that blocks. */
+  answers: MessagePort;
 }
 
 /** A request of a client, for the main thread. */
@@ -53,6 +69,7 @@ export interface Request {
   msg_type: string;
   msg_id: string;
   content: Record<string, unknown>;
+  metadata: Record<string, unknown>;
 }
 
 /** Worker to main thread. */
@@ -63,14 +80,15 @@ export type ToMain =
   | { type: "kick" }
   | { type: "mark"; number: number }
   | { type: "input"; serial: number; value: string }
+  | { type: "output"; stream: "stdout" | "stderr"; bytes: Uint8Array }
   | { type: "exit" }
   | { type: "failed"; message: string };
 
-/** Main thread to worker. A tuple is stream text: the request's serial, the stream, the text. */
+/** Main thread to worker. A tuple is stream text, or bytes of the process's descriptors: the request's serial, the stream, the text. */
 export type ToWorker =
-  | [serial: number, stream: "stdout" | "stderr", text: string]
+  | [serial: number, stream: "stdout" | "stderr", text: string | Uint8Array]
   | { type: "publish"; serial: number; msg_type: string; content: string; metadata?: string }
   | { type: "reply"; serial: number; msg_type: string; content: string }
-  | { type: "input"; serial: number; content: string }
+  | { type: "input"; serial: number; content: string; blocking: boolean }
   | { type: "mark"; number: number }
   | { type: "exit" };

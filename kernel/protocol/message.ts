@@ -31,6 +31,7 @@ export interface Message {
   /** Routing prefix of a ROUTER socket, to be sent back with the reply. */
   identities: Buffer[];
   header: Header;
+  metadata: Record<string, unknown>;
   content: Record<string, unknown>;
 }
 
@@ -76,11 +77,11 @@ export class Codec {
       return undefined;
     }
     try {
-      const [header, , , content] = parts.map((part) => JSON.parse(part.toString("utf8")) as unknown);
+      const [header, , metadata, content] = parts.map((part) => JSON.parse(part.toString("utf8")) as unknown);
       if (!isHeader(header) || !isObject(content)) {
         return undefined;
       }
-      return { identities: frames.slice(0, at), header, content };
+      return { identities: frames.slice(0, at), header, metadata: isObject(metadata) ? metadata : {}, content };
     } catch {
       return undefined;
     }

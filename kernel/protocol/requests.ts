@@ -26,8 +26,9 @@ export class Requests {
   /** Gives a message the next serial. */
   add(channel: Channel, message: Message, header: string): Request {
     this.#lastSerial += 1;
-    const { msg_type, msg_id } = message.header;
-    const request: Request = { type: "request", serial: this.#lastSerial, msg_type, msg_id, content: message.content };
+    const { header: head, content, metadata } = message;
+    const { msg_type, msg_id } = head;
+    const request: Request = { type: "request", serial: this.#lastSerial, msg_type, msg_id, content, metadata };
     this.#known.set(request.serial, { message, channel, header, request });
     if (this.#known.size > REMEMBERED) {
       this.#forgetOldest();

@@ -3,23 +3,31 @@
  * a cell blocks the main thread. It verifies and parses what comes in, passes requests on in order, signs and sends what
  * goes out, and ends the process when its parent has died or its main thread no longer answers.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import * as zmq from "zeromq";
+import { Descriptors, type Stream } from "./descriptors";
+import { Interrupts } from "./interrupts";
 import { Shared, type ToMain, type ToWorker, type WorkerStart } from "./link";
 import { Codec, type Message } from "./message";
 import { Outbox } from "./outbox";
+import { clearNote, noteRunning } from "./notes";
 import { watchParent } from "./parent";
 import { type Channel, Requests } from "./requests";
-import { stopMainThread } from "./stopper";
+import { type Supervised, terminal, useTerminal } from "./supervised";
 
 /** Messages that wait in a client's pipe before the outbox holds the rest back. */
 const PIPE_MESSAGES = 64;
-/** How long a main thread may take to act on an interrupt before its JavaScript is stopped, in milliseconds. */
+/** How long a main thread may take to begin to end, in milliseconds. */
 const OBEY_MS = 150;
 /** How long a main thread may take to end before the process is killed, in milliseconds. */
 const END_MS = 3_000;
+/** Characters of output that may wait before the process's descriptors are left to fill. */
+const ROOM = 16 * 1024 * 1024;
 const port = parentPort as NonNullable<typeof parentPort>;
-const { connection, shared, kernelInfo, parent } = workerData as WorkerStart;
+const { connection, shared, kernelInfo, parent, supervised, answers } = workerData as WorkerStart;
 const codec = new Codec(connection.key, connection.signature_scheme);
 const sockets = {
   shell: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
@@ -35,13 +43,12 @@ const outboxes = {
   iopub: new Outbox(codec, sockets.iopub, shared),
 };
 const requests = new Requests();
-let interrupts = 0;
-/** The request whose code the last interrupt was meant for; 0: what runs between cells. */
-let target = 0;
-let interrupting: Promise<void> | undefined;
+const interrupts = new Interrupts({ shared, requests, toMain });
 /** The request whose cell waits for a line of text. */
-let asking: { serial: number; header: string } | undefined;
+let asking: { serial: number; header: string; blocking: boolean } | undefined;
 let ending = false;
+const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
+let descriptors: Descriptors | undefined;
 
 function toMain(message: ToMain): void {
   port.postMessage(message);
@@ -77,7 +84,7 @@ function receive(channel: Channel, message: Message): void {
       idle(header);
       return;
     case "interrupt_request":
-      interrupt();
+      interrupts.interrupt();
       answer("interrupt_reply", '{"status":"ok"}');
       idle(header);
       return;
@@ -98,11 +105,15 @@ function receive(channel: Channel, message: Message): void {
 
 function onMain(message: ToWorker): void {
   if (Array.isArray(message)) {
-    outboxes.iopub.write(requests.headerOf(message[0]), message[1], message[2]);
+    const [serial, stream, text] = message;
+    write(serial, stream, typeof text === "string" ? text : decode(stream, text));
     return;
   }
   switch (message.type) {
     case "publish":
+      if (message.msg_type === "status") {
+        begin(message.serial);
+      }
       publish(
         requests.headerOf(message.serial),
         message.msg_type,
@@ -117,6 +128,10 @@ function onMain(message: ToWorker): void {
         return;
       }
       entry.request = undefined;
+      if (message.msg_type === "execute_reply") {
+        descriptors?.drain();
+        clearNote();
+      }
       if (message.msg_type !== "") {
         const { identities } = entry.message;
         const { msg_type, content } = message;
@@ -128,7 +143,7 @@ function onMain(message: ToWorker): void {
     case "input": {
       const entry = requests.get(message.serial);
       if (entry) {
-        asking = { serial: message.serial, header: entry.header };
+        asking = { serial: message.serial, header: entry.header, blocking: message.blocking };
         const { identities } = entry.message;
         const { content } = message;
         outboxes.stdin.push({ identities, msg_type: "input_request", parent: entry.header, content });
@@ -144,42 +159,48 @@ function onMain(message: ToWorker): void {
   }
 }
 
-/**
- * Both steps of an interrupt: the cell's signal first, then force, again and again until the main thread has acted. Also
- * between cells, where a timer's callback may hang; an idle main thread answers at once.
- */
-function interrupt(): void {
-  interrupts += 1;
-  target = Atomics.load(shared, Shared.Running);
-  toMain({ type: "interrupt", number: interrupts, serial: target });
-  interrupting ??= force().finally(() => {
-    interrupting = undefined;
-  });
-}
-
-async function force(): Promise<void> {
-  const done = (): boolean => Atomics.load(shared, Shared.Interrupted) >= interrupts;
-  let stopped = false;
-  while (!done()) {
-    await sleep(OBEY_MS);
-    if (!done() && (await stopMainThread(shared, target))) {
-      stopped = true;
-      repeat();
-      toMain({ type: "interrupt", number: interrupts, serial: target });
-    }
-  }
-  if (stopped) {
-    setTimeout(() => {
-      repeat();
-      toMain({ type: "kick" });
-    }, OBEY_MS);
+/** Code of request `serial` begins to run. */
+function begin(serial: number): void {
+  interrupts.begin();
+  const entry = requests.get(serial);
+  if (entry?.message.header.msg_type === "execute_request") {
+    noteRunning(entry);
   }
 }
 
-/** A stop may have hit the taking in of a message: what the main thread has not confirmed is sent again. */
-function repeat(): void {
-  for (const request of requests.after(Atomics.load(shared, Shared.Received))) {
-    toMain(request);
+/** Appends stream text, which the main thread may have counted as pending before. */
+function write(serial: number, stream: Stream, text: string): void {
+  if (text !== "") {
+    outboxes.iopub.write(requests.headerOf(serial), stream, text);
+  }
+}
+
+/** Text of bytes whose number is counted as pending; that of the text is from now on. */
+function decode(stream: Stream, bytes: Uint8Array): string {
+  const text = decoders[stream].write(Buffer.from(bytes));
+  Atomics.add(shared, Shared.Pending, text.length - bytes.length);
+  return text;
+}
+
+/** What came by the process's own descriptors belongs to the cell that runs, or else to the last one. */
+function writeFromDescriptor(stream: Stream, bytes: Buffer): void {
+  if (Atomics.load(shared, Shared.Capturing) === 1) {
+    toMain({ type: "output", stream, bytes });
+    return;
+  }
+  const serial = Atomics.load(shared, Shared.Running) || Atomics.load(shared, Shared.LastRun);
+  if (serial === 0) {
+    writeSync(terminal[stream], bytes);
+    return;
+  }
+  Atomics.add(shared, Shared.Pending, bytes.length);
+  write(serial, stream, decode(stream, bytes));
+}
+
+/** Handles what the main thread has sent and this thread has not yet taken in. */
+function catchUp(): void {
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    onMain(next.message as ToWorker);
   }
 }
 
@@ -189,11 +210,11 @@ async function end(): Promise<void> {
     return;
   }
   ending = true;
+  clearNote();
   toMain({ type: "exit" });
   await sleep(OBEY_MS);
   if (Atomics.load(shared, Shared.Running) !== 0) {
-    interrupt();
-    await interrupting;
+    await interrupts.interrupt();
     toMain({ type: "exit" });
   }
   await sleep(END_MS);
@@ -201,6 +222,9 @@ async function end(): Promise<void> {
 }
 
 async function closeAll(): Promise<void> {
+  clearNote();
+  descriptors?.drain();
+  descriptors?.close();
   await Promise.all(Object.values(outboxes).map((outbox) => outbox.drain(1_000)));
   for (const socket of Object.values(sockets)) {
     socket.close();
@@ -224,9 +248,17 @@ async function readInput(): Promise<void> {
   for await (const frames of sockets.stdin) {
     const message = codec.open(frames);
     if (message?.header.msg_type === "input_reply" && asking) {
-      const value = message.content.value;
-      toMain({ type: "input", serial: asking.serial, value: typeof value === "string" ? value : "" });
+      const { value: given } = message.content;
+      const value = typeof given === "string" ? given : "";
+      const { serial, blocking } = asking;
       asking = undefined;
+      if (blocking) {
+        answers.postMessage({ serial, value });
+        Atomics.add(shared, Shared.Answered, 1);
+        Atomics.notify(shared, Shared.Answered);
+      } else {
+        toMain({ type: "input", serial, value });
+      }
     }
   }
 }
@@ -242,7 +274,17 @@ function address(channelPort: number): string {
   return transport === "ipc" ? `ipc://${ip}-${channelPort}` : `tcp://${ip}:${channelPort}`;
 }
 
+/** Who kills the supervisor means the kernel, and may start another on the same ports at once. */
+function watchSupervisor({ alive }: Supervised): void {
+  const life = new Socket({ fd: alive, readable: true, writable: false });
+  life.on("end", () => process.kill(process.pid, "SIGKILL"));
+  life.resume();
+}
+
 async function main(): Promise<void> {
+  if (supervised) {
+    useTerminal();
+  }
   port.on("message", onMain);
   const bound = await Promise.allSettled([
     sockets.heartbeat.bind(address(connection.hb_port)),
@@ -259,7 +301,16 @@ async function main(): Promise<void> {
   for (const reading of [readRequests("shell"), readRequests("control"), readInput(), beat()]) {
     reading.catch((error: unknown) => toMain({ type: "failed", message: String(error) }));
   }
-  watchParent(parent, () => void end());
+  watchParent(supervised?.parent ?? parent, () => void end(), supervised?.supervisor);
+  if (supervised) {
+    watchSupervisor(supervised);
+    descriptors = new Descriptors(supervised, {
+      shared,
+      catchUp,
+      write: writeFromDescriptor,
+      hasRoom: () => Atomics.load(shared, Shared.Pending) < ROOM,
+    });
+  }
   toMain({ type: "ready" });
 }
 

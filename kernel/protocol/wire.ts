@@ -5,8 +5,10 @@
  * output wait in the worker, the writer waits until there is room.
  */
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { beginReading, endReading, type Stream } from "./descriptors";
 import { type Connection, type Request, Shared, type ToMain, type ToWorker, type WorkerStart } from "./link";
+import type { Supervised } from "./supervised";
 
 /** Characters of output that may wait in the worker. */
 const ROOM = 64 * 1024 * 1024;
@@ -21,6 +23,8 @@ export interface WireHandlers {
   /** JavaScript was stopped by force: whatever of the kernel's own may have been hit must go on. */
   kick(): void;
   input(serial: number, value: string): void;
+  /** What was written to the process's own descriptors while a cell keeps what it prints. */
+  output(stream: Stream, bytes: Uint8Array): void;
   exit(): void;
   /** The sockets are gone, for the reason given: nobody can be reached any more. */
   lost(reason: string): void;
@@ -31,6 +35,7 @@ export class Wire {
   readonly #shared = new Int32Array(new SharedArrayBuffer(Shared.Size * Int32Array.BYTES_PER_ELEMENT));
   readonly #worker: Worker;
   readonly #handlers: WireHandlers;
+  readonly #answers = new MessageChannel();
   readonly #marks = new Map<number, () => void>();
   #lastMark = 0;
   #lastInterrupt = 0;
@@ -38,15 +43,25 @@ export class Wire {
   /** Settles when the sockets are open. */
   readonly ready: Promise<void>;
 
-  constructor(connection: Connection, kernelInfo: Record<string, unknown>, handlers: WireHandlers) {
+  constructor(
+    connection: Connection,
+    kernelInfo: Record<string, unknown>,
+    handlers: WireHandlers,
+    supervised?: Supervised,
+  ) {
     this.#handlers = handlers;
+    this.#answers.port1.unref();
     const workerData: WorkerStart = {
       connection,
       shared: this.#shared,
       kernelInfo: JSON.stringify(kernelInfo),
       parent: process.ppid,
+      supervised,
+      answers: this.#answers.port2,
     };
-    this.#worker = new Worker(join(__dirname, "sockets.js"), { workerData, stdout: false, stderr: false });
+    this.#worker = new Worker(join(__dirname, "sockets.js"), {
+      ...{ workerData, stdout: false, stderr: false, transferList: [this.#answers.port2] },
+    });
     this.#worker.on("error", (error) => handlers.lost(String(error)));
     this.#worker.on("exit", () => this.#closed === undefined && handlers.lost("The thread of the sockets ended."));
     this.ready = new Promise((resolve) => {
@@ -63,7 +78,7 @@ export class Wire {
   }
 
   /** Appends text to a stream of request `serial`; waits while too much is unsent. */
-  write(serial: number, stream: "stdout" | "stderr", text: string): void {
+  write(serial: number, stream: Stream, text: string | Uint8Array): void {
     this.#reserve(text.length);
     this.#send([serial, stream, text]);
   }
@@ -87,7 +102,37 @@ export class Wire {
 
   /** Asks the client of request `serial` for a line of text. */
   ask(serial: number, content: { prompt: string; password: boolean }): void {
-    this.#send({ type: "input", serial, content: toJson(content) });
+    this.#send({ type: "input", serial, content: toJson(content), blocking: false });
+  }
+
+  /** As {@link ask}, and waits for the answer without turning the event loop; undefined: the cell was interrupted. */
+  askAndWait(serial: number, content: { prompt: string; password: boolean }): string | undefined {
+    Atomics.store(this.#shared, Shared.Wanted, 0);
+    this.#send({ type: "input", serial, content: toJson(content), blocking: true });
+    for (;;) {
+      const seen = Atomics.load(this.#shared, Shared.Answered);
+      const next = receiveMessageOnPort(this.#answers.port1);
+      const answer = next?.message as { serial: number; value: string } | undefined;
+      if (answer?.serial === serial) {
+        return answer.value;
+      }
+      if (this.isInterrupted(serial)) {
+        return undefined;
+      }
+      if (answer === undefined) {
+        Atomics.wait(this.#shared, Shared.Answered, seen, NAP_MS);
+      }
+    }
+  }
+
+  /** True when the user wants the running request to end, also before the main thread could take that in. */
+  isInterrupted(serial: number): boolean {
+    return Atomics.load(this.#shared, Shared.Wanted) === serial;
+  }
+
+  /** Whether what is written to the process's own descriptors is handed to `output`. */
+  setCapturing(capturing: boolean): void {
+    Atomics.store(this.#shared, Shared.Capturing, capturing ? 1 : 0);
   }
 
   /** Settles when every request that had reached the kernel before this call has been handed to `request`. */
@@ -103,6 +148,9 @@ export class Wire {
   /** Says whose user code runs from now on; 0: none. */
   setRunning(serial: number): void {
     Atomics.store(this.#shared, Shared.Running, serial);
+    if (serial !== 0) {
+      Atomics.store(this.#shared, Shared.LastRun, serial);
+    }
   }
 
   /** Says that nothing of what the last interrupt meant still runs. */
@@ -121,6 +169,18 @@ export class Wire {
     } finally {
       Atomics.store(this.#shared, Shared.Guarded, before);
     }
+  }
+
+  /** Runs `work`, which reads the process's descriptors and writes what it finds. */
+  reading(work: () => void): void {
+    this.guard(() => {
+      beginReading(this.#shared, Number.POSITIVE_INFINITY);
+      try {
+        work();
+      } finally {
+        endReading(this.#shared);
+      }
+    });
   }
 
   /** Sends what waits, closes the sockets and ends the worker. */
@@ -152,6 +212,9 @@ export class Wire {
         return;
       case "input":
         this.#handlers.input(message.serial, message.value);
+        return;
+      case "output":
+        this.#handlers.output(message.stream, message.bytes);
         return;
       case "mark":
         this.#marks.get(message.number)?.();

@@ -5,9 +5,10 @@
  */
 import { StringDecoder } from "node:string_decoder";
 import type { MimeBundle } from "../../src/host";
+import type { Stream } from "../protocol/descriptors";
 import type { Wire } from "../protocol/wire";
 
-export type Stream = "stdout" | "stderr";
+export type { Stream };
 
 /** Why the signal of an interrupted cell aborted; what the cell ends with. */
 export class KeyboardInterrupt extends Error {
@@ -32,13 +33,48 @@ export interface ShowOptions {
   metadata?: Record<string, unknown>;
 }
 
+/** A timer that is late by more than this, in milliseconds, was cleared in a way that nobody noticed. */
+const TIMER_MS = 100;
+
 let last: Cell | undefined;
 /** The cell whose timer's callback runs. */
 let owner: Cell | undefined;
 
-/** The cell that the running code belongs to; undefined before the first. */
+/**
+ * The cell that the running code belongs to; undefined before the first. Without a front end, where only what belongs to the
+ * running cell is kept, late code belongs to that one.
+ */
 export function currentCell(): Cell | undefined {
-  return owner ?? last;
+  const late = owner?.ended === true && last?.ended === false && !last.allowStdin;
+  return late ? last : (owner ?? last);
+}
+
+/** The cell that was started last. */
+export function lastCell(): Cell | undefined {
+  return last;
+}
+
+/** The latest cells by their numbers. */
+const latest = new Map<number, Cell>();
+const REMEMBERED = 256;
+
+/** The cell whose code an error came from, as far as its stack says; it may have ended. */
+export function cellOfError(error: unknown): Cell | undefined {
+  try {
+    const stack = String((error as Error).stack);
+    const count = [...stack.matchAll(/\bcell ?\[(\d+)\]/g)].at(-1)?.[1];
+    return count === undefined ? undefined : latest.get(Number(count));
+  } catch {
+    return undefined; // Not an error, or one with a stack of its own making.
+  }
+}
+
+/** Takes in what was written to the process's own descriptors; called before a cell says something itself. */
+let takeIn: (always: boolean) => void = () => undefined;
+
+/** Says how {@link takeIn} is done, where the descriptors are captured. */
+export function setTakeIn(how: (always: boolean) => void): void {
+  takeIn = how;
 }
 
 /** Forgets whose callback runs: after an error or a forced interrupt that ended it. */
@@ -54,6 +90,8 @@ export interface CellOptions {
   allowStdin: boolean;
   /** The cell's text. */
   source?: string;
+  /** The front end shows colours in results. */
+  colors?: boolean;
 }
 
 /** One execute request. */
@@ -63,6 +101,11 @@ export class Cell implements CellOptions {
   readonly silent: boolean;
   readonly allowStdin: boolean;
   readonly source: string;
+  readonly colors: boolean;
+  /** Timers that the cell has set and that have not yet fired: when each is due, in milliseconds of `performance.now()`. */
+  readonly timers = new Map<unknown, number>();
+  /** Ends the cell with an error that its own code cannot be given; set while it runs. */
+  fail: (error: unknown) => void = () => undefined;
   /** Displays whose objects have not shown themselves yet; the cell ends after them. */
   readonly pending = new Set<Promise<unknown>>();
   /** What `execute_reply` asks the front end to do. */
@@ -86,7 +129,13 @@ export class Cell implements CellOptions {
     this.silent = options.silent;
     this.allowStdin = options.allowStdin;
     this.source = options.source ?? "";
+    this.colors = options.colors === true;
     last = this;
+    latest.delete(this.count);
+    latest.set(this.count, this);
+    if (latest.size > REMEMBERED) {
+      latest.delete(latest.keys().next().value as number);
+    }
   }
 
   get signal(): AbortSignal {
@@ -110,6 +159,25 @@ export class Cell implements CellOptions {
 
   /** Appends to a stream; bytes may stop in the middle of a character. */
   write(stream: Stream, data: string | Uint8Array): void {
+    takeIn(false);
+    this.#write(stream, data);
+  }
+
+  /** Takes in what was written to the process's own descriptors, so that what is said next comes after it. */
+  catchUp(): void {
+    takeIn(true);
+  }
+
+  /** Appends what was written to the process's own descriptors. */
+  writeDescriptor(stream: Stream, bytes: Uint8Array): void {
+    if (this.#captures.length > 0) {
+      this.#write(stream, bytes);
+    } else {
+      this.#wire.write(this.serial, stream, bytes);
+    }
+  }
+
+  #write(stream: Stream, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : this.#decoders[stream].write(Buffer.from(data));
     if (text === "") {
       return;
@@ -124,6 +192,7 @@ export class Cell implements CellOptions {
 
   /** Shows data, or shows it in the place of an earlier display. */
   show(data: MimeBundle, options: ShowOptions = {}): void {
+    takeIn(true);
     const capture = this.#captures.at(-1);
     if (capture) {
       capture.outputs.push(data);
@@ -144,14 +213,32 @@ export class Cell implements CellOptions {
   /** Runs `run` and keeps what it prints and shows. */
   async capture<T>(run: () => Promise<T>): Promise<Capture & { value: T }> {
     const capture: Capture = { stdout: "", stderr: "", outputs: [] };
+    takeIn(true);
+    this.#wire.setCapturing(true);
     this.#captures.push(capture);
     try {
       const value = await run();
       await this.settleDisplays();
+      await this.#wire.mark(); // What the worker has read of the descriptors is here after that.
+      takeIn(true);
       return { ...capture, value };
     } finally {
       this.#captures.splice(this.#captures.indexOf(capture), 1);
+      this.#wire.setCapturing(this.#captures.length > 0);
     }
+  }
+
+  /**
+   * When the last of the timers is due that are worth waiting for before a cell without a front end ends, in milliseconds of
+   * `performance.now()`: those that are due by `latest` and would keep a process alive.
+   */
+  timersDue(latest: number): number | undefined {
+    const now = performance.now();
+    const dues = [...this.timers]
+      .filter(([handle]) => (handle as Partial<NodeJS.Timeout>).hasRef?.() !== false)
+      .map(([, due]) => due)
+      .filter((due) => due >= now - TIMER_MS && due <= latest);
+    return dues.length === 0 ? undefined : Math.max(...dues);
   }
 
   /** Settles when everything displayed so far has shown itself. */

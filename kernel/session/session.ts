@@ -10,7 +10,7 @@ import { repairAsyncHooks } from "../protocol/asyncHooks";
 import type { Results } from "../engine/run/results";
 import type { Assistant } from "./assistant";
 import { Cell, KeyboardInterrupt, resetOwner } from "./cell";
-import { isHandle, toBundle } from "./display";
+import { isHandle, valueBundle } from "./display";
 import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
 import type { History } from "./history";
 import { type Runner, Unawaited } from "./runner";
@@ -45,6 +45,13 @@ export interface SessionOptions {
   history: History;
 }
 
+/**
+ * Without a front end a cell waits so long for its timers before it ends, in milliseconds: what comes later is lost (nbclient
+ * keeps only what belongs to the cell that it runs). Timers that are due later are not waited for.
+ */
+const TIMERS_MS = 3_000;
+/** Between two looks at the timers, in milliseconds. */
+const LOOK_MS = 10;
 /** How long an interrupted cell may take to end by itself, in milliseconds. */
 const GRACE_MS = 60;
 
@@ -141,10 +148,12 @@ export class Session {
       count: this.#count,
       allowStdin: content.allow_stdin !== false,
       source: code,
+      colors: showsColors(request),
     });
     const running: Running = { request, cell, finished: false };
     this.#stopped = undefined;
     this.#running = running;
+    cell.fail = (error) => this.#settle(running, { error });
     this.#wire.publish(serial, "status", { execution_state: "busy" });
     if (!silent) {
       this.#wire.publish(serial, "execute_input", { code, execution_count: this.#count });
@@ -165,13 +174,28 @@ export class Session {
     const result = await this.#options.runCell(cell, code);
     const value = result instanceof Unawaited ? result.promise : result;
     if (value !== undefined && !isHandle(value) && !cell.silent) {
-      const data = await toBundle(value, cell);
+      const data = await valueBundle(value, cell);
+      cell.catchUp();
       this.#wire.publish(cell.serial, "execute_result", { execution_count: cell.count, data, metadata: {} });
       running.setOutput?.(String(data["text/plain"]));
       this.#options.results.add(cell.count, value);
     }
     await cell.settleDisplays();
+    await this.#tail(cell);
     return { userExpressions: await this.#userExpressions(cell, request.content.user_expressions) };
+  }
+
+  /** The end of a cell: rejections that nobody handles are said one turn later, and still belong to it. */
+  async #tail(cell: Cell): Promise<void> {
+    const turn = (ms?: number): Promise<void> =>
+      new Promise((resolve) => {
+        ms === undefined ? this.#setImmediate(resolve) : this.#setTimeout(resolve, ms);
+      });
+    await turn();
+    const latest = performance.now() + TIMERS_MS;
+    while (!cell.allowStdin && cell.timersDue(latest) !== undefined && performance.now() < latest) {
+      await turn(LOOK_MS);
+    }
   }
 
   async #userExpressions(cell: Cell, expressions: unknown): Promise<Record<string, unknown>> {
@@ -179,7 +203,7 @@ export class Session {
     for (const [name, expression] of Object.entries((expressions ?? {}) as Record<string, unknown>)) {
       try {
         const value = await this.#options.runner.run(cell, String(expression));
-        answers[name] = { status: "ok", data: await toBundle(value, cell), metadata: {} };
+        answers[name] = { status: "ok", data: await valueBundle(value, cell), metadata: {} };
       } catch (error) {
         answers[name] = { status: "error", ...this.#options.reporter.report(error) };
       }
@@ -192,7 +216,9 @@ export class Session {
     if (running.outcome !== undefined) {
       return;
     }
-    const interrupted = running.interruptedAt !== undefined && "error" in outcome;
+    // A child that the interrupt ended makes the cell fail before the interrupt itself is taken in.
+    const wanted = running.interruptedAt !== undefined || this.#wire.isInterrupted(running.cell.serial);
+    const interrupted = wanted && "error" in outcome;
     running.outcome = interrupted ? { error: this.#interruption() } : outcome;
     if (interrupted || ("error" in outcome && isInterrupt(outcome.error))) {
       running.cell.interrupted = true;
@@ -207,6 +233,7 @@ export class Session {
     // The mark goes first, so that a request made because of the error is not aborted with those that were there before.
     void this.#wire.mark().then(() => this.#finish(running));
     const content = this.#options.reporter.report(running.outcome.error);
+    running.cell.catchUp();
     this.#wire.publish(running.cell.serial, "error", content);
     running.outcome.error = content;
   }
@@ -274,6 +301,11 @@ export class Session {
         this.#wire.ignore(serial);
     }
   }
+}
+
+/** Front ends that draw the colours of results name the cell; programs that store results do not. */
+function showsColors(request: Request): boolean {
+  return typeof request.metadata.cellId === "string" && !process.env.NO_COLOR;
 }
 
 function replyType(request: Request): string {

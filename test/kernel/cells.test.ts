@@ -41,7 +41,7 @@ describe("A cell", function () {
         ["''", ""],
       ] as [string, unknown][]),
       ...([
-        ["[1, [2, { a: [3] }]]", [1, [2, { a: [3] }]]],
+        ["[1, [2, { a: 3 }]]", [1, [2, { a: 3 }]]],
         ["new Map([[1, 'x']])", new Map([[1, "x"]])],
       ] as [string, unknown][]),
       ...([
@@ -188,6 +188,16 @@ describe("A cell", function () {
     const second = await run("await new Promise((r) => setTimeout(r, 300)); console.log('of the second')");
     assert.ok(kernel.of(id).some((m) => /of the first/.test(m.content.text ?? "")));
     assert.equal(second.stdout, "of the second\n");
+  });
+
+  it("a promise that fails later is reported below the cell that started it", async () => {
+    const first = await run(
+      "const failLater = async () => { await new Promise((r) => setTimeout(r, 150)); throw new Error('of the promise'); }; void failLater(); 1",
+    );
+    const id = first.messages[0]?.parent.msg_id;
+    const second = await run("await new Promise((r) => setTimeout(r, 400)); console.log('of the second')");
+    assert.ok(kernel.of(id).some((m) => /of the promise/.test(m.content.text ?? "")));
+    assert.equal(second.stderr, "");
   });
 
   it("refuses process.exit with a sentence", async () => {

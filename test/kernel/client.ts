@@ -166,12 +166,17 @@ export class TestKernel {
   }
 
   /** The frames of a request, and its id. */
-  frames(msg_type: string, content: Content, parent: Content = {}): { id: string; frames: string[] } {
+  frames(
+    msg_type: string,
+    content: Content,
+    parent: Content = {},
+    metadata: Content = {},
+  ): { id: string; frames: string[] } {
     const header = {
       ...{ msg_id: randomUUID(), msg_type, session: this.session, username: "test" },
       ...{ date: new Date().toISOString(), version: "5.3" },
     };
-    const parts = [header, parent, {}, content].map((part) => JSON.stringify(part));
+    const parts = [header, parent, metadata, content].map((part) => JSON.stringify(part));
     return { id: header.msg_id, frames: ["<IDS|MSG>", this.sign(parts), ...parts] };
   }
 
@@ -180,8 +185,9 @@ export class TestKernel {
     type: string,
     content: Content,
     parent?: Content,
+    metadata?: Content,
   ): Promise<string> {
-    const { id, frames } = this.frames(type, content, parent);
+    const { id, frames } = this.frames(type, content, parent, metadata);
     await this[channel].send(frames);
     return id;
   }
@@ -232,11 +238,15 @@ export class TestKernel {
   }
 
   /** Sends an execute request and does not wait. */
-  submit(code: string, options: Content = {}): Promise<string> {
-    return this.send("shell", "execute_request", {
-      ...{ code, silent: false, store_history: true, user_expressions: {}, allow_stdin: true, stop_on_error: true },
-      ...options,
-    });
+  submit(code: string, options: Content = {}, metadata: Content = {}): Promise<string> {
+    const defaults = {
+      silent: false,
+      store_history: true,
+      user_expressions: {},
+      allow_stdin: true,
+      stop_on_error: true,
+    };
+    return this.send("shell", "execute_request", { code, ...defaults, ...options }, {}, metadata);
   }
 
   /** Runs a cell and gathers what came of it; it may take `ms`. */

@@ -20,6 +20,8 @@ describe("The context of a magic", function () {
   const wire = {
     write: (_serial: number, stream: string, text: string) => written.push(`${stream}: ${text}`),
     publish: (_serial: number, type: string, content: unknown) => written.push(`${type}: ${JSON.stringify(content)}`),
+    setCapturing: () => undefined,
+    mark: () => Promise.resolve(),
   } as unknown as Wire;
   let reporter: ErrorReporter;
   let cell: Cell;

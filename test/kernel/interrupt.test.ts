@@ -1,5 +1,6 @@
 /** Interrupts: the signal first, force where nothing listens, and the session goes on. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestKernel } from "./client";
 
@@ -54,6 +55,37 @@ describe("An interrupt", function () {
       await assertAlive();
     });
   }
+
+  it("ends a child that the cell waits for at once, with the child's own children", async () => {
+    await assertAlive();
+    for (const command of ["sleep 20", "sleep 20; echo never", "sh -c 'trap : INT; sleep 20; sleep 20'"]) {
+      const began = performance.now();
+      const reply = await interrupt(
+        `console.log("in"); require("child_process").execSync(${JSON.stringify(command)});`,
+        200,
+      );
+      assert.equal(reply.ename, "KeyboardInterrupt", command);
+      assert.ok(performance.now() - began < 3_000, command);
+      await assertAlive();
+    }
+  });
+
+  it("ends neither children of earlier cells, nor detached ones, nor the kernel's own", async () => {
+    const own = join(__dirname, "../../dist/kernel/engine/compiler/process.js");
+    await kernel.execute(
+      `import { spawn, execSync as run } from "child_process"; const earlier = spawn("sleep", ["30"]); await new Promise((r) => setTimeout(r, 200));`,
+    );
+    await interrupt(
+      `const detached = spawn("sleep", ["30"], { detached: true }), compiler = spawn("sh", ["-c", "sleep 30; true", ${JSON.stringify(own)}]), ours = spawn("sleep", ["30"]);
+console.log("in"); run("sleep 20");`,
+      200,
+    );
+    const { result } = await kernel.execute(
+      `await new Promise((r) => setTimeout(r, 100));
+const ended = [earlier, detached, compiler, ours].map(({ signalCode }) => signalCode); [earlier, detached, compiler].forEach((each) => each.kill()); ended`,
+    );
+    assert.equal(result, "[ null, null, null, 'SIGINT' ]");
+  });
 
   it("ends a loop 50 times in a row", async () => {
     for (let i = 0; i < 50; i++) {

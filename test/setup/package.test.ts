@@ -47,6 +47,7 @@ describe("the packed package", function () {
       "cuda/CMakeLists.txt",
       "requirements-cuda.txt",
       "kernel/kernelspec.json",
+      "kernel/supervise.sh",
       "kernel/kernelspec/logo-svg.svg",
       "scripts/cli.mjs",
       "README.md",
