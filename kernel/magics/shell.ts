@@ -83,15 +83,23 @@ export async function runProgram(
 
 const missing = (program: string): Error => new Error(`There is no program "${program}" on this machine`);
 
+/** Variables of the environment that the kernel set so that what cells print is coloured; the reader's own stay. */
+export const kernelColours = new Set<string>();
+
 /**
  * What makes programs write colours into a pipe. A command that hands output on, to another program or into a file, gets
  * none: the escapes would stand in it.
  */
 export function colours(command: string): NodeJS.ProcessEnv {
-  const handsOn = /[|>`]|\$\(/.test(command.replace(/\d?>&\d|&>|>\s*\/dev\/null/g, ""));
-  if (handsOn || process.env.NO_COLOR !== undefined || process.env.FORCE_COLOR !== undefined) return {};
+  if (/[|>`]|\$\(/.test(command.replace(/\d?>&\d|&>|>\s*\/dev\/null/g, ""))) return noColours();
+  const isReaders = process.env.FORCE_COLOR !== undefined && !kernelColours.has("FORCE_COLOR");
+  if (process.env.NO_COLOR !== undefined || isReaders) return {};
   const term = process.env.TERM === undefined || process.env.TERM === "dumb" ? { TERM: "xterm-256color" } : {};
   return { FORCE_COLOR: "1", CLICOLOR_FORCE: "1", CARGO_TERM_COLOR: "always", npm_config_color: "always", ...term };
+}
+
+function noColours(): NodeJS.ProcessEnv {
+  return Object.fromEntries([...kernelColours].map((name) => [name, undefined]));
 }
 
 /** Runs a command for a cell and keeps its exit code in `_exit_code`. */
@@ -105,7 +113,7 @@ export async function shellLines(context: MagicContext, command: string): Promis
   const stdout = (piece: string): void => {
     text += piece;
   };
-  await keepExitCode(context, await runProgram(context, ["sh", "-c", command], { on: { stdout } }));
+  await keepExitCode(context, await runProgram(context, ["sh", "-c", command], { env: noColours(), on: { stdout } }));
   return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
 }
 

@@ -7,6 +7,7 @@ import timers from "node:timers";
 import timersPromises from "node:timers/promises";
 import { promisify } from "node:util";
 import { setHost } from "../../src/host";
+import { kernelColours } from "../magics/shell";
 import { html, md } from "../display/markup";
 import { type ProgressOptions, progress } from "../display/progress";
 import { type Cell, currentCell } from "./cell";
@@ -49,9 +50,11 @@ function installColors(): void {
   const { env } = process;
   env.TERM = env.TERM === undefined || env.TERM === "dumb" ? "xterm-color" : env.TERM;
   if (!env.NO_COLOR) {
-    env.FORCE_COLOR ??= "1";
-    env.CLICOLOR ??= "1";
-    env.CLICOLOR_FORCE ??= "1";
+    for (const name of ["FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
+      if (env[name] !== undefined) continue;
+      env[name] = "1";
+      kernelColours.add(name);
+    }
   }
   env.PAGER = "cat";
   env.GIT_PAGER = "cat";
