@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: cells hold template strings.
 /** The language of today. */
 import type { Group } from "./group";
 
