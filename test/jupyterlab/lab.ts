@@ -3,6 +3,7 @@
  * opens notebooks, runs cells, and reads what is on the screen.
  */
 import assert from "node:assert/strict";
+import { stripVTControlCharacters } from "node:util";
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -43,6 +44,7 @@ export function outputText(outputs: Output[]): string {
       const text = output.text ?? output.data?.["text/plain"] ?? [output.ename, output.evalue].join(": ");
       return Array.isArray(text) ? text.join("") : String(text);
     })
+    .map(stripVTControlCharacters)
     .join("\n");
 }
 
