@@ -13,8 +13,7 @@ export interface Diagnostic {
   file?: string;
 }
 
-/** What a type error does: stop its cell, be printed below it, or nothing. */
-export type TypecheckMode = "error" | "warn" | "off";
+export type { TypecheckMode } from "../../src/magic";
 
 /** Where a place in the JavaScript came from, both counted from zero. */
 export type PositionMap = (line: number, column: number) => { line: number; column: number } | undefined;

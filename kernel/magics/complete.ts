@@ -1,8 +1,6 @@
 /** What completes, and what Shift-Tab shows, where a magic or a command is typed. */
-import { readdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Magic } from "../../src/magic";
+import { filesIn } from "../engine/files_in";
 import { helpOf, spelled } from "./help";
 import type { Parsed } from "./parse";
 import { type Registry, signOf } from "./registry";
@@ -124,21 +122,7 @@ function files(text: string, offset: number): Matches {
   const word = /(?:\\ |[^\s"'<>|;&=])*$/.exec(text)?.[0] ?? "";
   const slash = word.lastIndexOf("/") + 1;
   const [folder, name] = [word.slice(0, slash), word.slice(slash)];
-  const path = folder.startsWith("~/") ? join(homedir(), folder.slice(2)) : folder || ".";
-  let entries: { name: string; isFolder: boolean }[] = [];
-  try {
-    const all = readdirSync(path, { withFileTypes: true });
-    entries = all.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
-  } catch {
-    // There is no such folder.
-  }
-  const matches = entries
-    .filter((entry) => entry.name.startsWith(name) && (name.startsWith(".") || !entry.name.startsWith(".")))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((entry) => ({
-      text: folder + entry.name + (entry.isFolder ? "/" : ""),
-      type: entry.isFolder ? "folder" : "file",
-    }));
+  const matches = filesIn(process.cwd(), folder, name).map(({ text: file, type }) => ({ text: folder + file, type }));
   return { start: offset - word.length, end: offset, matches };
 }
 

@@ -1,10 +1,9 @@
 /** Completion, inspection and the question whether a text is complete. */
-import { readdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import ts from "typescript";
 import type { Completeness, Completion } from "../engine";
+import { filesIn } from "../files_in";
 import type { Environment } from "./environment";
+import { asksForJsx } from "./jsx";
 import type { CellProgram } from "./program";
 import { parse, scan, syntaxErrors } from "./scan";
 
@@ -85,7 +84,7 @@ export class Assist {
 
   /** Puts the text in the cell's place; how far it moves its offsets. */
   #setCell(code: string): number {
-    const jsx = /@jsx(?:ImportSource)?\b/.test(code);
+    const jsx = asksForJsx(code);
     const header = this.#environment.header(scan(this.#program.pathFor(jsx), code));
     this.#program.setCell(header + code, jsx);
     return header.length;
@@ -148,30 +147,13 @@ export class Assist {
     return {
       start,
       end: offset,
-      matches: filesIn(resolve(this.#folder, folder.replace(/^~(?=\/)/, homedir())), typed.slice(folder.length)),
+      matches: filesIn(this.#folder, folder, typed.slice(folder.length)).slice(0, MOST),
     };
   }
 }
 
 function isSpecifier({ parent }: ts.Node): boolean {
   return ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isCallExpression(parent);
-}
-
-/** Files of a folder whose names begin with `prefix`; folders end in a slash. */
-export function filesIn(folder: string, prefix: string): Completion["matches"] {
-  try {
-    const entries = readdirSync(join(folder), { withFileTypes: true });
-    const shown = entries.filter(
-      ({ name }) => name.startsWith(prefix) && (prefix.startsWith(".") || !name.startsWith(".")),
-    );
-    return shown
-      .slice(0, MOST)
-      .map((each) =>
-        each.isDirectory() ? { text: `${each.name}/`, type: "folder" } : { text: each.name, type: "file" },
-      );
-  } catch {
-    return [];
-  }
 }
 
 const textOf = (parts: readonly ts.SymbolDisplayPart[] | undefined): string =>

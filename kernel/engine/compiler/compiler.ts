@@ -1,5 +1,5 @@
 /** The compiler of a session: cells one after another, each against what earlier ones declared. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import ts from "typescript";
 import { GLOBALS_DECLARATION } from "../globals";
@@ -11,7 +11,8 @@ import { Assist } from "./assist";
 import { cellCode } from "./cell_code";
 import { isError, toDiagnostic } from "./diagnostics";
 import { declarationsOf, Environment, exportsOf, isImportedValue } from "./environment";
-import { isPackaged, readNow, versionOnDisk } from "./files";
+import { isPackaged, versionOnDisk } from "./files";
+import { asksForJsx } from "./jsx";
 import { moduleCode } from "./module_code";
 import { CellProgram } from "./program";
 import { parse, type Scan, scan, syntaxErrors } from "./scan";
@@ -118,7 +119,7 @@ export class SessionCompiler implements Compiler {
       return { ...nothing, errors: [{ line: 0, column: 0, length: 1, message, code: 0 }] };
     }
     if (module.name !== undefined) return this.#addModule(module.name, module.jsx, code, nothing);
-    const jsx = module.jsx || /@jsx(?:ImportSource)?\b/.test(code);
+    const jsx = module.jsx || asksForJsx(code);
     const path = this.#program.pathFor(jsx);
     const plain = code.replace(/^#!/, "//");
     const [read, wrapped] = readCell(path, plain);
@@ -191,10 +192,11 @@ export class SessionCompiler implements Compiler {
   }
 
   #module(path: string): CompiledModule {
-    const text = this.#modules.get(path)?.text ?? readNow(path);
-    const format = path.endsWith(".json") ? "json" : moduleFormat(path, text);
-    if (format === "json") return { errors: [], format, text };
-    const syntax = syntaxErrors(parse(path, text));
+    const text = this.#modules.get(path)?.text ?? readFileSync(path, "utf8");
+    if (path.endsWith(".json")) return { errors: [], format: "json", text };
+    const file = parse(path, text);
+    const format = moduleFormat(file);
+    const syntax = syntaxErrors(file);
     if (syntax.length > 0) {
       const errors = syntax.map((each) => ({ ...toDiagnostic(each, "", 0), file: path }));
       return { errors, format, text };
@@ -267,11 +269,10 @@ function implementationOf(declaration: string): string | undefined {
 }
 
 /** Whether a file is an ES module or CommonJS, by its ending or else by what it says. */
-function moduleFormat(path: string, text: string): "module" | "commonjs" {
-  const extension = extname(path);
+function moduleFormat({ fileName, statements, text }: ts.SourceFile): "module" | "commonjs" {
+  const extension = extname(fileName);
   if (extension === ".mjs" || extension === ".mts") return "module";
   if (extension === ".cjs" || extension === ".cts") return "commonjs";
-  const { statements } = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, false);
   const isCommonjs = statements.some(
     (each) =>
       (ts.isExportAssignment(each) && each.isExportEquals) ||

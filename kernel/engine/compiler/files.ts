@@ -1,5 +1,5 @@
 /** The files that the compiler reads: those on the disk, and those of the session, which exist nowhere else. */
-import { type BigIntStats, readFileSync, statSync } from "node:fs";
+import { type BigIntStats, statSync } from "node:fs";
 import ts from "typescript";
 
 interface Entry {
@@ -127,9 +127,4 @@ function shortened(text: string): string {
   } catch {
     return text;
   }
-}
-
-/** The text of a file as it is now. */
-export function readNow(path: string): string {
-  return readFileSync(path, "utf8");
 }

@@ -6,6 +6,11 @@ import type { Language } from "./transpile";
 const PRAGMA = /@jsx[ \t]+([\w$.]+)/;
 const FRAGMENT_PRAGMA = /@jsxFrag[ \t]+([\w$.]+)/;
 
+/** Whether a text says itself what its JSX makes. */
+export function asksForJsx(text: string): boolean {
+  return /@jsx(?:ImportSource)?\b/.test(text);
+}
+
 /** The functions that elements and fragments are made by; undefined when the compiler imports its own. */
 export function jsxFactories(
   { file, jsx }: Scan,

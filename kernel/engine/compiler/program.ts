@@ -62,10 +62,6 @@ export class CellProgram {
     return this.#settings.jsx;
   }
 
-  get problems(): readonly string[] {
-    return this.#settings.problems;
-  }
-
   get program(): ts.Program {
     return this.service.getProgram() as ts.Program;
   }

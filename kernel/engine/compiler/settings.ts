@@ -1,7 +1,7 @@
 /** The compiler's options: lenient as tslab's, or what the notebook folder's tsconfig.json says. */
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
+import { versionOnDisk } from "./files";
 
 /** Options of a cell's program; `libraries` are the names of TypeScript's libraries. */
 export interface Settings {
@@ -9,8 +9,6 @@ export interface Settings {
   libraries: string[];
   /** Cells may hold JSX; files that end in x always may. */
   jsx: boolean;
-  /** What is wrong with tsconfig.json. */
-  problems: string[];
 }
 
 /** What a tsconfig.json may not change: cells are modules that are bundled by nobody and written nowhere. */
@@ -63,19 +61,13 @@ const DROPPED = [
 export function readSettings(folder: string): Settings {
   const path = join(folder, "tsconfig.json");
   let own: ts.CompilerOptions = {};
-  const problems: string[] = [];
   if (ts.sys.fileExists(path)) {
-    const { config, error } = ts.readConfigFile(path, ts.sys.readFile);
+    // What is wrong in it counts for nothing; the rest does.
+    const { config } = ts.readConfigFile(path, ts.sys.readFile);
     const host = { ...ts.sys, readDirectory: () => [] };
-    const parsed = ts.parseJsonConfigFileContent(config ?? {}, host, folder, undefined, path);
-    const noInputs = [18002, 18003];
-    for (const each of [...(error ? [error] : []), ...parsed.errors]) {
-      if (!noInputs.includes(each.code)) problems.push(ts.flattenDiagnosticMessageText(each.messageText, "\n"));
-    }
-    own = parsed.options;
+    own = ts.parseJsonConfigFileContent(config ?? {}, host, folder, undefined, path).options;
   }
   const libraries = (own.lib as string[] | undefined) ?? ["esnext"];
-  const decorators = own.experimentalDecorators ? ["decorators.legacy"] : [];
   const options: ts.CompilerOptions = {
     ...{ strict: false, jsx: ts.JsxEmit.Preserve, types: ["node"] },
     ...own,
@@ -87,14 +79,12 @@ export function readSettings(folder: string): Settings {
   options.types = [...new Set(["node", ...(own.types ?? [])])].filter((each) => each !== "*");
   return {
     options,
-    libraries: [...new Set([...libraries, "esnext.disposable", "decorators", "decorators.legacy", ...decorators])],
+    libraries: [...new Set([...libraries, "esnext.disposable", "decorators", "decorators.legacy"])],
     jsx: own.jsx !== undefined,
-    problems,
   };
 }
 
 /** Changes when `folder`'s tsconfig.json does. */
 export function settingsVersion(folder: string): string {
-  const found = statSync(join(folder, "tsconfig.json"), { throwIfNoEntry: false, bigint: true });
-  return found ? `${found.mtimeNs} ${found.size} ${found.ino}` : "";
+  return versionOnDisk(join(folder, "tsconfig.json")) ?? "";
 }

@@ -52,7 +52,7 @@ export function withoutExport(node: ts.HasModifiers, ...more: ts.SyntaxKind[]): 
   return node.modifiers?.filter(({ kind }) => !dropped.includes(kind));
 }
 
-/** The text as JavaScript; `head` and `directive` stand before its first line, which the map knows. */
+/** The text as JavaScript; what `head` gives, once the statements are made, stands before its first line, as the map knows. */
 export function transpile(
   fileName: string,
   text: string,

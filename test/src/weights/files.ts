@@ -23,6 +23,11 @@ export const tinyConfig = {
   eos_token_id: 3,
 };
 
+/** Bytes that tensors of these shapes take, of `size` bytes a number. */
+export function bytesOf(shapes: Record<string, number[]>, size = 4): number {
+  return size * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
 /** The names and shapes that such a model has in transformers. */
 export function tinyShapes(): Record<string, number[]> {
   const shapes: Record<string, number[]> = { "model.embed_tokens.weight": [10, 8] };

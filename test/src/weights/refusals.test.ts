@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWeights, partsOf } from "../../../src/weights";
 import {
+  bytesOf,
   gguf,
   type GgufField,
   type GgufParts,
@@ -19,9 +20,7 @@ import {
 } from "./files";
 
 const shapes = tinyShapes();
-const lengthOf = (of: Record<string, number[]>, size = 4) =>
-  size * Object.values(of).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
-const weights = safetensors(safetensorsHeader(shapes), lengthOf(shapes));
+const weights = safetensors(safetensorsHeader(shapes), bytesOf(shapes));
 
 describe("a model's files", function () {
   this.timeout(30_000);
@@ -124,7 +123,7 @@ describe("a model's files", function () {
     const withScales = (shape: number[], dtype = "F32", block = [8, 4]): string => {
       const header = safetensorsHeader(shapes) as Record<string, { dtype: string; data_offsets: number[] }>;
       const name = "model.layers.0.self_attn.qkv_proj.weight";
-      const start = lengthOf(shapes);
+      const start = bytesOf(shapes);
       const length = (dtype === "F32" ? 4 : 2) * shape.reduce((a, b) => a * b, 1);
       const matrix = { dtype: "F8_E4M3", shape: [16, 8], data_offsets: [start, start + 128] };
       const scales = { dtype, shape, data_offsets: [start + 128, start + 128 + length] };

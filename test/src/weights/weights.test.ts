@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { defaultModel } from "../../../src/hub";
 import { openWeights, partsOf, WeightsError } from "../../../src/weights";
 import {
+  bytesOf,
   gguf,
   type GgufField,
   type GgufParts,
@@ -21,7 +22,7 @@ import {
 import { referencePython } from "../reference";
 
 const shapes = tinyShapes();
-const dataLength = 4 * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+const dataLength = bytesOf(shapes);
 
 /** The error is one sentence of ours, names the file and says what is wrong. */
 async function rejects(path: string, ...patterns: (RegExp | string)[]): Promise<void> {
