@@ -97,10 +97,10 @@ export class Descriptors {
       const bytes = readWaiting(this.#supervised[stream]);
       if (bytes.length > 0) {
         found = true;
-        catchUp();
         if (stream === "stderr") {
-          this.#note(bytes);
+          this.#note(bytes); // At once: what was read and not noted would end with the process.
         }
+        catchUp();
         write(stream, bytes);
       }
     }

@@ -3,9 +3,10 @@
  * `node report_death.js CONNECTION_FILE STATUS`. Opens the dead kernel's sockets for a moment and says below the cell that
  * ran what has become of it. Descriptors 5 and 6 are the pipes that were the kernel's standard output and error.
  */
-import { fstatSync, readFileSync, readSync, writeSync } from "node:fs";
+import { fstatSync, read, readFileSync, readSync, write, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import * as zmq from "zeromq";
 import type { Connection } from "./link";
 import { Codec, type Outgoing } from "./message";
@@ -61,17 +62,23 @@ function readNotes(): { words?: LastWords; stderr: string } {
   return { words, stderr: bytes.subarray(NOTE_BYTES).toString() };
 }
 
-/** What waits in the pipe at a descriptor whose reading end is a path of its own. */
+/**
+ * What waits in a pipe whose two ends this process holds. A mark of our own goes in behind it, so that nothing is waited
+ * for and nothing missed; while the pipe is full, reading makes room for the mark.
+ */
 async function readRest(descriptor: number): Promise<string> {
-  const { Socket } = await import("node:net");
-  const socket = new Socket({ fd: descriptor, readable: true, writable: false });
-  let text = "";
-  socket.on("data", (data) => {
-    text += data;
-  });
-  await sleep(20);
-  socket.destroy();
-  return text;
+  const mark = Buffer.from(`\0end of ${process.pid}\0`);
+  const marked = promisify(write)(descriptor, mark);
+  const part = Buffer.alloc(65_536);
+  let bytes = Buffer.alloc(0);
+  let end = -1;
+  while (end < 0) {
+    const { bytesRead } = await promisify(read)(descriptor, part, 0, part.length, null);
+    bytes = Buffer.concat([bytes, part.subarray(0, bytesRead)]);
+    end = bytes.indexOf(mark);
+  }
+  await marked;
+  return bytes.subarray(0, end).toString();
 }
 
 async function report(connection: Connection, status: number): Promise<void> {
