@@ -11,6 +11,7 @@ import { venvProgram } from "../scripts/setup/places.mjs";
 const bench = dirname(fileURLToPath(import.meta.url));
 const folder = join(bench, ".peers");
 const packages = ["node-llama-cpp@3.22.1", "@huggingface/transformers@4.3.1"];
+const kernelPackages = ["tslab@1.0.22", "deno@2.9.6"];
 const requirements = ["torch==2.15.0", "transformers==5.23.0", "safetensors==0.8.0", "numpy==2.4.6"];
 const environment = join(folder, "python");
 // What makes ONNX weights wants an older transformers; torch it shares with the other environment.
@@ -39,18 +40,25 @@ function run(what, command, args, options = {}) {
 
 /** Installs what is missing: about 1 GB from npm and, on Linux, 5 GB from PyPI, whose torch brings its CUDA libraries. */
 export function installPeers() {
+  installPackages(packages);
+  if (!havePython()) installPython(environment, requirements);
+  if (havePython() && !existsSync(join(onnxEnvironment, "ready")))
+    installPython(onnxEnvironment, onnxRequirements, python());
+}
+
+/** Installs the kernels that ours is measured beside (110 MB). */
+export const installKernels = () => installPackages(kernelPackages);
+
+function installPackages(names) {
   mkdirSync(folder, { recursive: true });
   if (!existsSync(join(folder, "package.json"))) writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => key.toLowerCase() !== "npm_config_nodedir"),
   );
-  for (const name of packages) {
+  for (const name of names) {
     if (existsSync(join(folder, "node_modules", name.replace(/@[^@]+$/, "")))) continue;
     run(name, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", name], { env });
   }
-  if (!havePython()) installPython(environment, requirements);
-  if (havePython() && !existsSync(join(onnxEnvironment, "ready")))
-    installPython(onnxEnvironment, onnxRequirements, python());
 }
 
 /** An environment with these packages, and with those of the Python `shared` where it has none of its own. */
@@ -105,6 +113,18 @@ const missing = (what) => ({ missing: `${what} is not installed; --peers install
 export function llama(file, threads) {
   if (!existsSync(join(folder, "node_modules", "node-llama-cpp"))) return missing("node-llama-cpp");
   return { ...launch("llama.mjs", [file], { THREADS: String(threads) }), cwd: folder };
+}
+
+/** Other kernels: their command lines with `{connection_file}`, or why they are not there. */
+export function kernelPeers() {
+  const kernel = (name, program, ...args) =>
+    existsSync(join(folder, "node_modules", name))
+      ? { name, argv: [process.execPath, join(folder, "node_modules", name, program), ...args] }
+      : { name, ...missing(name) };
+  return [
+    kernel("tslab", "bin/tslab", "kernel", "--config-path={connection_file}"),
+    kernel("deno", "bin.cjs", "jupyter", "--kernel", "--conn", "{connection_file}"),
+  ];
 }
 
 /** transformers on a folder, in a type of torch's; every thread that torch takes by itself. */

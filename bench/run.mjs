@@ -4,11 +4,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const [name, ...args] = process.argv.slice(2);
-if (!["cpu", "cuda"].includes(name)) {
+if (!["cpu", "cuda", "kernel"].includes(name)) {
   console.error("Usage: npm run bench -- cpu [--peers] [--only ROW] [--rounds N] [--json FILE]");
   console.error(
     "       npm run bench -- cuda [--model FOLDER] [--peers PYTHON] [--picture FILE.png] [--rounds N] [--json FILE]",
   );
+  console.error("       npm run bench -- kernel [--peers] [--cells N] [--rounds N] [--json FILE]");
   process.exit(2);
 }
 const { bench } = await import(pathToFileURL(join(folder, `${name}.mjs`)).href);

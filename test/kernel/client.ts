@@ -36,6 +36,8 @@ export interface Execution {
 
 const root = resolve(__dirname, "../..");
 const DEADLINE = 15_000;
+/** A kernel that starts is noticed soon. */
+const socketOptions = { linger: 0, reconnectInterval: 10 };
 
 /** The kernel's command line, as the kernelspec has it. */
 export function kernelCommand(connectionFile: string): string[] {
@@ -73,11 +75,11 @@ export interface StartOptions {
 export class TestKernel {
   readonly folder = mkdtempSync(join(tmpdir(), "phi3lab-kernel-"));
   readonly session = randomUUID();
-  readonly shell = new Dealer({ routingId: this.session, linger: 0 });
-  readonly control = new Dealer({ routingId: this.session, linger: 0 });
-  readonly stdin = new Dealer({ routingId: this.session, linger: 0 });
-  readonly iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
-  readonly heartbeat = new Request({ linger: 0 });
+  readonly shell = new Dealer({ routingId: this.session, ...socketOptions });
+  readonly control = new Dealer({ routingId: this.session, ...socketOptions });
+  readonly stdin = new Dealer({ routingId: this.session, ...socketOptions });
+  readonly iopub = new Subscriber({ receiveHighWaterMark: 0, ...socketOptions });
+  readonly heartbeat = new Request(socketOptions);
   /** Everything received so far. */
   readonly log: Received[] = [];
   process!: ChildProcess;

@@ -6,7 +6,7 @@ import ts from "typescript";
 import type { JavaScript } from "../compiled";
 import { jsxFactories, rootOf, withoutPragmas } from "./jsx";
 import type { Rewriter } from "./rewrite";
-import { boundNames, hasModifier, isInstantiated, isTopLevelVar, type Scan } from "./scan";
+import { boundNames, hasModifier, isInstantiated, isTopLevelVar, parse, type Scan } from "./scan";
 import { callStatement, constant, importCall, type Language, transpile, withoutExport } from "./transpile";
 
 const f = ts.factory;
@@ -47,8 +47,7 @@ export function cellCode(
     return `${root}${suffix}.v${expression.slice(root.length)}`;
   };
   const javascript = transpile(
-    file.fileName,
-    factories ? withoutPragmas(file.text) : file.text,
+    factories ? parse(file.fileName, withoutPragmas(file.text)) : file,
     factories
       ? {
           ...language,

@@ -201,7 +201,7 @@ export class SessionCompiler implements Compiler {
       const errors = syntax.map((each) => ({ ...toDiagnostic(each, "", 0), file: path }));
       return { errors, format, text };
     }
-    if (format === "module") return { errors: [], format, text, javascript: moduleCode(path, text, this.#language()) };
+    if (format === "module") return { errors: [], format, text, javascript: moduleCode(file, this.#language()) };
     const compilerOptions = { ...this.#language(), module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 };
     const made = ts.transpileModule(text, {
       fileName: path,

@@ -1,6 +1,7 @@
 /** The files that the compiler reads: those on the disk, and those of the session, which exist nowhere else. */
 import { type BigIntStats, statSync } from "node:fs";
 import ts from "typescript";
+import { isNodeTypes, joinedReferences } from "./libraries";
 
 interface Entry {
   text: string;
@@ -84,6 +85,7 @@ export class Files {
     if (known?.version === version) return known;
     let text = ts.sys.readFile(path);
     if (text === undefined) return undefined;
+    if (isNodeTypes(path)) text = joinedReferences(path, text);
     if (path.endsWith(".json") && text.length > LONG_JSON) text = shortened(text);
     const entry = { text, version, snapshot: ts.ScriptSnapshot.fromString(text) };
     this.#disk.set(path, entry);

@@ -7,12 +7,11 @@ import { callStatement, constant, importCall, type Language, transpile, withoutE
 
 const f = ts.factory;
 
-/** The code of an ES module. */
-export function moduleCode(fileName: string, text: string, language: Language): JavaScript {
+/** The code of an ES module, whose tree serves once. */
+export function moduleCode(file: ts.SourceFile, language: Language): JavaScript {
   const statements = new ModuleStatements();
   return transpile(
-    fileName,
-    text,
+    file,
     language,
     {
       replace: (name) => statements.imported(name),

@@ -50,6 +50,7 @@ export class Rewriter {
       return node;
     if (ts.isHeritageClause(node) && node.token === ts.SyntaxKind.ImplementsKeyword) return node;
     if (ts.isShorthandPropertyAssignment(node)) return this.#shorthand(node);
+    if (isLongData(node)) return ts.setTextRange(f.createIdentifier(node.getText(this.#file)), node);
     if (ts.isCallExpression(node)) return this.#call(node);
     if (ts.isTaggedTemplateExpression(node) && ts.isIdentifier(node.tag)) {
       const tag = this.#identifier(node.tag);
@@ -189,4 +190,26 @@ function isReference(node: ts.Identifier): boolean {
   if (ts.isLabeledStatement(parent) || ts.isBreakOrContinueStatement(parent)) return false;
   if (ts.isJsxNamespacedName(parent) || ts.isImportAttribute(parent)) return false;
   return (parent as { name?: ts.Node }).name !== node;
+}
+
+/** Elements from which on a literal is copied as text: to print it, part by part with places, costs more than to check it. */
+const LONG = 500;
+
+/** Whether a node is a long array or object of nothing but data. */
+function isLongData(node: ts.Node): boolean {
+  if (ts.isArrayLiteralExpression(node)) return node.elements.length >= LONG && isData(node);
+  return ts.isObjectLiteralExpression(node) && node.properties.length >= LONG && isData(node);
+}
+
+function isData(node: ts.Expression): boolean {
+  if (ts.isArrayLiteralExpression(node)) return node.elements.every(isData);
+  if (ts.isObjectLiteralExpression(node)) {
+    return node.properties.every(
+      (each) => ts.isPropertyAssignment(each) && !ts.isComputedPropertyName(each.name) && isData(each.initializer),
+    );
+  }
+  if (ts.isPrefixUnaryExpression(node)) return ts.isNumericLiteral(node.operand);
+  const { kind } = node;
+  const { TrueKeyword, FalseKeyword, NullKeyword } = ts.SyntaxKind;
+  return ts.isLiteralExpression(node) || kind === TrueKeyword || kind === FalseKeyword || kind === NullKeyword;
 }

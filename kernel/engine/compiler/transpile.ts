@@ -52,14 +52,11 @@ export function withoutExport(node: ts.HasModifiers, ...more: ts.SyntaxKind[]): 
   return node.modifiers?.filter(({ kind }) => !dropped.includes(kind));
 }
 
-/** The text as JavaScript; what `head` gives, once the statements are made, stands before its first line, as the map knows. */
-export function transpile(
-  fileName: string,
-  text: string,
-  language: Language,
-  plan: Plan,
-  head: () => string,
-): JavaScript {
+/**
+ * A parsed text as JavaScript; what `head` gives, once the statements are made, stands before its first line, as the map
+ * knows. The tree serves once.
+ */
+export function transpile(file: ts.SourceFile, language: Language, plan: Plan, head: () => string): JavaScript {
   let isAsync = false;
   const before: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
     (ts as unknown as { bindSourceFile(file: ts.SourceFile, options: object): void }).bindSourceFile(file, {});
@@ -72,25 +69,52 @@ export function transpile(
     isAsync = statements.some(awaits);
     return f.updateSourceFile(file, statements);
   };
-  const { outputText, sourceMapText } = ts.transpileModule(text, {
-    fileName,
-    reportDiagnostics: false,
-    compilerOptions: {
-      jsx: ts.JsxEmit.React,
-      ...language,
-      module: ts.ModuleKind.ESNext,
-      moduleDetection: ts.ModuleDetectionKind.Force,
-      target: ts.ScriptTarget.ES2022,
-      sourceMap: true,
-      newLine: ts.NewLineKind.LineFeed,
-      removeComments: false,
-      allowJs: true,
-    },
-    transformers: { before: [before], after: [after] },
-  });
-  const code = outputText.replace(/^export \{\};\s*$/gm, "").replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
+  const { code: emitted, map } = emit(file, language, { before: [before], after: [after] });
+  const code = emitted.replace(/^export \{\};\s*$/gm, "").replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
   const start = head();
-  return { code: start + code, isAsync, map: shifted(sourceMapText ?? "", start.length) };
+  return { code: start + code, isAsync, map: shifted(map, start.length) };
+}
+
+/** What TypeScript's `transpileModule` does, with a tree instead of a text: parsing is most of the work in a long literal. */
+function emit(
+  file: ts.SourceFile,
+  language: Language,
+  transformers: ts.CustomTransformers,
+): { code: string; map: string } {
+  const options: ts.CompilerOptions = {
+    jsx: ts.JsxEmit.React,
+    ...language,
+    module: ts.ModuleKind.ESNext,
+    moduleDetection: ts.ModuleDetectionKind.Force,
+    target: ts.ScriptTarget.ES2022,
+    sourceMap: true,
+    newLine: ts.NewLineKind.LineFeed,
+    allowJs: true,
+    isolatedModules: true,
+    noCheck: true,
+    noLib: true,
+    noResolve: true,
+    suppressOutputPathCheck: true,
+    allowNonTsExtensions: true,
+  };
+  const written = { code: "", map: "" };
+  const program = ts.createProgram([file.fileName], options, {
+    getSourceFile: (path) => (path === file.fileName ? file : undefined),
+    writeFile: (path, text) => {
+      written[path.endsWith(".map") ? "map" : "code"] = text;
+    },
+    getDefaultLibFileName: () => "lib.d.ts",
+    useCaseSensitiveFileNames: () => true,
+    getCanonicalFileName: (path) => path,
+    getCurrentDirectory: () => "",
+    getNewLine: () => "\n",
+    fileExists: (path) => path === file.fileName,
+    readFile: () => "",
+    directoryExists: () => true,
+    getDirectories: () => [],
+  });
+  program.emit(undefined, undefined, undefined, false, transformers);
+  return written;
 }
 
 /** A source map whose first line begins `columns` later. */

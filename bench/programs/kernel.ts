@@ -1,0 +1,90 @@
+/**
+ * A kernel and its client, for `npm run bench -- kernel`: ARGV is JSON of the kernel's command line with
+ * `{connection_file}` in it, CELL the first cell. Prints `{ first }`, the milliseconds from the process's start to the end of
+ * that cell, and then a line of JSON for each line of work.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TestKernel } from "../../test/kernel/client";
+
+/** One of: run `cell`; complete at the end of `complete`, `during` another cell; tell the `memory` of all processes. */
+interface Work {
+  cell?: string;
+  complete?: string;
+  during?: string;
+  memory?: boolean;
+}
+
+/** A cell may take this long, in milliseconds. */
+const PATIENCE_MS = 120_000;
+
+/** Resident memory of a process and its descendants, in megabytes. */
+function memoryOf(root: number): number {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const sum = (pid: number): number => {
+    const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0;
+    return Number(kilobytes) / 1024 + (children.get(pid) ?? []).map(sum).reduce((a, b) => a + b, 0);
+  };
+  return sum(root);
+}
+
+let started: TestKernel | undefined;
+
+async function main(): Promise<void> {
+  const [template, first] = process.argv.slice(2) as [string, string];
+  const began = performance.now();
+  const kernel = await TestKernel.start({
+    cwd: process.cwd(),
+    command: (argv) =>
+      (JSON.parse(template) as string[]).map((part) => part.replace("{connection_file}", argv.at(-1) ?? "")),
+  });
+  started = kernel;
+  const run = async (code: string): Promise<{ ms: number; stdout: string }> => {
+    kernel.log.length = 0;
+    const start = performance.now();
+    const { reply, stdout, stderr } = await kernel.execute(code, {}, PATIENCE_MS);
+    const ms = performance.now() - start;
+    if (reply.status !== "ok") throw new Error(`${reply.ename}: ${reply.evalue ?? stderr}`);
+    return { ms, stdout };
+  };
+  const complete = async (code: string): Promise<{ ms: number; matches: number }> => {
+    const start = performance.now();
+    const id = await kernel.send("shell", "complete_request", { code, cursor_pos: code.length });
+    const { matches } = await kernel.reply(id, PATIENCE_MS);
+    return { ms: performance.now() - start, matches: matches.length };
+  };
+  const say = (value: object): void => console.log(JSON.stringify(value));
+  await run(first);
+  say({ first: performance.now() - began });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const work = JSON.parse(line) as Work;
+    if (work.memory) {
+      say({ mb: memoryOf(kernel.process.pid as number) });
+    } else if (work.complete !== undefined && work.during !== undefined) {
+      const id = await kernel.submit(work.during);
+      await sleep(100); // It computes.
+      const answer = await complete(work.complete);
+      await kernel.finished(id, PATIENCE_MS);
+      say(answer);
+    } else {
+      say(work.complete === undefined ? await run(work.cell ?? "") : await complete(work.complete));
+    }
+  }
+  await kernel.stop();
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  started?.process.kill("SIGKILL");
+  process.exit(1);
+});
