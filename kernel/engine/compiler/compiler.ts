@@ -48,6 +48,7 @@ export class SessionCompiler implements Compiler {
   readonly #modules = new Map<string, { text: string; version: number }>();
   /** Local files and the version whose complaints were told. */
   readonly #told = new Map<string, string>();
+  #toldMistakes: readonly ts.Diagnostic[] = [];
   #typecheck: TypecheckMode = "error";
   #pending: Pending | undefined;
   #cells = 0;
@@ -149,12 +150,20 @@ export class SessionCompiler implements Compiler {
     const strict = this.#options.language === "typescript";
     const { javascript, hasValue } = cellCode(read, this.#language(), names, strict);
     this.#pending = { id, scan: read, text, jsx };
-    const warnings = [...complaints, ...this.#fileWarnings(program)];
+    const warnings = [...this.#settingsWarnings(), ...complaints, ...this.#fileWarnings(program)];
     return { id, errors: [], warnings, hasValue, javascript };
   }
 
   #check(program: ts.Program, file: ts.SourceFile): ts.Diagnostic[] {
     return program.getSemanticDiagnostics(file).filter(isError);
+  }
+
+  /** What is wrong in tsconfig.json, once for each version. */
+  #settingsWarnings(): Diagnostic[] {
+    const { mistakes } = this.#program;
+    if (mistakes === this.#toldMistakes) return [];
+    this.#toldMistakes = mistakes;
+    return mistakes.map((each) => toDiagnostic(each, this.#program.cellPath, 1));
   }
 
   /** Type errors of local files, once for each version: such a file still runs. */

@@ -62,6 +62,11 @@ export class CellProgram {
     return this.#settings.jsx;
   }
 
+  /** What is wrong in tsconfig.json. */
+  get mistakes(): readonly ts.Diagnostic[] {
+    return this.#settings.mistakes;
+  }
+
   get program(): ts.Program {
     return this.service.getProgram() as ts.Program;
   }

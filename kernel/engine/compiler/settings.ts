@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import ts from "typescript";
 import { versionOnDisk } from "./files";
+import { syntaxErrors } from "./scan";
 
 /** Options of a cell's program; `libraries` are the names of TypeScript's libraries. */
 export interface Settings {
@@ -9,6 +10,8 @@ export interface Settings {
   libraries: string[];
   /** Cells may hold JSX; files that end in x always may. */
   jsx: boolean;
+  /** What is wrong in tsconfig.json; the rest of it counts. */
+  mistakes: readonly ts.Diagnostic[];
 }
 
 /** What a tsconfig.json may not change: cells are modules that are bundled by nobody and written nowhere. */
@@ -57,15 +60,20 @@ const DROPPED = [
   "inlineSources",
 ];
 
+/** A tsconfig.json that names no files, or none that are there, is right for a notebook. */
+const ABOUT_FILES = new Set([18002, 18003]);
+
 /** Reads `folder`'s tsconfig.json, if there is one. */
 export function readSettings(folder: string): Settings {
   const path = join(folder, "tsconfig.json");
   let own: ts.CompilerOptions = {};
+  let mistakes: ts.Diagnostic[] = [];
   if (ts.sys.fileExists(path)) {
-    // What is wrong in it counts for nothing; the rest does.
-    const { config } = ts.readConfigFile(path, ts.sys.readFile);
+    const file = ts.readJsonConfigFile(path, ts.sys.readFile);
     const host = { ...ts.sys, readDirectory: () => [] };
-    own = ts.parseJsonConfigFileContent(config ?? {}, host, folder, undefined, path).options;
+    const parsed = ts.parseJsonSourceFileConfigFileContent(file, host, folder, undefined, path);
+    own = parsed.options;
+    mistakes = [...syntaxErrors(file), ...parsed.errors].filter(({ code }) => !ABOUT_FILES.has(code));
   }
   const libraries = (own.lib as string[] | undefined) ?? ["esnext"];
   const options: ts.CompilerOptions = {
@@ -81,6 +89,7 @@ export function readSettings(folder: string): Settings {
     options,
     libraries: [...new Set([...libraries, "esnext.disposable", "decorators", "decorators.legacy"])],
     jsx: own.jsx !== undefined,
+    mistakes,
   };
 }
 

@@ -1,8 +1,8 @@
 /** What a cell can import, and what it sees of it when the disk changes. */
 import assert from "node:assert/strict";
-import { symlinkSync } from "node:fs";
+import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { EngineSession } from "./session";
+import { EngineSession, withoutColours } from "./session";
 
 describe("An import of a cell", function () {
   this.timeout(120_000);
@@ -201,6 +201,26 @@ describe("An import of a cell", function () {
     await session.run("const a1 = 5");
     await session.run("export { a1 as zz }");
     assert.equal(await session.run("zz"), 5);
+  });
+
+  it("warns once of what is wrong in tsconfig.json, and goes by the rest", async () => {
+    session.write({ "tsconfig.json": '{\n  "compilerOptions": { "strict": true, "stric": 1, "target": "es3000" }\n}' });
+    session.written = "";
+    assert.equal(await session.run("1 + 1"), 2);
+    const warned = withoutColours(session.written);
+    assert.match(warned, /tsconfig\.json:2:40 - TS5025: Unknown compiler option 'stric'\. Did you mean 'strict'/);
+    assert.match(warned, /tsconfig\.json:2:62 - TS6046: Argument for '--target' option must be/);
+    assert.match(
+      await session.failure("function f(s: string | undefined) { return s.length; }"),
+      /possibly 'undefined'/,
+    );
+    session.written = "";
+    await session.run("2 + 2");
+    assert.equal(session.written, "");
+    session.write({ "tsconfig.json": '{ "compilerOptions": { "strict": true ' });
+    await session.run("3 + 3");
+    assert.match(withoutColours(session.written), /tsconfig\.json:1:\d+ - TS1005: '}' expected/);
+    rmSync(join(session.folder, "tsconfig.json"));
   });
 
   it("warns of a type error in a local file that runs all the same, with file, line and column", async () => {
