@@ -1,11 +1,66 @@
-// Products by AVX2, FMA and F16C: every format as it lies in its file.
+// Products by AVX2, FMA and F16C: as_stored weights by rows or panels; interleaved16 weights in fixed point for few
+// tokens and by panels for more.
 #include "cpu/simd/avx2.h"
-#include "panels.h"
+
+#include "fixed24_avx2.h"
+#include "interleaved16_products.h"
 
 namespace phi3lab::cpu {
+namespace {
 
-void matmul_avx2(const Gemm& p) {
-  for (int i = 0; i < p.segment_count; i++) multiply_filed<Avx2>(p, p.segments[i]);
-}
+struct Avx2Path {
+  using V = Avx2;
+
+  template <WeightType type>
+  static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
+    constexpr size_t quants = quants16(type);
+    const __m256i mask = _mm256_set1_epi32(type == WeightType::Q8_0 ? 255 : 15);
+    for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * kGroupRows) {
+      const __m256 d = load_halves(block + quants + 16 * half);
+      __m256 offset = _mm256_mul_ps(d, _mm256_set1_ps(type == WeightType::Q8_0 ? -128.0f : -8.0f));
+      if constexpr (type == WeightType::Q4_1) offset = load_halves(block + quants + 32 + 16 * half);
+      for (int i = 0; i < static_cast<int>(quants / 64); i++) {
+        const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 64 * i + 32 * half));
+        const auto put = [&](int column, int shift) {
+          const __m256 q = _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(words, shift), mask));
+          _mm256_storeu_ps(panel + column * kGroupRows, _mm256_fmadd_ps(d, q, offset));
+        };
+        for (int j = 0; j < 4; j++) {
+          put(4 * i + j, 8 * j);
+          if constexpr (type != WeightType::Q8_0) put(16 + 4 * i + j, 8 * j + 4);
+        }
+      }
+    }
+  }
+
+  static bool multiply_one(const Gemm& p) {
+    bool any4 = false, any8 = false;
+    for_interleaved16(p, [&](const Segment& s) { (s.type == WeightType::Q8_0 ? any8 : any4) = true; });
+    const auto bytes = reinterpret_cast<Fixed24Block*>(p.own);
+    const auto words = reinterpret_cast<Fixed16Block*>(p.own + static_cast<size_t>(p.cols / 32) * sizeof(Fixed24Block));
+    if (!to_fixed(any4 ? bytes : nullptr, any8 ? words : nullptr, p.in, p.cols)) return false;
+    for_interleaved16(p, [&](const Segment& s) {
+      int64_t first, last;
+      share_of(s, p.thread, p.threads, &first, &last);
+      const auto multiply = [&](const auto* x, const auto& group) {
+        multiply_fixed(p.out, s, x, p.cols, first, last, p.isa.fetches, group);
+      };
+      const auto group = [](__m256* sums, const uint8_t* w, const auto* x, int64_t blocks, bool fetch) {
+        multiply_group(sums, w, x, blocks, fetch);
+      };
+      if (s.type == WeightType::Q8_0)
+        multiply(words, group);
+      else if (s.type == WeightType::Q4_0)
+        multiply(bytes, multiply_group<WeightType::Q4_0>);
+      else
+        multiply(bytes, multiply_group<WeightType::Q4_1>);
+    });
+    return true;
+  }
+};
+
+}  // namespace
+
+void matmul_avx2(const Gemm& p) { multiply_mixed<Avx2Path>(p); }
 
 }  // namespace phi3lab::cpu

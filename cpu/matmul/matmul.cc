@@ -79,7 +79,7 @@ void Matrix::place_as_stored(const RowGroup& g) {
 Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena)
     : isa_(isa), cols_(cols) {
   if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
-  const bool wanted = arena && (isa.path == Path::avx512 || isa.dotprod);
+  const bool wanted = arena && (isa.path == Path::avx2 || isa.path == Path::avx512 || isa.dotprod);
   std::vector<bool> blocks(groups.size());
   for (size_t i = 0; i < groups.size(); i++) {
     check_group(groups[i], cols);

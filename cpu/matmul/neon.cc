@@ -1,15 +1,14 @@
 // Products by NEON: as_stored weights by rows or panels, as AVX2 does; interleaved16 weights, which a processor with
 // dot products has, by fixed point for few tokens and by panels for more.
 #include "cpu/simd/neon.h"
-#include "fixed24.h"
-#include "panels.h"
+#include "interleaved16_products.h"
 
 namespace phi3lab::cpu {
 namespace {
 
 /** 8 of a group's 16 rows, from `block` on, as float32 into half of a panel (16 rows wide). */
 template <WeightType type>
-void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
+void unpack_rows(float* panel, const uint8_t* block, int half, int64_t blocks) {
   constexpr size_t quants = quants16(type);
   const uint32x4_t mask = vdupq_n_u32(type == WeightType::Q8_0 ? 255 : 15);
   for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * kGroupRows) {
@@ -34,54 +33,28 @@ void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
   }
 }
 
-/** This thread's share of a interleaved16 segment. */
-template <WeightType type>
-void multiply_blocks(const Gemm& p, const Segment& s) {
-  static_assert(kGroupRows == 2 * Neon::width, "a panel holds one group");
-  multiply_panels<Neon>(p, s, [&](float* panel, int64_t row, int64_t first, int64_t count) {
-    const int64_t block = row / kGroupRows * (p.cols / 32) + first / 32;
-    unpack<type>(panel, s.data + block * block16(type), row % kGroupRows != 0, count / 32);
-  });
-}
+struct NeonPath {
+  using V = Neon;
 
-/** This thread's share of every interleaved16 segment. */
-void multiply_blocks(const Gemm& p) {
-  for (int i = 0; i < p.segment_count; i++) {
-    const Segment& s = p.segments[i];
-    if (s.packing != Packing::interleaved16) continue;
-    with_interleaved16_type(s.type, [&](auto type) { multiply_blocks<decltype(type)::value>(p, s); });
+  template <WeightType type>
+  static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
+    unpack_rows<type>(panel, block, half, blocks);
   }
-}
 
-/** The same for one token: in fixed point, or where that cannot be in float32. */
-void multiply_one(const Gemm& p) {
-  Fixed24Block* limbs = reinterpret_cast<Fixed24Block*>(p.own);
-  if (!to_fixed24(limbs, p.in, p.cols)) return multiply_blocks(p);
-  for (int i = 0; i < p.segment_count; i++) {
-    const Segment& s = p.segments[i];
-    if (s.packing != Packing::interleaved16) continue;
-    int64_t first, last;
-    share_of(s, p.thread, p.threads, &first, &last);
-    multiply_fixed24(p.out, s, limbs, p.cols, first, last, p.isa);
+  static bool multiply_one(const Gemm& p) {
+    Fixed24Block* limbs = reinterpret_cast<Fixed24Block*>(p.own);
+    if (!to_fixed24(limbs, p.in, p.cols)) return false;
+    for_interleaved16(p, [&](const Segment& s) {
+      int64_t first, last;
+      share_of(s, p.thread, p.threads, &first, &last);
+      multiply_fixed24(p.out, s, limbs, p.cols, first, last, p.isa);
+    });
+    return true;
   }
-}
+};
 
 }  // namespace
 
-void matmul_neon(const Gemm& p) {
-  bool any_blocks = false;
-  for (int i = 0; i < p.segment_count; i++) {
-    const Segment& s = p.segments[i];
-    if (s.packing == Packing::as_stored)
-      multiply_filed<Neon>(p, s);
-    else
-      any_blocks = true;
-  }
-  if (!any_blocks) return;
-  if (p.tokens >= kPanelTokens) return multiply_blocks(p);
-  Gemm one = p;
-  one.tokens = 1;
-  for (int64_t t = 0; t < p.tokens; t++, one.in += p.in_stride, one.out += p.out_stride) multiply_one(one);
-}
+void matmul_neon(const Gemm& p) { multiply_mixed<NeonPath>(p); }
 
 }  // namespace phi3lab::cpu
