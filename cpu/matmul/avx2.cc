@@ -10,9 +10,11 @@ namespace {
 
 struct Avx2Path {
   using V = Avx2;
+  static constexpr bool has_super = true;
 
   template <WeightType type>
   static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
+    if constexpr (is_super16(type)) return unpack_super<type>(panel, block, half, blocks);
     constexpr size_t quants = quants16(type);
     const __m256i mask = _mm256_set1_epi32(type == WeightType::Q8_0 ? 255 : 15);
     for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * kGroupRows) {
@@ -36,8 +38,8 @@ struct Avx2Path {
   static bool multiply_one(const Gemm& p) {
     bool any4 = false, any8 = false;
     for_interleaved16(p, [&](const Segment& s) { (s.type == WeightType::Q8_0 ? any8 : any4) = true; });
-    const auto bytes = reinterpret_cast<Fixed24Block*>(p.own);
-    const auto words = reinterpret_cast<Fixed16Block*>(p.own + static_cast<size_t>(p.cols / 32) * sizeof(Fixed24Block));
+    const auto bytes = reinterpret_cast<Fixed24Parts*>(p.own);
+    const auto words = reinterpret_cast<Fixed16Block*>(p.own + static_cast<size_t>(p.cols / 32) * sizeof(Fixed24Parts));
     if (!to_fixed(any4 ? bytes : nullptr, any8 ? words : nullptr, p.in, p.cols)) return false;
     for_interleaved16(p, [&](const Segment& s) {
       int64_t first, last;
@@ -48,7 +50,9 @@ struct Avx2Path {
       const auto group = [](__m256* sums, const uint8_t* w, const auto* x, int64_t blocks, bool fetch) {
         multiply_group(sums, w, x, blocks, fetch);
       };
-      if (s.type == WeightType::Q8_0)
+      if (is_super16(s.type))
+        with_super16_type(s.type, [&](auto type) { multiply(bytes, multiply_super_group<decltype(type)::value>); });
+      else if (s.type == WeightType::Q8_0)
         multiply(words, group);
       else if (s.type == WeightType::Q4_0)
         multiply(bytes, multiply_group<WeightType::Q4_0>);

@@ -12,8 +12,9 @@ static void multiply_blocks(const Gemm& p, const Segment& s) {
   using V = typename Path::V;
   static_assert(kGroupRows == 2 * V::width, "a panel holds one group");
   multiply_panels<V>(p, s, [&](float* panel, int64_t row, int64_t first, int64_t count) {
-    const int64_t block = row / kGroupRows * (p.cols / 32) + first / 32;
-    Path::template unpack<type>(panel, s.data + block * block16(type), row % kGroupRows != 0, count / 32);
+    constexpr int64_t columns = columns16(type);
+    const int64_t block = row / kGroupRows * (p.cols / columns) + first / columns;
+    Path::template unpack<type>(panel, s.data + block * block16(type), row % kGroupRows != 0, count / columns);
   });
 }
 
@@ -29,12 +30,17 @@ static void for_interleaved16(const Gemm& p, const Use& use) {
 template <class Path>
 static void multiply_blocks(const Gemm& p) {
   for_interleaved16(p, [&](const Segment& s) {
-    with_interleaved16_type(s.type, [&](auto type) { multiply_blocks<Path, decltype(type)::value>(p, s); });
+    const auto multiply = [&](auto type) { multiply_blocks<Path, decltype(type)::value>(p, s); };
+    if constexpr (Path::has_super) {
+      if (is_super16(s.type)) return with_super16_type(s.type, multiply);
+    }
+    with_interleaved16_type(s.type, multiply);
   });
 }
 
 /**
- * This thread's share of a product. `Path` has the vectors V; unpack<type>(panel, block, half, blocks), which puts 8 of
+ * This thread's share of a product. `Path` has the vectors V; has_super, whether it
+ * multiplies blocks of 256 columns; unpack<type>(panel, block, half, blocks), which puts 8 of
  * a group's 16 rows from `block` on as float32 into half of a panel (16 rows wide); and multiply_one(p), one token's
  * share in fixed point, false where that cannot be.
  */

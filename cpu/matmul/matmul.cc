@@ -45,7 +45,7 @@ void check_group(const RowGroup& g, int64_t cols) {
 
 void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena) {
   const WeightType type = groups[first].type;
-  const int64_t blocks = cols_ / 32;
+  const int64_t blocks = cols_ / columns16(type);
   const auto bytes = [&](const RowGroup& g) {
     return static_cast<size_t>((g.rows + kGroupRows - 1) / kGroupRows * blocks) * block16(type);
   };
@@ -79,11 +79,10 @@ void Matrix::place_as_stored(const RowGroup& g) {
 Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena)
     : isa_(isa), cols_(cols) {
   if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
-  const bool wanted = arena && (isa.path == Path::avx2 || isa.path == Path::avx512 || isa.dotprod);
   std::vector<bool> blocks(groups.size());
   for (size_t i = 0; i < groups.size(); i++) {
     check_group(groups[i], cols);
-    blocks[i] = wanted && has_interleaved16(groups[i].type) && finite_scales(groups[i], cols);
+    blocks[i] = arena && has_interleaved16(groups[i].type, isa) && finite_scales(groups[i], cols);
   }
   for (size_t i = 0; i < groups.size();) {
     size_t next = i + 1;
@@ -116,7 +115,7 @@ void Matrix::read_row(float* out, int64_t row) const {
 Workspace::Workspace(int threads, int64_t max_cols) : max_cols_((max_cols + 31) / 32 * 32) {
   const size_t panel = static_cast<size_t>(kPanelRows * kPanelCols) * sizeof(float);
   // A decode step's activation: the numbers, three planes of limbs, and a scale, sums and offsets a block of 32.
-  const size_t activation = static_cast<size_t>(max_cols_) * 10 + 4096;
+  const size_t activation = static_cast<size_t>(max_cols_) * 12 + 4096;
   const size_t batch = static_cast<size_t>(kBatchTokens * max_cols_) * sizeof(float);
   thread_bytes_ = (std::max(panel, activation) + batch + 4095) / 4096 * 4096;
   shared_ = reinterpret_cast<float*>(

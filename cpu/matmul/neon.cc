@@ -35,6 +35,7 @@ void unpack_rows(float* panel, const uint8_t* block, int half, int64_t blocks) {
 
 struct NeonPath {
   using V = Neon;
+  static constexpr bool has_super = false;
 
   template <WeightType type>
   static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
