@@ -7,15 +7,24 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Channels, type Sent } from "./channels";
 import { Ending } from "./ending";
 import { Interrupts } from "./interrupts";
-import { Shared, type ToMain, type ToWorker, type WorkerStart } from "./link";
-import type { Message } from "./message";
+import { Shared, type ToMain, type Told, type ToWorker, type WorkerStart } from "./link";
+import { type Message, toJson } from "./message";
 import { clearNote, noteRunning } from "./notes";
 import { type Channel, Requests } from "./requests";
 import { Streams } from "./streams";
 
+/** Answers the requests of those who type a cell. */
+export interface Help {
+  /** The content of the reply; undefined for a request of another kind. */
+  answer(message: Message): Promise<Record<string, unknown>> | undefined;
+  /** Takes in what the main thread says of the session. */
+  hear(message: Told): void;
+}
+
 export class Server {
   readonly #start: WorkerStart;
   readonly #port: MessagePort;
+  readonly #help: Help;
   readonly #channels: Channels;
   readonly #requests = new Requests();
   readonly #interrupts: Interrupts;
@@ -25,10 +34,11 @@ export class Server {
   #asking: { serial: number; blocking: boolean } | undefined;
 
   /** @param port leads to the main thread */
-  constructor(start: WorkerStart, port: MessagePort) {
+  constructor(start: WorkerStart, port: MessagePort, help: Help) {
     const { connection, shared } = start;
     this.#start = start;
     this.#port = port;
+    this.#help = help;
     const toMain = (message: ToMain): void => this.#toMain(message);
     this.#channels = new Channels(connection, shared);
     this.#interrupts = new Interrupts({ shared, requests: this.#requests, toMain });
@@ -56,7 +66,6 @@ export class Server {
     if (supervised) {
       this.#streams.capture(supervised, () => this.#catchUp());
     }
-    this.#toMain({ type: "ready" });
   }
 
   /** Sends what waits and closes the sockets. */
@@ -104,6 +113,15 @@ export class Server {
     if (msg_type !== "execute_request") {
       this.#channels.status(parent, "busy"); // A cell is busy when it starts, which the main thread says.
     }
+    const help = this.#help.answer(message);
+    if (help) {
+      void help.catch(failure).then((content) => {
+        const reply = { msg_type: msg_type.replace(/_request$/, "_reply"), parent, content: toJson(content) };
+        this.#channels.send(channel, message, reply);
+        this.#idle(parent);
+      });
+      return;
+    }
     this.#toMain(this.#requests.add(channel, message, parent));
   }
 
@@ -140,6 +158,11 @@ export class Server {
         return;
       case "mark":
         this.#toMain(message);
+        return;
+      case "names":
+      case "magic":
+      case "saw":
+        this.#help.hear(message);
         return;
       case "exit":
         void this.close().then(() => this.#toMain({ type: "exit" }));
@@ -204,4 +227,10 @@ export class Server {
       this.#hear(next.message as ToWorker);
     }
   }
+}
+
+/** The content of a reply that says what went wrong. */
+function failure(error: Error): Record<string, unknown> {
+  const { name: ename, message: evalue, stack = evalue } = error;
+  return { status: "error", ename, evalue, traceback: stack.split("\n") };
 }

@@ -3,9 +3,8 @@
  * says which stretches of a cell are TypeScript; the engine is asked about these, the rest being as many blanks.
  */
 import type { Compiler } from "../engine/compiled";
-import type { SessionVariable } from "../../src/magic";
 import { completeMagic, inspectMagic, type Matches } from "../magics/complete";
-import { blank, type Parsed, parseCell } from "../magics/parse";
+import { blank, type IsKnown, type Parsed, parseCell } from "../magics/parse";
 import type { Registry } from "../magics/registry";
 import { toCursor, toOffset } from "./text";
 
@@ -13,16 +12,13 @@ import { toCursor, toOffset } from "./text";
 export class Assistant {
   readonly #engine: Pick<Compiler, "complete" | "inspect" | "isComplete">;
   readonly #registry: Registry;
-  readonly #names: () => SessionVariable[];
+  readonly #isKnown: IsKnown;
 
-  constructor(
-    engine: Pick<Compiler, "complete" | "inspect" | "isComplete">,
-    registry: Registry,
-    names: () => SessionVariable[] = () => [],
-  ) {
+  /** @param isKnown whether a name is a global or a variable of the session */
+  constructor(engine: Pick<Compiler, "complete" | "inspect" | "isComplete">, registry: Registry, isKnown: IsKnown) {
     this.#engine = engine;
     this.#registry = registry;
-    this.#names = names;
+    this.#isKnown = isKnown;
   }
 
   /** The content of `complete_reply`; `cursor` counts code points. */
@@ -63,11 +59,7 @@ export class Assistant {
   }
 
   #parse(code: string): Parsed {
-    return parseCell(
-      code,
-      this.#registry,
-      (name) => name in globalThis || this.#names().some((each) => each.name === name),
-    );
+    return parseCell(code, this.#registry, this.#isKnown);
   }
 
   async #completeCode(code: string, offset: number, parsed: Parsed): Promise<Matches> {
