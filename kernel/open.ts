@@ -71,7 +71,7 @@ export function openSession({ wire, folder, compiler: port, supervised }: OpenOp
   });
   const telling: Telling = new Telling({
     registry,
-    names: () => runtime.executor.scope.names(),
+    ...{ scope: runtime.executor.scope, results: runtime.results },
     tell: (told) => wire.tell(told),
   });
   wire.listen(handlers);

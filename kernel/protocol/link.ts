@@ -7,6 +7,7 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { KeysQuery } from "../engine/run/keys";
 import type { AddedMagic } from "../magics/added";
 import type { Supervised } from "./supervised";
 
@@ -74,7 +75,7 @@ export interface CompilerStart {
 }
 
 /** What only the main thread knows; it answers when it is free. */
-export type Question = { kind: "values"; magic: string };
+export type Question = { kind: "values"; magic: string } | ({ kind: "keys" } & KeysQuery);
 
 /** A request of a client, for the main thread. */
 export interface Request {

@@ -7,7 +7,7 @@ import type { AddedMagic, AddedMagics } from "../magics/added";
 import type { Told } from "../protocol/link";
 import type { Looks } from "../protocol/looks";
 import type { Message } from "../protocol/message";
-import type { Assistant } from "./assistant";
+import type { AskKeys, Assistant } from "./assistant";
 
 export class Helper {
   readonly #compiler: Pick<Compiler, "complete" | "inspect" | "isComplete">;
@@ -68,7 +68,8 @@ export class Helper {
       const magics = new AddedMagics(registry, (magic) => this.#looks.ask({ kind: "values", magic }));
       for (const magic of this.#early.splice(0)) magics.add(magic);
       const isKnown = (name: string): boolean => name in globalThis || this.#names.has(name);
-      this.#loaded = { assistant: new Assistant(this.#compiler, registry, isKnown), magics };
+      const keys: AskKeys = (query) => this.#looks.ask({ kind: "keys", ...query }) as ReturnType<AskKeys>;
+      this.#loaded = { assistant: new Assistant({ engine: this.#compiler, registry, isKnown, keys }), magics };
     }
     return this.#loaded;
   }

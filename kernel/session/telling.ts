@@ -1,16 +1,19 @@
 /** What the main thread tells the thread of the sockets of the session, so that it can help while a cell computes. */
 import type { Magic } from "../../src/magic";
+import { liveKeys } from "../engine/run/keys";
+import type { Results } from "../engine/run/results";
+import type { Scope } from "../engine/run/scope";
 import { describeMagic, valuesOf } from "../magics/added";
 import type { Registry } from "../magics/registry";
 import type { Question, Told } from "../protocol/link";
 
 /** Cells may put something else in its place. */
-const { getOwnPropertyNames } = Object;
+const { getOwnPropertyDescriptor, getOwnPropertyNames } = Object;
 
 export interface TellingOptions {
   registry: Registry;
-  /** The session's variables. */
-  names(): string[];
+  scope: Scope;
+  results: Results;
   tell(told: Told): void;
 }
 
@@ -24,7 +27,7 @@ export class Telling {
 
   /** Tells the names that have come since the last time, globals among them. */
   names(): void {
-    const all = [...getOwnPropertyNames(globalThis), ...this.#options.names()];
+    const all = [...getOwnPropertyNames(globalThis), ...this.#options.scope.names()];
     const names = all.filter((name) => !this.#told.has(name));
     if (names.length === 0) return;
     for (const name of names) this.#told.add(name);
@@ -38,7 +41,16 @@ export class Telling {
 
   /** Answers a question of the other thread. */
   answer(question: Question): unknown {
+    if (question.kind === "keys") return liveKeys((name) => this.#valueOf(name), question);
     const magic = this.#options.registry.get(question.magic);
     return magic && valuesOf(magic);
+  }
+
+  /** Of a variable of the session, or else of a global that is none of Node's own accessors. */
+  #valueOf(name: string): unknown {
+    const { scope, results } = this.#options;
+    if (scope.has(name)) return scope.value(name);
+    if (name === "process") return process;
+    return results.valueOf(name) ?? getOwnPropertyDescriptor(globalThis, name)?.value;
   }
 }

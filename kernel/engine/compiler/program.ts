@@ -62,6 +62,11 @@ export class CellProgram {
     return this.#settings.jsx;
   }
 
+  /** Packages that every cell may import though they are not installed. */
+  get lent(): string[] {
+    return Object.keys(this.#options.packages);
+  }
+
   get program(): ts.Program {
     return this.service.getProgram() as ts.Program;
   }
