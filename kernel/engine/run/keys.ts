@@ -24,7 +24,7 @@ export interface KeysQuery {
 const MOST = 1_000;
 /** Keys that are looked at, at most. */
 const SCANNED = 20_000;
-/** A value whose keys took longer to list, in milliseconds, is not asked again: listing cannot be broken off. */
+/** Keys that took longer to list, in milliseconds, are listed once for all: listing cannot be broken off. */
 const SLOW_MS = 100;
 /** Prototypes that are looked at. */
 const DEPTH = 20;
@@ -35,7 +35,7 @@ const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
 const { ownKeys } = Reflect;
 const mapKeys = Map.prototype.keys;
 const order = new Intl.Collator("en", { numeric: true });
-const slow = new WeakSet<object>();
+const listed = new WeakMap<object, string[]>();
 
 /** The keys at the end of a path, in order; `root` gives a variable's value. */
 export function liveKeys(root: (name: string) => unknown, { path, of, inherited, prefix }: KeysQuery): LiveKey[] {
@@ -89,12 +89,10 @@ function step(value: unknown, key: string | number): unknown {
 const isMethod = (value: unknown, key: string): boolean => typeof step(value, key) === "function";
 
 function keysOf(value: unknown, inherited: boolean): string[] {
-  const own = isObject(value) ? chain(value).slice(0, 1) : [];
-  const prototypes = inherited
-    ? chain(value)
-        .slice(own.length)
-        .filter((each) => !isEverywhere(each))
-    : [];
+  const objects = chain(value);
+  const self = isObject(value) ? objects.splice(0, 1) : [];
+  const own = self.filter((each) => !isList(each));
+  const prototypes = inherited ? objects.filter((each) => !isEverywhere(each)) : [];
   const names = [...own.flatMap(namesOf), ...prototypes.flatMap(namesOf).filter((name) => name !== "constructor")];
   return [...new Set(names)].slice(0, SCANNED);
 }
@@ -104,18 +102,23 @@ function isEverywhere(prototype: object): boolean {
   return getPrototypeOf(prototype) === null || typeof prototype === "function";
 }
 
+/** Elements by number are nothing that is typed, and there may be many. */
+function isList(object: object): boolean {
+  return Array.isArray(object) || ArrayBuffer.isView(object) || types.isBoxedPrimitive(object);
+}
+
 function namesOf(object: object): string[] {
-  // Elements by number are nothing that is typed, and there may be many.
-  const isList = Array.isArray(object) || ArrayBuffer.isView(object) || types.isBoxedPrimitive(object);
-  if (isList || slow.has(object)) return [];
+  const known = listed.get(object);
+  if (known) return known;
   const began = performance.now();
   const names = ownKeys(object);
-  if (performance.now() - began > SLOW_MS) slow.add(object);
+  const isSlow = performance.now() - began > SLOW_MS;
   const shown: string[] = [];
   for (const name of names) {
     if (typeof name !== "string" || (typeof object === "function" && OF_FUNCTIONS.has(name))) continue;
     if (shown.push(name) === SCANNED) break;
   }
+  if (isSlow) listed.set(object, shown);
   return shown;
 }
 

@@ -1,6 +1,6 @@
 /** Help while a cell is typed comes at any time: also while another one computes. */
 import assert from "node:assert/strict";
-import { type Content, TestKernel } from "./client";
+import { type Content, TestKernel } from "../client";
 
 describe("While a cell computes and never yields, the kernel", function () {
   this.timeout(120_000);
