@@ -1,5 +1,6 @@
 /** The program that a cell is checked in: the cell, what earlier cells declared, the libraries, and what all these import. */
 import { realpathSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { Files, isPackaged } from "./files";
@@ -44,7 +45,7 @@ export class CellProgram {
     this.#setLibraries();
     this.files.set(this.#globalsFile, options.globals);
     this.files.set(this.cellPath, "export {};\n");
-    this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry(true, options.folder));
+    this.service = ts.createLanguageService(this.#host(), this.#documents());
   }
 
   /** Where the current cell lies. JSX needs an ending of its own, and is read where tsconfig.json or a pragma says how. */
@@ -105,6 +106,8 @@ export class CellProgram {
     if (chunk) return resolvedAs(this.chunkPath(Number(chunk[1])), ts.Extension.Dts);
     const known = this.#options.packages[specifier];
     if (known !== undefined) return resolvedAs(known, ts.Extension.Dts);
+    // Declared by Node's types, whatever lies in node_modules: there is nothing to look for, nor to look for again.
+    if (isBuiltin(specifier)) return NOWHERE;
     const { options } = this.#settings;
     const host = this.#resolutionHost();
     const found = ts.resolveModuleName(specifier, from, options, host, this.#resolutions);
@@ -129,6 +132,16 @@ export class CellProgram {
     this.#resolutions = this.#newCache();
     this.#inPackages.clear();
     this.files.forgetPackages();
+  }
+
+  /** Documents of the disk stay read when a cell does not use them: the next one may. */
+  #documents(): ts.DocumentRegistry {
+    const registry = ts.createDocumentRegistry(true, this.#options.folder);
+    const release = registry.releaseDocumentWithKey.bind(registry) as (path: ts.Path, ...rest: unknown[]) => void;
+    registry.releaseDocumentWithKey = (path: ts.Path, ...rest: unknown[]) => {
+      if (this.files.isSession(path)) release(path, ...rest);
+    };
+    return registry;
   }
 
   #setLibraries(): void {
@@ -194,6 +207,8 @@ export class CellProgram {
     };
   }
 }
+
+const NOWHERE: ts.ResolvedModuleWithFailedLookupLocations = { resolvedModule: undefined };
 
 function resolvedAs(path: string, extension: ts.Extension): ts.ResolvedModuleWithFailedLookupLocations {
   const resolvedModule = { resolvedFileName: path, extension, isExternalLibraryImport: false };
