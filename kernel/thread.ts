@@ -5,7 +5,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { serve } from "./engine/compiler/calls";
 import { CompilerProcess } from "./engine/compiler/client";
-import type { ToMain, WorkerStart } from "./protocol/link";
+import { Shared, type ToMain, type WorkerStart } from "./protocol/link";
 import { useTerminal } from "./protocol/supervised";
 
 const port = parentPort as MessagePort;
@@ -17,6 +17,8 @@ if (start.supervised) {
 const { folder, language, port: calls } = start.compiler;
 const { compiler } = new CompilerProcess({ folder, language });
 serve(compiler, calls);
+Atomics.store(start.shared, Shared.Compiling, 1);
+Atomics.notify(start.shared, Shared.Compiling);
 
 const { Server } = require("./protocol/server") as typeof import("./protocol/server");
 const { Looks } = require("./protocol/looks") as typeof import("./protocol/looks");

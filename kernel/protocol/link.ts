@@ -35,7 +35,9 @@ export enum Shared {
   Answered = 9,
   /** 1 while a thread reads the process's descriptors and passes on what it found. */
   Reading = 10,
-  Size = 11,
+  /** 1 when the worker has started the compiler's process. */
+  Compiling = 11,
+  Size = 12,
 }
 
 /** The connection file, as Jupyter writes it. */

@@ -25,6 +25,8 @@ import type { Supervised } from "./supervised";
 const ROOM = 64 * 1024 * 1024;
 /** Longest sleep at a time of a writer that waits for room, in milliseconds: an interrupt must get through. */
 const NAP_MS = 50;
+/** Longest wait for the worker to start the compiler, in milliseconds. */
+const START_MS = 1_000;
 
 /** What the kernel does with what comes in. Every handler runs on a fresh stack of the event loop. */
 export interface WireHandlers {
@@ -78,6 +80,8 @@ export class Wire {
       ...{ workerData, stdout: false, stderr: false, env: SHARE_ENV },
       transferList: [this.#answers.port2, compiler.port],
     });
+    // Nothing takes as long to be ready as the compiler: on a busy machine the rest would be loaded at its expense.
+    Atomics.wait(this.#shared, Shared.Compiling, 0, START_MS);
   }
 
   /** Hands what comes in to `handlers`. To be called in the turn of the event loop in which the wire was made. */
