@@ -31,6 +31,11 @@ describe("While a cell computes and never yields, the kernel", function () {
     assert.deepEqual((await ask("complete_request", "table.│")).matches, ["alpha", "beta"]);
   });
 
+  it("knows the session's variables: what is negated is no command", async () => {
+    assert.deepEqual((await ask("complete_request", "!table│")).matches, ["table"]);
+    assert.deepEqual((await ask("complete_request", "!tables│")).matches, []);
+  });
+
   it("shows types and signatures", async () => {
     assert.match((await ask("inspect_request", "ta│ble")).data["text/plain"], /const table: \{/);
     assert.match((await ask("inspect_request", 'shade("red", │)')).data["text/plain"], /‹depth\?: number›/);
