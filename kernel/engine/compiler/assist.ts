@@ -23,12 +23,16 @@ const OF_FUNCTIONS = new Set([
 ]);
 /** Matches that a front end gets at most. */
 const MOST = 1_000;
+/** Names that a text imports though it does not use them, at most. */
+const RECENT = 50;
 
 export class Assist {
   readonly #program: CellProgram;
   readonly #environment: Environment;
   readonly #folder: string;
   readonly #isLenient: () => boolean;
+  /** Names that the last texts used: while a text imports what the one before did, most of the program stays as it is. */
+  readonly #recent = new Set<string>();
 
   /**
    * @param folder the notebook's
@@ -94,8 +98,12 @@ export class Assist {
   /** Puts the text in the cell's place; how far it moves its offsets. */
   #setCell(code: string): number {
     const jsx = asksForJsx(code);
-    const header = this.#environment.header(scan(this.#program.pathFor(jsx), code));
-    this.#program.setCell(header + code, jsx);
+    const read = scan(this.#program.pathFor(jsx), code);
+    const used = [...read.used].filter((name) => this.#environment.has(name));
+    if (used.some((name) => !this.#recent.has(name)) && this.#recent.size + used.length > RECENT) this.#recent.clear();
+    for (const name of used) this.#recent.add(name);
+    const header = this.#environment.header({ ...read, used: new Set([...this.#recent, ...read.used]) });
+    this.#program.setCell(header + code, jsx, true);
     return header.length;
   }
 

@@ -7,6 +7,8 @@ import { Files, isPackaged } from "./files";
 import { joinedLibraries } from "./libraries";
 import { readSettings, type Settings, settingsVersion } from "./settings";
 
+/** Between two looks for what was not found, while a cell is typed, in milliseconds. */
+const RETRY_MS = 2_000;
 /** What earlier cells declared, by number. */
 const CHUNK = /^\.\/__cell_(\d+)$/;
 
@@ -35,6 +37,7 @@ export class CellProgram {
   #settings: Settings;
   #settingsVersion: string;
   #missing = false;
+  #retried = 0;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
@@ -72,8 +75,8 @@ export class CellProgram {
     return this.service.getProgram() as ts.Program;
   }
 
-  /** Puts a cell in its place; `jsx`: the text itself asks for JSX. */
-  setCell(text: string, jsx = false): void {
+  /** Puts a cell in its place; `jsx`: the text itself asks for JSX, `typing`: it is not run yet. */
+  setCell(text: string, jsx = false, typing = false): void {
     const version = settingsVersion(this.#options.folder);
     if (version !== this.#settingsVersion) {
       this.#settingsVersion = version;
@@ -82,7 +85,8 @@ export class CellProgram {
       this.#resolutions = this.#newCache();
       if (before !== this.#settings.libraries.join()) this.#setLibraries();
     }
-    this.retryMissing();
+    // Most of what is not found while a cell is typed is a name that is not whole.
+    if (!typing || performance.now() - this.#retried > RETRY_MS) this.retryMissing();
     const path = this.pathFor(jsx);
     if (path !== this.#cellPath) this.files.delete(this.#cellPath);
     this.#cellPath = path;
@@ -129,6 +133,7 @@ export class CellProgram {
   /** Looks again for what was not found: it may have been made or installed meanwhile. */
   retryImports(): void {
     this.#missing = false;
+    this.#retried = performance.now();
     this.#resolutions = this.#newCache();
     this.#inPackages.clear();
     this.files.forgetPackages();
