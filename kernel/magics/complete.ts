@@ -65,7 +65,7 @@ export function completeMagic(code: string, offset: number, parsed: Parsed, regi
   const spot = spotAt(code, offset, parsed, registry);
   if (spot === undefined) return undefined;
   if (spot.kind === "name") return namesFrom(spot, offset, registry);
-  if (spot.kind === "command") return files(spot.text, offset);
+  if (spot.kind === "command") return files(spot.text, offset, true);
   const { magic, text } = spot;
   const flag = /(?:^|\s)(-[\w-]*)$/.exec(text)?.[1];
   const first = magic.optionsFirst === true || magic.typescript?.includes("line") === true;
@@ -117,12 +117,19 @@ function namesFrom(spot: Extract<Spot, { kind: "name" }>, offset: number, regist
   return { start: spot.start, end: offset, matches };
 }
 
-/** The files that a word at the text's end may go on to. */
-function files(text: string, offset: number): Matches {
-  const word = /(?:\\ |[^\s"'<>|;&=])*$/.exec(text)?.[0] ?? "";
-  const slash = word.lastIndexOf("/") + 1;
-  const [folder, name] = [word.slice(0, slash), word.slice(slash)];
-  const matches = filesIn(process.cwd(), folder, name).map(({ text: file, type }) => ({ text: folder + file, type }));
+/** The files that a word at the text's end may go on to; in a command what a shell reads otherwise has a backslash. */
+function files(text: string, offset: number, isCommand = false): Matches {
+  const word = /(?:\\.|[^\s"'<>|;&=\\])*$/.exec(text)?.[0] ?? "";
+  const path = word.replace(/\\(.)/g, "$1");
+  const slash = path.lastIndexOf("/") + 1;
+  const [folder, name] = [path.slice(0, slash), path.slice(slash)];
+  const isQuoted = /["']$/.test(text.slice(0, text.length - word.length));
+  const written = (file: string): string =>
+    isCommand && !isQuoted ? file.replace(/[\s"'\\$`&|;<>()*?[\]{}!#]/g, "\\$&") : file;
+  const matches = filesIn(process.cwd(), folder, name).map(({ text: file, type }) => ({
+    text: written(folder + file),
+    type,
+  }));
   return { start: offset - word.length, end: offset, matches };
 }
 

@@ -7,6 +7,8 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { KeysQuery } from "../engine/run/keys";
+import type { AddedMagic } from "../magics/added";
 import type { Supervised } from "./supervised";
 
 /** Indices into the shared Int32Array. */
@@ -33,7 +35,9 @@ export enum Shared {
   Answered = 9,
   /** 1 while a thread reads the process's descriptors and passes on what it found. */
   Reading = 10,
-  Size = 11,
+  /** 1 when the worker has started the compiler's process. */
+  Compiling = 11,
+  Size = 12,
 }
 
 /** The connection file, as Jupyter writes it. */
@@ -60,7 +64,20 @@ export interface WorkerStart {
   supervised?: Supervised;
   /** Takes the answers to questions of a main thread that blocks. */
   answers: MessagePort;
+  compiler: CompilerStart;
 }
+
+/** The compiler's process belongs to the worker, which asks it while a cell computes. */
+export interface CompilerStart {
+  /** The notebook's. */
+  folder: string;
+  language: "typescript" | "javascript";
+  /** Brings the main thread's calls. */
+  port: MessagePort;
+}
+
+/** What only the main thread knows; it answers when it is free. */
+export type Question = { kind: "values"; magic: string } | ({ kind: "keys" } & KeysQuery);
 
 /** A request of a client, for the main thread. */
 export interface Request {
@@ -75,12 +92,12 @@ export interface Request {
 /** Worker to main thread. */
 export type ToMain =
   | Request
-  | { type: "ready" }
   | { type: "interrupt"; number: number; serial: number }
   | { type: "kick" }
   | { type: "mark"; number: number }
   | { type: "input"; serial: number; value: string }
   | { type: "output"; stream: "stdout" | "stderr"; bytes: Uint8Array }
+  | { type: "look"; number: number; question: Question }
   | { type: "exit" }
   | { type: "failed"; message: string };
 
@@ -91,4 +108,11 @@ export type ToWorker =
   | { type: "reply"; serial: number; msg_type: string; content: string }
   | { type: "input"; serial: number; content: string; blocking: boolean }
   | { type: "mark"; number: number }
+  | Told
   | { type: "exit" };
+
+/** What helps while a cell is typed: names that are new, a magic that a cell added, an answer to a {@link Question}. */
+export type Told =
+  | { type: "names"; names: string[] }
+  | { type: "magic"; magic: AddedMagic }
+  | { type: "saw"; number: number; answer: unknown };

@@ -134,3 +134,14 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function isHeader(value: unknown): value is Header {
   return isObject(value) && typeof value.msg_id === "string" && typeof value.msg_type === "string";
 }
+
+/** JSON of `value` without lone surrogates, which Python clients cannot encode. */
+export function toJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!/\\ud[89a-f]/.test(text)) {
+    return text;
+  }
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "string" ? (inner as string & { toWellFormed(): string }).toWellFormed() : inner,
+  );
+}

@@ -5,15 +5,28 @@
  * output wait in the worker, the writer waits until there is room.
  */
 import { join } from "node:path";
-import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort, SHARE_ENV, Worker } from "node:worker_threads";
 import { beginReading, endReading, type Stream } from "./descriptors";
-import { type Connection, type Request, Shared, type ToMain, type ToWorker, type WorkerStart } from "./link";
+import {
+  type CompilerStart,
+  type Connection,
+  type Question,
+  type Request,
+  Shared,
+  type Told,
+  type ToMain,
+  type ToWorker,
+  type WorkerStart,
+} from "./link";
+import { toJson } from "./message";
 import type { Supervised } from "./supervised";
 
 /** Characters of output that may wait in the worker. */
 const ROOM = 64 * 1024 * 1024;
 /** Longest sleep at a time of a writer that waits for room, in milliseconds: an interrupt must get through. */
 const NAP_MS = 50;
+/** Longest wait for the worker to start the compiler, in milliseconds. */
+const START_MS = 1_000;
 
 /** What the kernel does with what comes in. Every handler runs on a fresh stack of the event loop. */
 export interface WireHandlers {
@@ -25,31 +38,34 @@ export interface WireHandlers {
   input(serial: number, value: string): void;
   /** What was written to the process's own descriptors while a cell keeps what it prints. */
   output(stream: Stream, bytes: Uint8Array): void;
+  /** Answers at once. */
+  look(question: Question): unknown;
   exit(): void;
   /** The sockets are gone, for the reason given: nobody can be reached any more. */
   lost(reason: string): void;
+}
+
+export interface WireOptions {
+  connection: Connection;
+  /** Content of kernel_info_reply. */
+  kernelInfo: Record<string, unknown>;
+  supervised?: Supervised;
+  compiler: CompilerStart;
 }
 
 /** The kernel's connection to its clients. */
 export class Wire {
   readonly #shared = new Int32Array(new SharedArrayBuffer(Shared.Size * Int32Array.BYTES_PER_ELEMENT));
   readonly #worker: Worker;
-  readonly #handlers: WireHandlers;
   readonly #answers = new MessageChannel();
   readonly #marks = new Map<number, () => void>();
+  #handlers!: WireHandlers;
   #lastMark = 0;
   #lastInterrupt = 0;
   #closed: (() => void) | undefined;
-  /** Settles when the sockets are open. */
-  readonly ready: Promise<void>;
 
-  constructor(
-    connection: Connection,
-    kernelInfo: Record<string, unknown>,
-    handlers: WireHandlers,
-    supervised?: Supervised,
-  ) {
-    this.#handlers = handlers;
+  /** Starts the worker. */
+  constructor({ connection, kernelInfo, supervised, compiler }: WireOptions) {
     this.#answers.port1.unref();
     const workerData: WorkerStart = {
       connection,
@@ -58,22 +74,27 @@ export class Wire {
       parent: process.ppid,
       supervised,
       answers: this.#answers.port2,
+      compiler,
     };
-    this.#worker = new Worker(join(__dirname, "sockets.js"), {
-      ...{ workerData, stdout: false, stderr: false, transferList: [this.#answers.port2] },
+    this.#worker = new Worker(join(__dirname, "..", "thread.js"), {
+      ...{ workerData, stdout: false, stderr: false, env: SHARE_ENV },
+      transferList: [this.#answers.port2, compiler.port],
     });
+    // Nothing takes as long to be ready as the compiler: on a busy machine the rest would be loaded at its expense.
+    Atomics.wait(this.#shared, Shared.Compiling, 0, START_MS);
+  }
+
+  /** Hands what comes in to `handlers`. To be called in the turn of the event loop in which the wire was made. */
+  listen(handlers: WireHandlers): void {
+    this.#handlers = handlers;
     this.#worker.on("error", (error) => handlers.lost(String(error)));
     this.#worker.on("exit", () => this.#closed === undefined && handlers.lost("The thread of the sockets ended."));
-    this.ready = new Promise((resolve) => {
-      this.#worker.on("message", (message: ToMain) => {
-        if (message.type === "ready") {
-          resolve();
-        } else if (message.type === "failed") {
-          handlers.lost(message.message);
-        } else {
-          this.#receive(message);
-        }
-      });
+    this.#worker.on("message", (message: ToMain) => {
+      if (message.type === "failed") {
+        handlers.lost(message.message);
+      } else {
+        this.#receive(message);
+      }
     });
   }
 
@@ -135,6 +156,11 @@ export class Wire {
     Atomics.store(this.#shared, Shared.Capturing, capturing ? 1 : 0);
   }
 
+  /** Tells the worker what it must know of the session. */
+  tell(told: Told): void {
+    this.#send(told);
+  }
+
   /** Settles when every request that had reached the kernel before this call has been handed to `request`. */
   mark(): Promise<void> {
     this.#lastMark += 1;
@@ -192,7 +218,7 @@ export class Wire {
     await this.#worker.terminate();
   }
 
-  #receive(message: Exclude<ToMain, { type: "ready" | "failed" }>): void {
+  #receive(message: Exclude<ToMain, { type: "failed" }>): void {
     // Guarded work is synchronous, so at the bottom of the stack there is none; a stop may have left the mark behind.
     Atomics.store(this.#shared, Shared.Guarded, 0);
     switch (message.type) {
@@ -215,6 +241,9 @@ export class Wire {
         return;
       case "output":
         this.#handlers.output(message.stream, message.bytes);
+        return;
+      case "look":
+        this.#send({ type: "saw", number: message.number, answer: this.#handlers.look(message.question) });
         return;
       case "mark":
         this.#marks.get(message.number)?.();
@@ -244,15 +273,4 @@ export class Wire {
   #send(message: ToWorker): void {
     this.#worker.postMessage(message);
   }
-}
-
-/** JSON of `value` without lone surrogates, which Python clients cannot encode. */
-function toJson(value: unknown): string {
-  const text = JSON.stringify(value);
-  if (!/\\ud[89a-f]/.test(text)) {
-    return text;
-  }
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "string" ? (inner as string & { toWellFormed(): string }).toWellFormed() : inner,
-  );
 }

@@ -3,26 +3,36 @@
  * says which stretches of a cell are TypeScript; the engine is asked about these, the rest being as many blanks.
  */
 import type { Compiler } from "../engine/compiled";
-import type { SessionVariable } from "../../src/magic";
+import type { Completion, LiveSpot } from "../engine/engine";
+import type { KeysQuery, LiveKey } from "../engine/run/keys";
 import { completeMagic, inspectMagic, type Matches } from "../magics/complete";
-import { blank, type Parsed, parseCell } from "../magics/parse";
+import { blank, type IsKnown, type Parsed, parseCell } from "../magics/parse";
 import type { Registry } from "../magics/registry";
 import { toCursor, toOffset } from "./text";
+
+/** Asks for the keys of a live value; undefined: nobody can say. */
+export type AskKeys = (query: KeysQuery) => Promise<readonly LiveKey[] | undefined>;
+
+export interface AssistantOptions {
+  engine: Pick<Compiler, "complete" | "inspect" | "isComplete">;
+  registry: Registry;
+  /** Whether a name is a global or a variable of the session. */
+  isKnown: IsKnown;
+  keys: AskKeys;
+}
 
 /** Helps the reader while a cell is typed. */
 export class Assistant {
   readonly #engine: Pick<Compiler, "complete" | "inspect" | "isComplete">;
   readonly #registry: Registry;
-  readonly #names: () => SessionVariable[];
+  readonly #isKnown: IsKnown;
+  readonly #keys: AskKeys;
 
-  constructor(
-    engine: Pick<Compiler, "complete" | "inspect" | "isComplete">,
-    registry: Registry,
-    names: () => SessionVariable[] = () => [],
-  ) {
+  constructor({ engine, registry, isKnown, keys }: AssistantOptions) {
     this.#engine = engine;
     this.#registry = registry;
-    this.#names = names;
+    this.#isKnown = isKnown;
+    this.#keys = keys;
   }
 
   /** The content of `complete_reply`; `cursor` counts code points. */
@@ -63,17 +73,30 @@ export class Assistant {
   }
 
   #parse(code: string): Parsed {
-    return parseCell(
-      code,
-      this.#registry,
-      (name) => name in globalThis || this.#names().some((each) => each.name === name),
-    );
+    return parseCell(code, this.#registry, this.#isKnown);
   }
 
   async #completeCode(code: string, offset: number, parsed: Parsed): Promise<Matches> {
     const blanked = blank(code, parsed, this.#registry);
     if (!blanked.isTypeScript(offset)) return { start: offset, end: offset, matches: [] };
-    return this.#engine.complete(blanked.code, offset);
+    const found = await this.#engine.complete(blanked.code, offset);
+    return found.live === undefined ? found : this.#withLive(found, found.live, code);
+  }
+
+  /** With the keys that the value has at run time: those that its type has stand first. */
+  async #withLive({ start, end, matches }: Completion, live: LiveSpot, code: string): Promise<Matches> {
+    const { path, of, as } = live;
+    const prefix = code.slice(start, end);
+    const keys = (await this.#keys({ path, of, prefix, inherited: as === "member" })) ?? [];
+    const quote = as === "string" ? (code[start - 1] ?? '"') : '"';
+    const found = keys.flatMap(({ text, type }) => {
+      if (as === "member") return isName(text) ? [{ text, type }] : [];
+      const written = inQuotes(text, quote);
+      return [{ text: as === "index" ? quote + written + quote : written, type }];
+    });
+    const all = as === "index" ? [...found, ...matches] : [...matches, ...found];
+    const seen = new Set<string>();
+    return { start, end, matches: all.filter(({ text }) => !seen.has(text) && seen.add(text)) };
   }
 }
 
@@ -81,4 +104,12 @@ export class Assistant {
 function lastGoesOn(code: string, parsed: Extract<Parsed, { kind: "code" }>): boolean {
   const last = parsed.lines.at(-1);
   return last?.end === code.length && /\\\r?$/.test(code);
+}
+
+const isName = (text: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(text);
+
+/** A text as it stands between quotes of a kind. */
+function inQuotes(text: string, quote: string): string {
+  const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
+  return quote === "`" ? escaped.replace(/`|\$\{/g, "\\$&") : escaped.replaceAll(quote, `\\${quote}`);
 }

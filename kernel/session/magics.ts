@@ -1,6 +1,6 @@
 /** The kernel's side of the magics: what a magic may do for the running cell, and what cells may add. */
 import { host } from "../../src/host";
-import type { MagicContext } from "../../src/magic";
+import type { Magic, MagicContext } from "../../src/magic";
 import type { Registry } from "../magics/registry";
 import type { Cell } from "./cell";
 import type { History } from "./history";
@@ -35,8 +35,12 @@ export function magicContext(cell: Cell, { runner, history }: MagicSession): Mag
   };
 }
 
-/** Lets cells add magics, by `registerMagic` of the library. */
-export function offerMagics(registry: Registry): void {
+/** Lets cells add magics, by `registerMagic` of the library; `onAdd` hears of each. */
+export function offerMagics(registry: Registry, onAdd: (magic: Magic) => void): void {
   const lent = host();
-  if (lent) lent.registerMagic = (magic) => registry.add(magic);
+  if (!lent) return;
+  lent.registerMagic = (magic) => {
+    registry.add(magic);
+    onAdd(magic);
+  };
 }

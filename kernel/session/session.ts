@@ -8,7 +8,6 @@ import type { Request } from "../protocol/link";
 import type { Wire } from "../protocol/wire";
 import { repairAsyncHooks } from "../protocol/asyncHooks";
 import type { Results } from "../engine/run/results";
-import type { Assistant } from "./assistant";
 import { Cell, KeyboardInterrupt, resetOwner } from "./cell";
 import { isHandle, valueBundle } from "./display";
 import { type ErrorContent, type ErrorReporter, isInterrupt } from "./errors";
@@ -37,12 +36,13 @@ export type RunCell = (cell: Cell, code: string) => Promise<unknown>;
 
 export interface SessionOptions {
   wire: Wire;
-  assistant: Assistant;
   runner: Runner;
   reporter: ErrorReporter;
   results: Results;
   runCell: RunCell;
   history: History;
+  /** A cell has run: what it declared is there. */
+  onRun(): void;
 }
 
 /**
@@ -82,10 +82,12 @@ export class Session {
       this.#setImmediate(() => this.#next());
       return;
     }
-    this.#answer(request).catch((error: unknown) => {
+    try {
+      this.#answer(request);
+    } catch (error) {
       const { ename, evalue, traceback } = this.#options.reporter.report(error);
       this.#wire.reply(request.serial, replyType(request), { status: "error", ename, evalue, traceback });
-    });
+    }
   }
 
   /** Ends the running cell, if it is that of request `serial`. May be called again while it has not ended. */
@@ -244,6 +246,7 @@ export class Session {
       return;
     }
     running.finished = true;
+    this.#options.onRun();
     const { cell, request, outcome } = running;
     const { serial, count } = cell;
     if ("error" in outcome) {
@@ -272,21 +275,8 @@ export class Session {
     }
   }
 
-  async #answer(request: Request): Promise<void> {
-    const { content, serial } = request;
-    const { assistant } = this.#options;
-    const code = typeof content.code === "string" ? content.code : "";
-    const cursor = typeof content.cursor_pos === "number" ? content.cursor_pos : code.length;
-    switch (request.msg_type) {
-      case "complete_request":
-        this.#wire.reply(serial, "complete_reply", await assistant.complete(code, cursor));
-        return;
-      case "inspect_request":
-        this.#wire.reply(serial, "inspect_reply", await assistant.inspect(code, cursor));
-        return;
-      case "is_complete_request":
-        this.#wire.reply(serial, "is_complete_reply", await assistant.isComplete(code));
-        return;
+  #answer({ content, serial, msg_type }: Request): void {
+    switch (msg_type) {
       case "history_request":
         this.#wire.reply(serial, "history_reply", this.#history.answer(content));
         return;

@@ -1,6 +1,6 @@
 /** The life of the kernel's process: how it starts and by what it ends. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { kernelCommand, TestKernel } from "./client";
@@ -54,18 +54,31 @@ describe("The kernel's process", function () {
     const id = await kernel.submit('console.log("in"); for (;;) {}');
     await kernel.wait(() => kernel.of(id).find((m) => m.content.text?.includes("in")));
     kernel.process.kill("SIGKILL");
-    const alive = (): boolean => {
-      try {
-        return process.kill(pid, 0);
-      } catch {
-        return false;
-      }
-    };
-    for (let i = 0; alive() && i < 200; i++) {
+    for (let i = 0; isAlive(pid) && i < 200; i++) {
       await sleep(100);
     }
-    assert.equal(alive(), false);
+    assert.equal(isAlive(pid), false);
     await kernel.stop();
+  });
+
+  it("lives on when its compiler is killed, keeps the variables, and leaves no compiler behind", async () => {
+    const kernel = await TestKernel.start();
+    await kernel.execute("const kept = 41;");
+    const [compiler] = compilers(kernel);
+    process.kill(compiler as number, "SIGKILL");
+    // A cell that comes before the death is noticed is told of it.
+    const [first, second] = [await kernel.execute("kept + 1"), await kernel.execute("kept + 1")];
+    if (first.reply.status === "error")
+      assert.match(first.reply.evalue, /^The compiler was ended by SIGKILL; it starts/);
+    assert.equal(second.result, "42");
+    assert.deepEqual((await kernel.request("shell", "complete_request", { code: "kep", cursor_pos: 3 })).matches, [
+      "kept",
+    ]);
+    const after = compilers(kernel);
+    assert.equal(after.length, 1);
+    await kernel.stop();
+    for (let i = 0; i < 100 && isAlive(after[0] as number); i++) await sleep(100);
+    assert.equal(isAlive(after[0] as number), false);
   });
 
   it("works unsigned when the key is empty", async () => {
@@ -100,3 +113,20 @@ describe("The kernel's process", function () {
     assert.match(text, /connection file.*no such file/is);
   });
 });
+
+/** The processes in which a kernel compiles. */
+function compilers(kernel: TestKernel): number[] {
+  const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n");
+  const all = lines.map((line) => /^\s*(\d+)\s+(\d+)\s(.*)/.exec(line) ?? []);
+  const found = all.filter(([, , , args]) => args?.includes("compiler/process.js"));
+  const parents = all.filter(([, , parent]) => Number(parent) === kernel.process.pid).map(([, pid]) => pid);
+  return found.filter(([, , parent]) => parents.includes(parent)).map(([, pid]) => Number(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

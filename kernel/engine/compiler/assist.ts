@@ -1,11 +1,13 @@
 /** Completion, inspection and the question whether a text is complete. */
 import ts from "typescript";
 import type { Completeness, Completion } from "../engine";
-import { filesIn } from "../files_in";
 import type { Environment } from "./environment";
+import { type ExplainQuery, explainCall, explainName } from "./explain";
 import { asksForJsx } from "./jsx";
+import { liveSpot } from "./live";
 import type { CellProgram } from "./program";
 import { parse, scan, syntaxErrors } from "./scan";
+import { stringMatches } from "./strings";
 
 /** What every function has: last in a list, for a model that can be called has better to offer. */
 const OF_FUNCTIONS = new Set([
@@ -21,16 +23,26 @@ const OF_FUNCTIONS = new Set([
 ]);
 /** Matches that a front end gets at most. */
 const MOST = 1_000;
+/** Names that a text imports though it does not use them, at most. */
+const RECENT = 50;
 
 export class Assist {
   readonly #program: CellProgram;
   readonly #environment: Environment;
   readonly #folder: string;
+  readonly #isLenient: () => boolean;
+  /** Names that the last texts used: while a text imports what the one before did, most of the program stays as it is. */
+  readonly #recent = new Set<string>();
 
-  constructor(program: CellProgram, environment: Environment, folder: string) {
+  /**
+   * @param folder the notebook's
+   * @param isLenient whether cells run with type errors
+   */
+  constructor(program: CellProgram, environment: Environment, folder: string, isLenient: () => boolean) {
     this.#program = program;
     this.#environment = environment;
     this.#folder = folder;
+    this.#isLenient = isLenient;
   }
 
   complete(code: string, offset: number): Completion {
@@ -40,32 +52,33 @@ export class Assist {
     if (/(?:^|[^\w$.)\]])\d[\d_]*(?:\.\d*)?$/.test(before)) return nothing;
     const shift = this.#setCell(code);
     const { cellPath, service } = this.#program;
-    const found = service.getCompletionsAtPosition(cellPath, offset + shift, {
+    const position = offset + shift;
+    const found = service.getCompletionsAtPosition(cellPath, position, {
       includeCompletionsWithInsertText: false,
       includeCompletionsForModuleExports: false,
       includeExternalModuleExports: false,
     });
-    const literal = this.#stringAt(offset + shift);
-    if (literal !== undefined) {
-      return this.#completeString(code, offset, found, literal, shift);
+    const program = this.#program.program;
+    const file = program.getSourceFile(cellPath) as ts.SourceFile;
+    const checker = program.getTypeChecker();
+    const literal = stringAt(file, position);
+    const live = liveSpot({ file, checker, position, literal, lenient: this.#isLenient() });
+    if (literal) {
+      const query = { literal, position, checker, found, folder: this.#folder, lent: this.#program.lent };
+      const { start, matches } = stringMatches(query);
+      const from = start - shift;
+      return { start: from, end: offset, matches: fitting(matches, code.slice(from, offset)), live };
     }
-    const matches = this.#rank(found?.entries ?? [], word, found?.isMemberCompletion === true);
-    return { start: offset - word.length, end: offset, matches };
+    return { start: offset - word.length, end: offset, matches: fitting(this.#rank(found), word), live };
   }
 
   inspect(code: string, offset: number): string | undefined {
     const shift = this.#setCell(code);
-    const { cellPath, service } = this.#program;
-    const at = (position: number): ts.QuickInfo | undefined =>
-      service.getQuickInfoAtPosition(cellPath, position + shift);
-    const info = /[\w$]/.test(code[offset] ?? "")
-      ? at(offset)
-      : /[\w$]/.test(code[offset - 1] ?? "")
-        ? at(offset - 1)
-        : undefined;
-    if (info) return quickInfoText(info);
-    const help = service.getSignatureHelpItems(cellPath, offset + shift, {});
-    return help && signatureText(help);
+    const { cellPath: path, service } = this.#program;
+    const at = (position: number): ExplainQuery => ({ service, path, position: position + shift });
+    const isName = (position: number): boolean => /[\w$]/.test(code[position] ?? "");
+    const name = isName(offset) ? offset : isName(offset - 1) ? offset - 1 : undefined;
+    return (name === undefined ? undefined : explainName(at(name))) ?? explainCall(at(offset));
   }
 
   isComplete(code: string): Completeness {
@@ -85,114 +98,54 @@ export class Assist {
   /** Puts the text in the cell's place; how far it moves its offsets. */
   #setCell(code: string): number {
     const jsx = asksForJsx(code);
-    const header = this.#environment.header(scan(this.#program.pathFor(jsx), code));
-    this.#program.setCell(header + code, jsx);
+    const read = scan(this.#program.pathFor(jsx), code);
+    const used = [...read.used].filter((name) => this.#environment.has(name));
+    if (used.some((name) => !this.#recent.has(name)) && this.#recent.size + used.length > RECENT) this.#recent.clear();
+    for (const name of used) this.#recent.add(name);
+    const header = this.#environment.header({ ...read, used: new Set([...this.#recent, ...read.used]) });
+    this.#program.setCell(header + code, jsx, true);
     return header.length;
   }
 
-  #rank(entries: readonly ts.CompletionEntry[], word: string, isMember: boolean): Completion["matches"] {
-    const ranked = entries
+  /** The compiler's matches, best first. */
+  #rank(found: ts.CompletionInfo | undefined): Completion["matches"] {
+    if (found === undefined) return [];
+    const isMember = found.isMemberCompletion;
+    const rank = ({ name, kind, sortText }: ts.CompletionEntry): string =>
+      `${kind === ts.ScriptElementKind.string ? 0 : isMember && OF_FUNCTIONS.has(name) ? 2 : 1}${sortText}`;
+    const ranked = found.entries
       .filter(({ name }) => !/^__(?:cell|lib|globals)_/.test(name))
-      .map((entry) => ({ entry, rank: `${isMember && OF_FUNCTIONS.has(entry.name) ? 1 : 0}${entry.sortText}` }))
+      .map((entry) => ({ entry, rank: rank(entry) }))
       .sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0));
-    const seen = new Set<string>();
     const all = ranked.map(({ entry }) => ({ text: entry.name, type: entry.kind as string }));
-    if (!isMember) all.unshift(...[...this.#environment.names()].map((text) => ({ text, type: "const" })));
-    const unique = all.filter(({ text }) => !seen.has(text) && seen.add(text));
-    const exact = unique.filter(({ text }) => text.startsWith(word));
-    const wanted = word.toLowerCase();
-    const found = exact.length > 0 ? exact : unique.filter(({ text }) => text.toLowerCase().startsWith(wanted));
-    return found.slice(0, MOST);
-  }
-
-  /** The string literal around a position of the cell's file, without its quotes' ends. */
-  #stringAt(position: number): ts.StringLiteralLike | undefined {
-    const file = this.#program.program.getSourceFile(this.#program.cellPath);
-    const find = (node: ts.Node): ts.StringLiteralLike | undefined => {
-      if (position <= node.getStart(file) || position > node.end) return undefined;
-      if (ts.isStringLiteralLike(node)) {
-        const closed = (node as { isUnterminated?: boolean }).isUnterminated !== true;
-        return position < node.end || !closed ? node : undefined;
-      }
-      return ts.forEachChild(node, find);
-    };
-    return file && ts.forEachChild(file, find);
-  }
-
-  #completeString(
-    code: string,
-    offset: number,
-    found: ts.CompletionInfo | undefined,
-    literal: ts.StringLiteralLike,
-    shift: number,
-  ): Completion {
-    const from = literal.getStart() + 1 - shift;
-    const typed = code.slice(from, offset);
-    const entries = found?.entries.filter(({ kind }) => kind !== "warning") ?? [];
-    if (entries.length > 0) {
-      const span = entries[0]?.replacementSpan ?? found?.optionalReplacementSpan;
-      const start = span
-        ? Math.min(offset, span.start - shift)
-        : isSpecifier(literal)
-          ? from + typed.lastIndexOf("/") + 1
-          : from;
-      return { start, end: offset, matches: this.#rank(entries, code.slice(start, offset), true) };
+    if (!found.isMemberCompletion) {
+      const literals = all.findIndex(({ type }) => type !== ts.ScriptElementKind.string);
+      const names = [...this.#environment.names()].map((text) => ({ text, type: "const" }));
+      all.splice(Math.max(0, literals), 0, ...names);
     }
-    const called = ts.isCallExpression(literal.parent) ? literal.parent.expression.getText() : "";
-    if (!/^(?:\.{0,2}\/|~\/)/.test(typed) && !/from_pretrained$|pipeline$|Sync$|readFile$/.test(called)) {
-      return { start: offset, end: offset, matches: [] };
-    }
-    const folder = typed.slice(0, typed.lastIndexOf("/") + 1);
-    const start = from + folder.length;
-    return {
-      start,
-      end: offset,
-      matches: filesIn(this.#folder, folder, typed.slice(folder.length)).slice(0, MOST),
-    };
+    return all;
   }
 }
 
-function isSpecifier({ parent }: ts.Node): boolean {
-  return ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isCallExpression(parent);
+/** The first matches that begin with a word, or with it in other capitals. */
+function fitting(all: Completion["matches"], word: string): Completion["matches"] {
+  const seen = new Set<string>();
+  const unique = all.filter(({ text }) => !seen.has(text) && seen.add(text));
+  const exact = unique.filter(({ text }) => text.startsWith(word));
+  const wanted = word.toLowerCase();
+  const found = exact.length > 0 ? exact : unique.filter(({ text }) => text.toLowerCase().startsWith(wanted));
+  return found.slice(0, MOST);
 }
 
-const textOf = (parts: readonly ts.SymbolDisplayPart[] | undefined): string =>
-  ts.displayPartsToString(parts as ts.SymbolDisplayPart[]);
-
-function quickInfoText({ displayParts, documentation, tags }: ts.QuickInfo): string {
-  const head = textOf(displayParts)
-    .replace(/^\(alias\) /, "")
-    .replace(/\nimport [\w$]+$/, "")
-    .replace(/import\("[^"]*__cell_\d+"\)\./g, "");
-  return [head, textOf(documentation), tagsText(tags)].filter((each) => each !== "").join("\n\n");
-}
-
-function tagsText(tags: readonly ts.JSDocTagInfo[] | undefined): string {
-  return (tags ?? []).map(({ name, text }) => `@${name} ${textOf(text)}`.trimEnd()).join("\n");
-}
-
-/** A call's signatures, the parameter that the cursor is at in angle brackets, and its documentation. */
-function signatureText({ items, selectedItemIndex, argumentIndex }: ts.SignatureHelpItems): string {
-  const chosen = items[selectedItemIndex] as ts.SignatureHelpItem;
-  const text = (item: ts.SignatureHelpItem): string => {
-    const at = item.isVariadic ? Math.min(argumentIndex, item.parameters.length - 1) : argumentIndex;
-    const parameters = item.parameters.map((each, i) => {
-      const shown = textOf(each.displayParts);
-      return item === chosen && i === at ? `‹${shown}›` : shown;
-    });
-    const separator = textOf(item.separatorDisplayParts);
-    return textOf(item.prefixDisplayParts) + parameters.join(separator) + textOf(item.suffixDisplayParts);
+/** The string literal around a position, without its quotes' ends. */
+function stringAt(file: ts.SourceFile, position: number): ts.StringLiteralLike | undefined {
+  const find = (node: ts.Node): ts.StringLiteralLike | undefined => {
+    if (position <= node.getStart(file) || position > node.end) return undefined;
+    if (ts.isStringLiteralLike(node)) {
+      const closed = (node as { isUnterminated?: boolean }).isUnterminated !== true;
+      return position < node.end || !closed ? node : undefined;
+    }
+    return ts.forEachChild(node, find);
   };
-  const others = items.filter((each) => each !== chosen).map(text);
-  const at = chosen.isVariadic ? Math.min(argumentIndex, chosen.parameters.length - 1) : argumentIndex;
-  const parameter = chosen.parameters[at];
-  const about = parameter && textOf(parameter.documentation);
-  return [
-    [text(chosen), ...others].join("\n"),
-    textOf(chosen.documentation),
-    about ? `${parameter.name}: ${about}` : "",
-    tagsText(chosen.tags.filter(({ name }) => name !== "param")),
-  ]
-    .filter((each) => each !== "")
-    .join("\n\n");
+  return ts.forEachChild(file, find);
 }

@@ -1,4 +1,5 @@
 /** How the compiler is called from another process or thread: by messages, answered in any order. */
+import type { MessagePort } from "node:worker_threads";
 import type { Compiler } from "../compiled";
 
 /** What can be called. */
@@ -77,4 +78,20 @@ export function remote(call: (method: Method, args: unknown[]) => Promise<unknow
     isComplete: method("isComplete"),
     setTypecheck: method("setTypecheck"),
   };
+}
+
+/** Answers the calls that come by `port` from another thread. */
+export function serve(compiler: Compiler, port: MessagePort): void {
+  port.on("message", async ({ id, method, args }: Call) => {
+    const run = compiler[method] as (...args: unknown[]) => Promise<unknown>;
+    const failed = (error: Error): Answer => ({ id, error: error.message });
+    port.postMessage(await run(...args).then((value): Answer => ({ id, value }), failed));
+  });
+}
+
+/** The compiler that another thread serves at the other end of `port`. */
+export function reach(port: MessagePort): Compiler {
+  const calls = new Calls((call) => port.postMessage(call));
+  port.on("message", (answer: Answer) => calls.take(answer));
+  return remote((method, args) => calls.call(method, args));
 }

@@ -19,18 +19,11 @@ export class CompilerProcess {
   #child: ChildProcess | undefined;
   #calls: Calls | undefined;
   #restored: Promise<unknown> = Promise.resolve();
-  #closed = false;
   readonly compiler: Compiler = remote((method, args) => this.#call(method, args));
 
   constructor(options: Omit<CompilerOptions, "tslabTypes">) {
     this.#options = { ...options, tslabTypes };
     this.#start();
-  }
-
-  /** Ends the process. */
-  close(): void {
-    this.#closed = true;
-    this.#child?.disconnect();
   }
 
   async #call(method: Method, args: unknown[]): Promise<unknown> {
@@ -75,7 +68,6 @@ export class CompilerProcess {
 
   /** A new process learns what all kept cells declared. */
   async #restore(): Promise<void> {
-    if (this.#closed) throw new Error("The compiler was closed.");
     this.#start();
     await this.#send("setTypecheck", ["off"]);
     for (const text of this.#kept) {

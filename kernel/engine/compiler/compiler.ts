@@ -63,7 +63,10 @@ export class SessionCompiler implements Compiler {
       language: options.language,
     });
     this.#environment = new Environment(this.#program);
-    this.#assist = new Assist(this.#program, this.#environment, options.folder);
+    this.#assist = new Assist(
+      ...([this.#program, this.#environment, options.folder] as const),
+      () => this.#typecheck !== "error",
+    );
     if (options.language === "javascript") this.#typecheck = "off";
   }
 

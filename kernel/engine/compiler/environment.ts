@@ -34,6 +34,10 @@ export class Environment {
     return this.#names.keys();
   }
 
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
   hasValue(name: string): boolean {
     const kind = this.#names.get(name)?.kind;
     return kind !== undefined && kind !== "type";

@@ -1,11 +1,14 @@
 /** The program that a cell is checked in: the cell, what earlier cells declared, the libraries, and what all these import. */
 import { realpathSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { Files, isPackaged } from "./files";
 import { joinedLibraries } from "./libraries";
 import { readSettings, type Settings, settingsVersion } from "./settings";
 
+/** Between two looks for what was not found, while a cell is typed, in milliseconds. */
+const RETRY_MS = 2_000;
 /** What earlier cells declared, by number. */
 const CHUNK = /^\.\/__cell_(\d+)$/;
 
@@ -34,6 +37,7 @@ export class CellProgram {
   #settings: Settings;
   #settingsVersion: string;
   #missing = false;
+  #retried = 0;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
@@ -44,7 +48,7 @@ export class CellProgram {
     this.#setLibraries();
     this.files.set(this.#globalsFile, options.globals);
     this.files.set(this.cellPath, "export {};\n");
-    this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry(true, options.folder));
+    this.service = ts.createLanguageService(this.#host(), this.#documents());
   }
 
   /** Where the current cell lies. JSX needs an ending of its own, and is read where tsconfig.json or a pragma says how. */
@@ -67,12 +71,17 @@ export class CellProgram {
     return this.#settings.mistakes;
   }
 
+  /** Packages that every cell may import though they are not installed. */
+  get lent(): string[] {
+    return Object.keys(this.#options.packages);
+  }
+
   get program(): ts.Program {
     return this.service.getProgram() as ts.Program;
   }
 
-  /** Puts a cell in its place; `jsx`: the text itself asks for JSX. */
-  setCell(text: string, jsx = false): void {
+  /** Puts a cell in its place; `jsx`: the text itself asks for JSX, `typing`: it is not run yet. */
+  setCell(text: string, jsx = false, typing = false): void {
     const version = settingsVersion(this.#options.folder);
     if (version !== this.#settingsVersion) {
       this.#settingsVersion = version;
@@ -81,7 +90,8 @@ export class CellProgram {
       this.#resolutions = this.#newCache();
       if (before !== this.#settings.libraries.join()) this.#setLibraries();
     }
-    this.retryMissing();
+    // Most of what is not found while a cell is typed is a name that is not whole.
+    if (!typing || performance.now() - this.#retried > RETRY_MS) this.retryMissing();
     const path = this.pathFor(jsx);
     if (path !== this.#cellPath) this.files.delete(this.#cellPath);
     this.#cellPath = path;
@@ -105,6 +115,8 @@ export class CellProgram {
     if (chunk) return resolvedAs(this.chunkPath(Number(chunk[1])), ts.Extension.Dts);
     const known = this.#options.packages[specifier];
     if (known !== undefined) return resolvedAs(known, ts.Extension.Dts);
+    // Declared by Node's types, whatever lies in node_modules: there is nothing to look for, nor to look for again.
+    if (isBuiltin(specifier)) return NOWHERE;
     const { options } = this.#settings;
     const host = this.#resolutionHost();
     const found = ts.resolveModuleName(specifier, from, options, host, this.#resolutions);
@@ -126,9 +138,20 @@ export class CellProgram {
   /** Looks again for what was not found: it may have been made or installed meanwhile. */
   retryImports(): void {
     this.#missing = false;
+    this.#retried = performance.now();
     this.#resolutions = this.#newCache();
     this.#inPackages.clear();
     this.files.forgetPackages();
+  }
+
+  /** Documents of the disk stay read when a cell does not use them: the next one may. */
+  #documents(): ts.DocumentRegistry {
+    const registry = ts.createDocumentRegistry(true, this.#options.folder);
+    const release = registry.releaseDocumentWithKey.bind(registry) as (path: ts.Path, ...rest: unknown[]) => void;
+    registry.releaseDocumentWithKey = (path: ts.Path, ...rest: unknown[]) => {
+      if (this.files.isSession(path)) release(path, ...rest);
+    };
+    return registry;
   }
 
   #setLibraries(): void {
@@ -194,6 +217,8 @@ export class CellProgram {
     };
   }
 }
+
+const NOWHERE: ts.ResolvedModuleWithFailedLookupLocations = { resolvedModule: undefined };
 
 function resolvedAs(path: string, extension: ts.Extension): ts.ResolvedModuleWithFailedLookupLocations {
   const resolvedModule = { resolvedFileName: path, extension, isExternalLibraryImport: false };

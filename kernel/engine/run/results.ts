@@ -36,6 +36,13 @@ export class Results {
     if (oldest !== undefined && others.length >= KEPT) this.#forget(oldest);
   }
 
+  /** What `_`, `__`, `___` or `_3` is; undefined for another name, and where the reader has taken it. */
+  valueOf(name: string): unknown {
+    if (this.#taken.has(name)) return undefined;
+    const recent = RECENT.indexOf(name);
+    return recent >= 0 ? this.#recent[recent] : /^_\d+$/.test(name) ? this.#out[Number(name.slice(1))] : undefined;
+  }
+
   #forget(count: number): void {
     delete this.#out[count];
     if (!this.#taken.has(`_${count}`)) delete (globalThis as Record<string, unknown>)[`_${count}`];

@@ -146,6 +146,17 @@ registerMagic({
     assert.match((await run("%shuot x")).reply.evalue, /did you mean %shout\?/);
   });
 
+  it("that a cell adds offers the values of now, also where its own code fails", async () => {
+    await kernel.execute(`const tables = ["first"]; registerMagic({
+      name: "table", kinds: ["line"], summary: "Opens a table.", async run() {},
+      values: () => { if (tables.length > 2) throw new Error("too many"); return tables; } });`);
+    assert.deepEqual((await complete("%table │")).matches, ["first"]);
+    await kernel.execute('tables.push("second")');
+    assert.deepEqual((await complete("%table │")).matches, ["first", "second"]);
+    await kernel.execute('tables.push("third")');
+    assert.deepEqual((await complete("%table │")).matches, []);
+  });
+
   it("that a cell adds may run the session's code, and take its own place again", async () => {
     await run(
       `registerMagic({ name: "twice", kinds: ["cell"], summary: "Runs a cell twice.", typescript: ["body"],
