@@ -92,7 +92,7 @@ async function report(connection: Connection, status: number): Promise<void> {
   }
   const evalue = causeOfDeath(status, stderr + rest);
   const lines = readableLines(stderr + rest);
-  const traceback = [`\x1b[1;31mKernelDied\x1b[0m: ${evalue}`, ...(lines.length > 0 ? [lines.join("\n")] : [])];
+  const traceback = [`\x1b[31mKernelDied\x1b[0m: ${evalue}`, ...(lines.length > 0 ? [lines.join("\n")] : [])];
   const content = { ename: "KernelDied", evalue, traceback };
   const codec = new Codec(connection.key, connection.signature_scheme);
   const message = (msg_type: string, identities: (Buffer | string)[], body: object): Outgoing => {

@@ -115,9 +115,20 @@ describe("A rich value", function () {
       ["c", "b"],
     );
     assert.match(asked.data["text/html"], /\[ 3 \]/);
+    const map = await shown('display.table(new Map([["pi", Math.PI], ["e", Math.E]]));');
+    assert.match(map.data["text/html"], />key<[\s\S]*>value<[\s\S]*>pi<[\s\S]*>3\.14/);
     const html = tableHtml(Array.from({ length: 1_000 }, (_, i) => ({ i })));
     assert.equal(html.match(/<tr /g)?.length, 201);
-    assert.match(html, /… 800 more rows of 1,000/);
+    assert.match(html, /… 800 more rows of 1,000; <code>display\.table\(rows, \{ rows: 1000 \}\)<\/code> shows all/);
+    const rest = await shown(
+      "const many = Array.from({ length: 300 }, (_, i) => ({ i })); display.table(many, { rows: 1e6 });",
+    );
+    assert.equal(rest.data["text/html"].match(/<tr /g)?.length, 301);
+    assert.doesNotMatch(rest.data["text/html"], /more rows/);
+    assert.match(
+      (await kernel.execute("display.table([], { rows: 0 })")).reply.evalue,
+      /Expected number >= 1 for rows/,
+    );
     assert.match((await kernel.execute("display.table(5 as any)")).reply.evalue, /Expected rows.* but received 5/);
   });
 
