@@ -43,9 +43,9 @@ export function causeOfDeath(status: number, stderr: string): string {
   }
 }
 
-/** The lines that a person can use: not V8's tables of collections and native frames. */
+/** The lines that a person can use: not V8's tables of collections, nor native frames and those of compiled code. */
 export function readableLines(stderr: string): string[] {
-  const noise = /^\s*$|^<---|^\[\d+:0x|^\s*\d+: 0x|Native stack trace/;
+  const noise = /^\s*$|^<---|^\[\d+:0x|^\s*\d+: |(?:Native|JavaScript) stack trace/;
   return stderr
     .split("\n")
     .filter((line) => !noise.test(line))

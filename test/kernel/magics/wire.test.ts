@@ -105,7 +105,7 @@ describe("Magics in a kernel", function () {
     assert.equal((await run("_exit_code + 1")).result, "8");
     assert.equal((await run("const files = !printf a\n_exit_code")).result, "0");
     assert.equal((await run("%%sh --no-raise-error\nexit 3")).reply.status, "ok");
-    assert.equal((await run("const next: string = `${_exit_code}`;\n!echo {next} {_exit_code}")).stdout, "3 3\n");
+    assert.equal((await run("const next = String(_exit_code);\n!echo {next} {_exit_code}")).stdout, "3 3\n");
   });
 
   it("gives the lines of a command to a variable", async () => {
