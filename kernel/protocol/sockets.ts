@@ -33,7 +33,7 @@ const sockets = {
   shell: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
   control: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
   stdin: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
-  iopub: new zmq.Publisher({ noDrop: true, sendTimeout: 0, sendHighWaterMark: PIPE_MESSAGES, linger: 500 }),
+  iopub: new zmq.XPublisher({ noDrop: true, sendTimeout: 0, sendHighWaterMark: PIPE_MESSAGES, linger: 500 }),
   heartbeat: new zmq.Reply({ linger: 0 }),
 };
 const outboxes = {
@@ -47,6 +47,8 @@ const interrupts = new Interrupts({ shared, requests, toMain });
 /** The request whose cell waits for a line of text. */
 let asking: { serial: number; header: string; blocking: boolean } | undefined;
 let ending = false;
+/** Whether a client has asked for anything yet. */
+let asked = false;
 const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
 let descriptors: Descriptors | undefined;
 
@@ -73,6 +75,7 @@ function idle(header: string): void {
 
 /** Answers what needs no main thread; everything else goes there, in order. */
 function receive(channel: Channel, message: Message): void {
+  asked = true;
   const header = JSON.stringify(message.header);
   const answer = (msg_type: string, content: string): void => {
     status(header, "busy");
@@ -263,6 +266,20 @@ async function readInput(): Promise<void> {
   }
 }
 
+/**
+ * Says that the kernel has begun when somebody can hear it: what is published before a client has subscribed is lost, and a
+ * front end whose kernel was started again asks for nothing.
+ */
+async function greet(): Promise<void> {
+  for await (const _ of sockets.iopub) {
+    if (!asked) {
+      status("{}", "starting");
+      status("{}", "idle");
+    }
+    asked = true;
+  }
+}
+
 async function beat(): Promise<void> {
   for await (const frames of sockets.heartbeat) {
     await sockets.heartbeat.send(frames);
@@ -297,8 +314,7 @@ async function main(): Promise<void> {
   if (failed) {
     throw failed.reason;
   }
-  status("{}", "starting");
-  for (const reading of [readRequests("shell"), readRequests("control"), readInput(), beat()]) {
+  for (const reading of [readRequests("shell"), readRequests("control"), readInput(), beat(), greet()]) {
     reading.catch((error: unknown) => toMain({ type: "failed", message: String(error) }));
   }
   watchParent(supervised?.parent ?? parent, () => void end(), supervised?.supervisor);
