@@ -8,19 +8,23 @@ import { textOf } from "./text";
 
 export type Row = Record<string, unknown>;
 
-/** Rows that a table shows. */
+/** Rows that a table shows unless more are asked for. */
 const MOST_ROWS = 200;
 /** Of a value: how a cell of the table is cut. */
 const LONGEST_CELL = 200;
 /** Shapes that an array of records may have to be shown as a table without being asked. */
 const FLAT = { columns: 20, value: 120 };
 
-const border = "1px solid var(--jp-border-color2, rgba(128,128,128,.4))";
+const ground = "var(--jp-layout-color0, var(--vscode-editor-background, Canvas))";
 const style = {
-  table: "border-collapse:collapse;font-size:13px;color:var(--jp-content-font-color1, inherit);margin:0",
-  head: `text-align:left;padding:4px 10px;border-bottom:2px solid var(--jp-border-color1, rgba(128,128,128,.6));cursor:pointer;user-select:none;white-space:nowrap;color:inherit;background:transparent`,
-  cell: `text-align:left;padding:3px 10px;border-bottom:${border};vertical-align:top;color:inherit;white-space:pre-wrap`,
-  number: "text-align:right;font-variant-numeric:tabular-nums;",
+  /** A long table scrolls in itself, and its head stays. */
+  box: "overflow:auto;width:fit-content;max-width:100%;max-height:480px",
+  table:
+    "border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;color:var(--jp-content-font-color1, inherit);margin:0",
+  head: `position:sticky;top:0;padding:4px 10px;box-shadow:inset 0 -2px var(--jp-border-color1, rgba(128,128,128,.6));cursor:pointer;user-select:none;white-space:nowrap;color:inherit;background:${ground};text-align:`,
+  row: "background:transparent;border-bottom:1px solid rgba(128,128,128,.3)",
+  /** Of every cell, so it is short. */
+  cell: "padding:3px 10px;vertical-align:top;white-space:pre-wrap;text-align:",
   note: "font-size:12px;opacity:.75;padding:4px 0",
 };
 
@@ -66,11 +70,17 @@ function isFlat(value: unknown): boolean {
   }
 }
 
-/** The rows as an HTML table; the columns are those named, or every key in the order in which they come. */
-export function tableHtml(rows: readonly unknown[], columns?: readonly string[]): string {
-  const records = rows.map(toRecord);
-  const names = columns ?? [...new Set(records.flatMap((row) => Object.keys(row)))];
-  const shown = records.slice(0, MOST_ROWS);
+export interface TableOptions {
+  /** Default: every key of the rows that are shown, in the order in which they come. */
+  columns?: readonly string[];
+  /** How many rows are shown at most; default: 200. */
+  rows?: number;
+}
+
+/** The rows as an HTML table. */
+export function tableHtml(rows: readonly unknown[], { columns, rows: most = MOST_ROWS }: TableOptions = {}): string {
+  const shown = rows.slice(0, most).map(toRecord);
+  const names = columns ?? [...new Set(shown.flatMap((row) => Object.keys(row)))];
   const isNumeric = names.map((name) => {
     const values = shown.map((row) => row[name]).filter((value) => value !== undefined && value !== null);
     return values.length > 0 && values.every((value) => typeof value === "number" || typeof value === "bigint");
@@ -78,26 +88,30 @@ export function tableHtml(rows: readonly unknown[], columns?: readonly string[])
   const head = names
     .map(
       (name, i) =>
-        `<th scope="col" tabindex="0" role="columnheader" title="Sort" onclick="${escapeHtml(SORT)}" onkeydown="${escapeHtml(SORT_BY_KEY)}" style="${style.head}${isNumeric[i] ? `;${style.number}` : ""}">${escapeHtml(name)}<span aria-hidden="true"></span></th>`,
+        `<th scope="col" tabindex="0" role="columnheader" title="Sort" onclick="${escapeHtml(SORT)}" onkeydown="${escapeHtml(SORT_BY_KEY)}" style="${style.head}${side(isNumeric[i])}">${escapeHtml(name)}<span aria-hidden="true"></span></th>`,
     )
     .join("");
   const body = shown
     .map(
-      (row) =>
-        `<tr style="background:transparent">${names.map((name, i) => cell(row[name], isNumeric[i] === true)).join("")}</tr>`,
+      (row) => `<tr style="${style.row}">${names.map((name, i) => cell(row[name], side(isNumeric[i]))).join("")}</tr>`,
     )
     .join("\n");
-  const note =
-    records.length > shown.length
-      ? `<div style="${style.note}">… ${(records.length - shown.length).toLocaleString("en")} more rows of ${records.length.toLocaleString("en")}</div>`
-      : "";
-  return `<div style="overflow-x:auto;max-width:100%"><table style="${style.table}"><thead><tr style="background:transparent">${head}</tr></thead><tbody>\n${body}\n</tbody></table>${note}</div>`;
+  const table = `<div style="${style.box}"><table style="${style.table}"><thead><tr style="background:transparent">${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+  return rows.length > shown.length ? `${table}${noteOf(rows.length, shown.length)}` : table;
 }
 
-function cell(value: unknown, numeric: boolean): string {
+/** How many rows are missing, and the way to them. */
+function noteOf(all: number, shown: number): string {
+  const [more, of] = [all - shown, all].map((count) => count.toLocaleString("en"));
+  return `<div style="${style.note}">… ${more} more rows of ${of}; <code>display.table(rows, { rows: ${all} })</code> shows all</div>`;
+}
+
+const side = (numeric = false): string => (numeric ? "right" : "left");
+
+function cell(value: unknown, align: string): string {
   const by = sortsBy(value);
   const data = by === undefined ? "" : ` data-v="${by}"`;
-  return `<td${data} style="${style.cell}${numeric ? `;${style.number}` : ""}">${escapeHtml(cellText(value))}</td>`;
+  return `<td${data} style="${style.cell}${align}">${escapeHtml(cellText(value))}</td>`;
 }
 
 /** The number that a value is sorted by; undefined: by its text. */

@@ -17,8 +17,11 @@ interface ShowOptions {
  */
 declare function display(value: unknown, options?: ShowOptions & { raw?: boolean }): DisplayHandle;
 declare namespace display {
-  /** Rows as a table that sorts by a click on a column's name: objects, lists, or other values; \`columns\` chooses. */
-  function table(rows: Iterable<unknown>, options?: ShowOptions & { columns?: string[] }): DisplayHandle;
+  /**
+   * Rows as a table that sorts by a click on a column's name: objects, lists, a Map's entries, or other values; \`columns\`
+   * chooses. \`rows\` are shown at most, 200 by default.
+   */
+  function table(rows: Iterable<unknown>, options?: ShowOptions & { columns?: string[]; rows?: number }): DisplayHandle;
   /** A picture by its bytes (PNG, JPEG, GIF, WebP, BMP, SVG), or by the path of a file. Sizes are in pixels. */
   function image(
     source: string | URL | Uint8Array | ArrayBuffer,
@@ -66,6 +69,8 @@ declare var _: any, __: any, ___: any;
 declare var In: string[];
 /** The values that were shown: \`Out[3]\` is that of cell 3, and so is \`_3\`. */
 declare var Out: Record<number, any>;
+/** How the last command of \`!\`, \`%%sh\` or \`%npm\` ended; 0 where all went well. */
+declare var _exit_code: number;
 /** Asks the reader and waits; an empty answer is \`defaultValue\`, or null without one. */
 declare function prompt(message?: string, defaultValue?: string): string | null;
 /** Asks the reader a question of yes or no, and waits. */

@@ -1,5 +1,6 @@
 /** The help of a magic: how it is written, what it does, its options, an example. */
 import type { Magic, MagicOption } from "../../src/magic";
+import { behind } from "./lines";
 import { signOf } from "./registry";
 
 /** How an option is written: `-n LOOPS`, `-a, --append`. */
@@ -19,9 +20,9 @@ export function helpOf(magic: Magic): string {
   const width = Math.max(0, ...options.map((option) => spelled(option).length));
   const parts = [
     usage.join("\n"),
-    [summary, ...(details === undefined ? [] : [details])].join("\n"),
+    [summary, ...(details === undefined ? [] : [details])].map((text) => behind("", text)).join("\n"),
     ...(options.length > 0
-      ? [options.map((option) => `  ${spelled(option).padEnd(width)}  ${option.summary}`).join("\n")]
+      ? [options.map((option) => behind(`  ${spelled(option).padEnd(width)}  `, option.summary)).join("\n")]
       : []),
     ...(example === undefined ? [] : [`Example:\n${example.replace(/^/gm, "  ")}`]),
     ...(aliases.length > 0

@@ -1,5 +1,6 @@
 /** `%lsmagic`: what magics there are. */
 import type { Magic } from "../../src/magic";
+import { behind } from "./lines";
 import { type Registry, signOf } from "./registry";
 
 /** Made from the registry that it lists. */
@@ -16,7 +17,7 @@ export function lsmagic(registry: () => Registry): Magic {
       });
       rows.push(["!command", "Runs a command of the system's shell; how it ended is in _exit_code."]);
       const width = Math.max(...rows.map(([names]) => names.length));
-      const table = rows.map(([names, text]) => `${names.padEnd(width)}  ${text}`).join("\n");
+      const table = rows.map(([names, text]) => behind(`${names.padEnd(width)}  `, text)).join("\n");
       context.write("stdout", `${table}\n\n%NAME? or %%NAME? shows how one is used.\n`);
       return undefined;
     },

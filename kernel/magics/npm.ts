@@ -33,7 +33,7 @@ export const npm: Magic = {
       folder: context.folder,
       env: { ...colours(""), npm_config_update_notifier: "false" },
     });
-    await keepExitCode(context, code);
+    keepExitCode(code);
     if (code !== 0) throw new Error(`npm ended with exit code ${code}`);
     return undefined;
   },

@@ -35,7 +35,7 @@ async function runScript(
     on,
   });
   for (const [name, text] of kept) await context.setVariable(name, text, "string");
-  await keepExitCode(context, code);
+  keepExitCode(code);
   if (code !== 0 && !given.has("--no-raise-error")) throw new Error(`The command ended with exit code ${code}`);
   return undefined;
 }

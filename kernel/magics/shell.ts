@@ -104,7 +104,7 @@ function noColours(): NodeJS.ProcessEnv {
 
 /** Runs a command for a cell and keeps its exit code in `_exit_code`. */
 export async function shellLine(context: MagicContext, command: string): Promise<void> {
-  await keepExitCode(context, await runProgram(context, ["sh", "-c", command], { env: colours(command) }));
+  keepExitCode(await runProgram(context, ["sh", "-c", command], { env: colours(command) }));
 }
 
 /** Runs a command and gives the lines that it prints, as `const files = !ls` wants them. */
@@ -113,9 +113,12 @@ export async function shellLines(context: MagicContext, command: string): Promis
   const stdout = (piece: string): void => {
     text += piece;
   };
-  await keepExitCode(context, await runProgram(context, ["sh", "-c", command], { env: noColours(), on: { stdout } }));
+  keepExitCode(await runProgram(context, ["sh", "-c", command], { env: noColours(), on: { stdout } }));
   return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
 }
 
-export const keepExitCode = (context: MagicContext, code: number): Promise<void> =>
-  context.setVariable("_exit_code", code, "number");
+/** A global, as `_` is one, so that the same cell may name it below the command. */
+export function keepExitCode(code: number): void {
+  const value = { value: code, writable: true, enumerable: false, configurable: true };
+  Object.defineProperty(globalThis, "_exit_code", value);
+}

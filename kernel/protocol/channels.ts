@@ -29,7 +29,7 @@ export class Channels {
     shell: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
     control: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
     stdin: new zmq.Router({ sendTimeout: 0, handover: true, linger: 500 }),
-    iopub: new zmq.Publisher({ noDrop: true, sendTimeout: 0, sendHighWaterMark: PIPE_MESSAGES, linger: 500 }),
+    iopub: new zmq.XPublisher({ noDrop: true, sendTimeout: 0, sendHighWaterMark: PIPE_MESSAGES, linger: 500 }),
     heartbeat: new zmq.Reply({ linger: 0 }),
   };
   readonly #outboxes: Record<Asking | "iopub", Outbox>;
@@ -78,6 +78,21 @@ export class Channels {
     const { heartbeat } = this.#sockets;
     for await (const frames of heartbeat) {
       await heartbeat.send(frames);
+    }
+  }
+
+  /**
+   * Says that the kernel has begun when somebody can hear it: what is published before a client has subscribed is lost, and
+   * a front end whose kernel was started again asks for nothing. `asked`: whether a client has asked for anything yet.
+   */
+  async greet(asked: () => boolean): Promise<void> {
+    let greeted = false;
+    for await (const _ of this.#sockets.iopub) {
+      if (!greeted && !asked()) {
+        this.status("{}", "starting");
+        this.status("{}", "idle");
+      }
+      greeted = true;
     }
   }
 

@@ -43,9 +43,9 @@ export function causeOfDeath(status: number, stderr: string): string {
   }
 }
 
-/** The lines that a person can use: not V8's tables of collections and native frames. */
+/** The lines that a person can use: not V8's tables of collections, nor native frames and those of compiled code. */
 export function readableLines(stderr: string): string[] {
-  const noise = /^\s*$|^<---|^\[\d+:0x|^\s*\d+: 0x|Native stack trace/;
+  const noise = /^\s*$|^<---|^\[\d+:0x|^\s*\d+: |(?:Native|JavaScript) stack trace/;
   return stderr
     .split("\n")
     .filter((line) => !noise.test(line))
@@ -92,7 +92,7 @@ async function report(connection: Connection, status: number): Promise<void> {
   }
   const evalue = causeOfDeath(status, stderr + rest);
   const lines = readableLines(stderr + rest);
-  const traceback = [`\x1b[1;31mKernelDied\x1b[0m: ${evalue}`, ...(lines.length > 0 ? [lines.join("\n")] : [])];
+  const traceback = [`\x1b[31mKernelDied\x1b[0m: ${evalue}`, ...(lines.length > 0 ? [lines.join("\n")] : [])];
   const content = { ename: "KernelDied", evalue, traceback };
   const codec = new Codec(connection.key, connection.signature_scheme);
   const message = (msg_type: string, identities: (Buffer | string)[], body: object): Outgoing => {

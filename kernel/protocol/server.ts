@@ -30,6 +30,8 @@ export class Server {
   readonly #interrupts: Interrupts;
   readonly #ending: Ending;
   readonly #streams: Streams;
+  /** Whether a client has asked for anything yet. */
+  #asked = false;
   /** The request whose cell waits for a line of text. */
   #asking: { serial: number; blocking: boolean } | undefined;
 
@@ -51,13 +53,13 @@ export class Server {
     const { parent, supervised } = this.#start;
     this.#port.on("message", (message: ToWorker) => this.#hear(message));
     await this.#channels.open();
-    this.#channels.status("{}", "starting");
     const reading = [
       ...(["shell", "control"] as const).map((channel) =>
         this.#channels.read(channel, (message) => this.#receive(channel, message)),
       ),
       this.#channels.read("stdin", (message) => this.#takeInput(message)),
       this.#channels.beat(),
+      this.#channels.greet(() => this.#asked),
     ];
     for (const each of reading) {
       each.catch((error: unknown) => this.#toMain({ type: "failed", message: String(error) }));
@@ -81,6 +83,7 @@ export class Server {
 
   /** Answers what needs no main thread; everything else goes there, in order. */
   #receive(channel: Channel, message: Message): void {
+    this.#asked = true;
     if (this.#ending.begun) {
       return;
     }

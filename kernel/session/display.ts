@@ -5,7 +5,7 @@ import type { MimeBundle } from "../../src/host";
 import { encodeBytes, isMimeBundle, type Shown, toBundle } from "../display/bundle";
 import { image } from "../display/image";
 import { Markup } from "../display/markup";
-import { tableHtml } from "../display/table";
+import { tableHtml, type TableOptions } from "../display/table";
 import { textOf } from "../display/text";
 import { jupyterDisplay } from "../../src/host";
 import { type Cell, currentCell } from "./cell";
@@ -64,8 +64,8 @@ const kinds = {
   latex: markup("text/latex"),
   svg: bundleOf((value) => ({ "image/svg+xml": String(value), "text/plain": "[image/svg+xml]" })),
   json: bundleOf((value) => ({ "application/json": toJson(value), "text/plain": textOf(value) })),
-  table: bundleOf((rows, { columns }) => ({
-    "text/html": tableHtml(toRows(rows), columns as string[] | undefined),
+  table: bundleOf((rows, options) => ({
+    "text/html": tableHtml(toRows(rows), tableOptions(options)),
     "text/plain": textOf(rows),
   })),
   full: bundleOf((value) => ({ "text/plain": textOf(value, { full: true, colors: currentCell()?.colors }) })),
@@ -153,7 +153,18 @@ function show(value: unknown, options: DisplayOptions & { display_id: string }, 
   return shown;
 }
 
+function tableOptions({ columns, rows }: Record<string, unknown>): TableOptions {
+  if (rows !== undefined && !(typeof rows === "number" && rows >= 1)) {
+    throw new TypeError(`Expected number >= 1 for rows of display.table but received ${inspect(rows)}`);
+  }
+  return { columns: columns as string[] | undefined, rows: rows as number | undefined };
+}
+
+/** A Map's entries have names; other rows are what is iterated over. */
 function toRows(rows: unknown): unknown[] {
+  if (rows instanceof Map) {
+    return [...rows].map(([key, value]) => ({ key, value }));
+  }
   if (typeof rows === "object" && rows !== null && Symbol.iterator in rows) {
     return [...(rows as Iterable<unknown>)];
   }

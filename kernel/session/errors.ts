@@ -17,8 +17,9 @@ export interface ErrorContent {
   traceback: string[];
 }
 
+/** Not together with bold: the red of bold letters cannot be read on the dark red ground that JupyterLab gives errors. */
 const RED = "\x1b[31m";
-const BOLD_RED = "\x1b[1;31m";
+const BOLD = "\x1b[1m";
 const DIM = "\x1b[2m";
 const RESET = "\x1b[0m";
 /** Lines shown before and after the one that failed. */
@@ -51,7 +52,7 @@ export class ErrorReporter {
     }
     if (isInterrupt(error)) {
       const frames = this.#stacks.framesOf(error as Error);
-      const traceback = [`${BOLD_RED}KeyboardInterrupt${RESET}`, ...placesOf(frames)];
+      const traceback = [`${RED}KeyboardInterrupt${RESET}`, ...placesOf(frames)];
       return { ename: "KeyboardInterrupt", evalue: "", traceback };
     }
     if (error instanceof CompileError) {
@@ -88,8 +89,8 @@ export class ErrorReporter {
   /** Header, excerpts, frames; then the same for what caused it. */
   #trace(error: Error, frames: Frame[], title: string, seen: Set<unknown>): string[] {
     seen.add(error);
-    const header = `${title}${error.name || "Error"}${error.message === "" ? "" : `: ${error.message}`}`;
-    const parts = [`${BOLD_RED}${header}${RESET}${ownDetails(error)}`];
+    const message = error.message === "" ? "" : `: ${BOLD}${error.message}${RESET}`;
+    const parts = [`${title}${RED}${error.name || "Error"}${RESET}${message}${ownDetails(error)}`];
     parts.push(...placesOf(frames));
     const inner: [string, unknown][] = error.cause === undefined ? [] : [["Caused by ", error.cause]];
     if (error instanceof AggregateError) {
@@ -121,7 +122,7 @@ export class ErrorReporter {
   #complaint({ label, lines }: CompileError, diagnostic: Diagnostic): string {
     const { line, column, length, message, code, file } = diagnostic;
     const place = `${file === undefined ? label : this.#places.label(file)}:${line + 1}:${column + 1}`;
-    const header = `${place} - ${BOLD_RED}error${RESET} ${code === 0 ? "" : `TS${code}: `}${message}`;
+    const header = `${place} - ${RED}error${RESET} ${code === 0 ? "" : `TS${code}: `}${message}`;
     const text = file === undefined ? lines : linesOf(file);
     return text === undefined ? header : `${header}\n${numbered(text, line, column, length)}`;
   }
@@ -167,7 +168,7 @@ function isError(value: unknown): value is Error {
 
 function reportThrown(value: unknown): ErrorContent {
   const evalue = inspect(value, { depth: 2 });
-  return { ename: "Thrown", evalue, traceback: [`${BOLD_RED}Thrown${RESET}: ${evalue}`] };
+  return { ename: "Thrown", evalue, traceback: [`${RED}Thrown${RESET}: ${evalue}`] };
 }
 
 /** Fields that an error carries besides its own, `code` and `path` of a system error for example. */

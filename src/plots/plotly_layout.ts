@@ -104,7 +104,8 @@ function axis(panel: Placed, side: "x" | "y"): Json {
   const { name } = given;
   const common: Json = {
     ...(name === undefined ? {} : { title: { text: escapePlotly(name), font: { size: 13 }, standoff: 8 } }),
-    ...(side === "y" ? { automargin: true } : {}),
+    // Its labels keep clear of one of the other axis that stands where both begin.
+    ...(side === "y" ? { automargin: true, ticklabelstandoff: 5 } : {}),
   };
   if (given.kind === "category") {
     const names = placeNames(given.labels);
@@ -118,7 +119,6 @@ function axis(panel: Placed, side: "x" | "y"): Json {
       ...(side === "y"
         ? { tickmode: "array", tickvals: names, ticktext: given.labels.map((label) => escapePlotly(shortLabel(label))) }
         : { tickangle: upright(given) ? -90 : "auto" }),
-      ...(side === "y" ? { ticklabelstandoff: 4 } : {}),
       fixedrange: panel.marks.some(({ mark }) => mark === "bars"),
     };
   }

@@ -195,6 +195,9 @@ export class Lab {
 /* The page's own objects, seen from inside the browser. */
 // biome-ignore lint/suspicious/noExplicitAny: JupyterLab's application object has no types here
 declare const jupyterapp: any;
+interface Ran {
+  model: { type: string; executionCount?: number };
+}
 
 export class NotebookPage {
   constructor(readonly page: Page) {}
@@ -220,6 +223,19 @@ export class NotebookPage {
   /** Runs every cell; true when none failed. */
   async runAll(): Promise<boolean> {
     return (await this.command("notebook:run-all-cells")) as boolean;
+  }
+
+  /** Waits until every code cell has been run and the kernel is idle. */
+  async ended(): Promise<void> {
+    await this.page.waitForFunction(
+      () => {
+        const { content, sessionContext } = jupyterapp.shell.currentWidget;
+        const isIdle = sessionContext.session?.kernel?.status === "idle";
+        return isIdle && content.widgets.every(({ model }: Ran) => model.type !== "code" || model.executionCount);
+      },
+      undefined,
+      { timeout: 120_000 },
+    );
   }
 
   /** Makes one cell the active one. */
@@ -253,6 +269,16 @@ export class NotebookPage {
     ) as Promise<string[]>;
   }
 
+  /** Writes another text into a cell. */
+  async setSource(index: number, source: string): Promise<void> {
+    await this.page.evaluate(
+      ([i, text]) => {
+        jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.source = text;
+      },
+      [index, source] as const,
+    );
+  }
+
   /** The live or still plot of one cell, scrolled to and seen: its kind of renderer and its size on the screen. */
   async plot(index: number): Promise<{ kind: "live" | "picture"; width: number; height: number }> {
     const cell = await this.cell(index);
@@ -281,6 +307,17 @@ export class NotebookPage {
   async scrollTo(index: number): Promise<void> {
     await this.page.evaluate((i) => jupyterapp.shell.currentWidget.content.scrollToItem(i), index);
     await this.page.waitForTimeout(500);
+  }
+
+  /** Scrolls the notebook to so many pixels below its top; false where it ends above that. */
+  async scrollDown(pixels: number): Promise<boolean> {
+    const at = await this.page.evaluate((top) => {
+      const { outerNode } = jupyterapp.shell.currentWidget.content;
+      outerNode.scrollTop = top;
+      return outerNode.scrollTop + outerNode.clientHeight;
+    }, pixels);
+    await this.page.waitForTimeout(700);
+    return at > pixels;
   }
 
   async restart(): Promise<void> {

@@ -29,6 +29,8 @@ const times = (first: number, more: number) =>
   "plotTimings({ cached: times(3, 0.01), uncached: times(20, 0.25) })",
   `plotNextToken(logits, { tokenizer, k: 40, title: ${JSON.stringify(longTitle)} })`,
   "plotNextToken(logits, { tokenizer, k: 1 })",
+  // Few tokens: a mark stands where both axes begin.
+  `plotTimings({ cached: { prompt_ms: 9, token_ms: Array(11).fill(3) }, uncached: { prompt_ms: 9, token_ms: Array(11).fill(9) } })`,
   `plotTimings({ cached: { average: 0.21 }, uncached: { average: 3.3 }, title: ${JSON.stringify(longTitle)} })`,
 ];
 const timings = 2;

@@ -44,6 +44,28 @@ describe("A rich value", function () {
     assert.match((await shown("new RangeError('too far')")).data["text/plain"], /^RangeError: too far/);
   });
 
+  it("that is an error has the cell's own places alone, also where late code has made it", async () => {
+    const late: [code: string, frames: RegExp][] = [
+      [
+        "await new Promise((r) => setTimeout(() => r(new Error('late')), 5))",
+        /^Timeout\.<anonymous> \(cell \[\d+\]:1:45\)$/,
+      ],
+      [
+        "await Promise.resolve().then(() => { throw new Error('late'); }).catch((e) => e)",
+        /^cell \[\d+\]:1:44\|async cell \[\d+\]:1:1$/,
+      ],
+      [
+        "await new Promise((r) => new (require('events'))().once('a', () => r(new Error('late'))).emit('a'))",
+        /^EventEmitter\.<anonymous> \(cell \[\d+\]:1:70\)\|cell \[\d+\]:1:90\|cell \[\d+\]:1:7$/,
+      ],
+    ];
+    for (const [code, frames] of late) {
+      const [message, ...stack] = (await shown(code)).data["text/plain"].split(/\n {4}at /);
+      assert.equal(message, "Error: late");
+      assert.match(stack.join("|"), frames, code);
+    }
+  });
+
   it("that is nested is shown as deep as it is readable", async () => {
     const { data } = await shown("({ a: { b: { c: { d: { e: 1 } } } } })");
     assert.equal(data["text/plain"], "{ a: { b: { c: { d: { e: 1 } } } } }");
@@ -115,9 +137,20 @@ describe("A rich value", function () {
       ["c", "b"],
     );
     assert.match(asked.data["text/html"], /\[ 3 \]/);
+    const map = await shown('display.table(new Map([["pi", Math.PI], ["e", Math.E]]));');
+    assert.match(map.data["text/html"], />key<[\s\S]*>value<[\s\S]*>pi<[\s\S]*>3\.14/);
     const html = tableHtml(Array.from({ length: 1_000 }, (_, i) => ({ i })));
     assert.equal(html.match(/<tr /g)?.length, 201);
-    assert.match(html, /… 800 more rows of 1,000/);
+    assert.match(html, /… 800 more rows of 1,000; <code>display\.table\(rows, \{ rows: 1000 \}\)<\/code> shows all/);
+    const rest = await shown(
+      "const many = Array.from({ length: 300 }, (_, i) => ({ i })); display.table(many, { rows: 1e6 });",
+    );
+    assert.equal(rest.data["text/html"].match(/<tr /g)?.length, 301);
+    assert.doesNotMatch(rest.data["text/html"], /more rows/);
+    assert.match(
+      (await kernel.execute("display.table([], { rows: 0 })")).reply.evalue,
+      /Expected number >= 1 for rows/,
+    );
     assert.match((await kernel.execute("display.table(5 as any)")).reply.evalue, /Expected rows.* but received 5/);
   });
 

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { kernelCommand } from "./client";
 
 const python = resolve(__dirname, "../../.venv/bin/python");
@@ -68,7 +69,7 @@ describe("nbconvert --execute", function () {
       'require("child_process").execSync("echo inherited", { stdio: "inherit" });',
       'setTimeout(() => { console.log("once"); setTimeout(() => console.log("the last"), 300); }, 1000); setTimeout(() => {}, 1e8).unref(); 0',
     ]);
-    assert.match(rejected as string, /Error: mid/);
+    assert.match(stripVTControlCharacters(rejected as string), /Error: mid/);
     assert.match(waiting as string, /from the loop/);
     assert.equal(inherited, "inherited\n");
     assert.equal(last, "once\nthe last\n");

@@ -145,6 +145,8 @@ describe("A kernel that dies", function () {
   it("by native code that crashes says which signal it was", async () => {
     const { error } = await die("process.abort()");
     assert.match(error.evalue, /native code crashed \(SIGABRT\)/);
+    // Node's own dump of the stack names the kernel's files, and lines of what the cell was compiled to.
+    assert.deepEqual(error.traceback, [`\x1b[31mKernelDied\x1b[0m: ${error.evalue}`]);
   });
 
   it("between two cells says nothing and ends, and leaves no file behind", async () => {

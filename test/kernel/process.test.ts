@@ -1,12 +1,41 @@
 /** The life of the kernel's process: how it starts and by what it ends. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { kernelCommand, TestKernel } from "./client";
+import { Subscriber } from "zeromq";
+import { freePorts, kernelCommand, TestKernel } from "./client";
 
 describe("The kernel's process", function () {
   this.timeout(60_000);
+
+  it("tells a client that asks for nothing that it has begun and is idle, as soon as that can hear it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "phi3lab-begin-"));
+    const file = join(folder, "connection.json");
+    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = await freePorts(5);
+    const ports = { shell_port, iopub_port, stdin_port, control_port, hb_port };
+    writeFileSync(file, JSON.stringify({ ...ports, transport: "tcp", ip: "127.0.0.1", key: "" }));
+    const iopub = new Subscriber({ linger: 0 });
+    iopub.connect(`tcp://127.0.0.1:${iopub_port}`);
+    iopub.subscribe();
+    const [program = "", ...args] = kernelCommand(file);
+    const kernel = spawn(program, args, { cwd: folder, stdio: "ignore" });
+    try {
+      const states: string[] = [];
+      for await (const frames of iopub) {
+        states.push(JSON.parse(String(frames.at(-1))).execution_state);
+        if (states.length === 2) break;
+      }
+      assert.deepEqual(states, ["starting", "idle"]);
+    } finally {
+      iopub.close();
+      kernel.kill("SIGTERM");
+      await new Promise((done) => kernel.once("exit", done));
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   it("ends on a shutdown request, with a reply that repeats whether to restart", async () => {
     const kernel = await TestKernel.start();

@@ -9,7 +9,7 @@ import type { Completeness, Completion, Diagnostic, TypecheckMode } from "../eng
 import { JSX_ADVICE } from "../advice";
 import { Assist } from "./assist";
 import { cellCode } from "./cell_code";
-import { isError, toDiagnostic } from "./diagnostics";
+import { inWordsOfCells, isError, toDiagnostic } from "./diagnostics";
 import { declarationsOf, Environment, exportsOf, isImportedValue } from "./environment";
 import { isPackaged, versionOnDisk } from "./files";
 import { asksForJsx } from "./jsx";
@@ -142,7 +142,7 @@ export class SessionCompiler implements Compiler {
       return { ...nothing, errors: isJsx ? [{ ...(errors[0] as Diagnostic), message: JSX_ADVICE }] : errors };
     }
     const found = this.#typecheck === "off" || read.unchecked ? [] : this.#check(program, file);
-    const complaints = found.map((each) => toDiagnostic(each, cellPath, 1));
+    const complaints = found.map((each) => inWordsOfCells(toDiagnostic(each, cellPath, 1), read.own));
     if (this.#typecheck === "error" && complaints.length > 0) return { ...nothing, errors: complaints };
     const names = {
       isEarlier: (name: string) => this.#environment.hasValue(name),
@@ -271,7 +271,7 @@ function moduleComment(code: string): { name?: string; jsx: boolean; isBrowser: 
   const docs = comments.map(({ pos, end }) => code.slice(pos, end)).filter((each) => each.startsWith("/**"));
   const text = docs.join("\n");
   const name = /@module[ \t]+([\w$-]+(?:\/[\w$-]+)*)/.exec(text)?.[1];
-  return { name, jsx: /@jsx[ \t]*(?:\*\/|$)/m.test(text), isBrowser: /@browser\b/.test(text) };
+  return { name, jsx: /@jsx\b(?![ \t]+[\w$])/.test(text), isBrowser: /@browser\b/.test(text) };
 }
 
 /** The JavaScript that a declaration file beside it describes. */

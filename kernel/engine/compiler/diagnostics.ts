@@ -30,6 +30,13 @@ export function toDiagnostic(each: ts.Diagnostic, cellPath: string, lineShift: n
   };
 }
 
+/** A complaint about a name of an earlier cell, which to the compiler is an import; `own` are the cell's own names. */
+export function inWordsOfCells(complaint: Diagnostic, own: ReadonlyMap<string, unknown>): Diagnostic {
+  const name = /^Cannot assign to '(.+)' because it is an import\.$/.exec(complaint.message)?.[1];
+  if (name === undefined || own.has(name)) return complaint;
+  return { ...complaint, message: `Cannot assign to '${name}' because it is a constant.` };
+}
+
 /** Whether a complaint is an error of a cell. */
 export function isError({ category, code }: ts.Diagnostic): boolean {
   return category === ts.DiagnosticCategory.Error && !NOT_FOR_CELLS.has(code);

@@ -118,7 +118,7 @@ export class Stacks {
 
   /** Without what the compiler and the executor add to names. */
   #tidy(text: string): string {
-    return this.#inNamesOfText(text).replace(/^(async )?\$cell\.done /, "$1");
+    return this.#inNamesOfText(text.replace(/^(async )?\$cell\.[\w$.]+ (?:\((.+)\)$)?/, "$1$2"));
   }
 }
 

@@ -100,9 +100,12 @@ describe("Magics in a kernel", function () {
     assert.equal(stdout, "before\n2 of 2\nafter\n");
   });
 
-  it("keeps how a command ended in _exit_code, a number for the next cell", async () => {
-    await run("!sh -c 'exit 7'");
+  it("keeps how a command ended in _exit_code, a number for the lines below it and for the next cell", async () => {
+    assert.equal((await run("!sh -c 'exit 7'\n_exit_code + 1")).result, "8");
     assert.equal((await run("_exit_code + 1")).result, "8");
+    assert.equal((await run("const files = !printf a\n_exit_code")).result, "0");
+    assert.equal((await run("%%sh --no-raise-error\nexit 3")).reply.status, "ok");
+    assert.equal((await run("const next = String(_exit_code);\n!echo {next} {_exit_code}")).stdout, "3 3\n");
   });
 
   it("gives the lines of a command to a variable", async () => {
@@ -130,6 +133,13 @@ describe("Magics in a kernel", function () {
     const { stdout } = await run("%lsmagic");
     for (const name of ["%timeit  %%timeit", "%time  %%time", "%%capture", "%%sh", "%%bash", "%lsmagic", "!command"])
       assert.ok(stdout.includes(name), name);
+    const rows = stdout.split("\n");
+    assert.ok(Math.max(...rows.map((row) => row.length)) <= 100, "no line is so long that JupyterLab breaks it");
+    const long = rows.findIndex((row) => row.startsWith("%typecheck"));
+    assert.match(`${rows[long]}\n${rows[long + 1]}`, /^(%typecheck +)Says .*\w,?\n +\w/);
+    assert.equal(rows[long]?.indexOf("Says"), rows[long + 1]?.search(/\S/), "what follows stands below its text");
+    for (const name of ["timeit", "gpu", "npm", "bench"])
+      assert.ok(Math.max(...(await run(`%${name}?`)).stdout.split("\n").map((row) => row.length)) <= 100, name);
   });
 
   for (const code of [
