@@ -101,18 +101,44 @@ describe("a tokenizer's folder", () => {
       const tokenizer = await configured({ pad_token: "[NONE]" });
       assert.equal(tokenizer.pad_token_id, undefined);
       assert.deepEqual([tokenizer.size, tokenizer.encode("[NONE] a")], [8, [7, 0, 1]]);
+      assert.ok(!tokenizer.get_vocab().has("[NONE]"));
     });
+  });
+
+  it("leaves a named token what tokenizer.json says of it, and looks for one of the vocabulary in the text as it is", async () => {
+    const lower = { normalizer: { type: "Lowercase" }, pre_tokenizer: null };
+    const vocab = { ...model.vocab, "##b": 6, A: 8, " ": 9, "## ": 10 };
+    const added_tokens = [{ ...token(7, "[E]"), rstrip: true }];
+    const json = { added_tokens, ...lower, model: { ...model, vocab } };
+    const config = { eos_token: "[E]", bos_token: "A" };
+    const tokenizer = await load({ "tokenizer.json": json, "tokenizer_config.json": config });
+    assert.deepEqual(tokenizer.tokenize("a[E] B"), ["a", "[E]", "b"]);
+    assert.deepEqual(tokenizer.tokenize("aAb"), ["a", "A", "b"]);
+  });
+
+  it("may have a vocabulary that is a list of tokens and scores", async () => {
+    const vocab = [
+      ["<unk>", 0],
+      ["a", -1],
+      ["b", -2],
+      ["ab", -1.5],
+      ["[E]", 0],
+    ];
+    const json = { model: { type: "Unigram", unk_id: 0, vocab } };
+    const tokenizer = await load({ "tokenizer.json": json, "tokenizer_config.json": { eos_token: "[E]" } });
+    assert.deepEqual(tokenizer.tokenize("abb"), ["ab", "b"]);
+    assert.equal(tokenizer.vocab_size, 5);
   });
 
   describe("adds the tokens of added_tokens_decoder", () => {
     it("to those of tokenizer.json, which win where both have one", async () => {
       const added_tokens_decoder = {
-        9: { content: "[Y]", special: false, ...plain },
+        12: { content: "[Y]", special: false, ...plain },
         8: { content: "[X]", special: true, ...plain },
         70: { content: "[BOS]", special: false, ...plain },
       };
       const tokenizer = await configured({ added_tokens_decoder });
-      assert.deepEqual(tokenizer.encode("a [X] b [Y]"), [7, 1, 8, 2, 9]);
+      assert.deepEqual(tokenizer.encode("a [X] b [Y]"), [7, 1, 8, 2, 12]);
       assert.equal(tokenizer.size, 10);
       assert.deepEqual(tokenizer.all_special_tokens, ["[EOS]", "[BOS]", "[X]"]);
       assert.equal(tokenizer.convert_tokens_to_ids("[BOS]"), 7);
@@ -123,7 +149,10 @@ describe("a tokenizer's folder", () => {
         "-1": { content: "[X]" },
         1.5: { content: "[X]" },
         x8: { content: "[X]" },
-        "8x": { content: "[X]" },
+        "0x8": { content: "[X]" },
+        "1e1": { content: "[X]" },
+        " 8": { content: "[X]" },
+        "8 ": { content: "[X]" },
         16777216: { content: "[X]" },
         9: { content: "" },
         10: null,
@@ -155,6 +184,9 @@ describe("a tokenizer's folder", () => {
     it("as tokenizer.json does, where no setting says otherwise", async () => {
       assert.deepEqual(await ids(null, {}), [1]);
       assert.deepEqual(await ids(around(true, true), {}), [7, 1, 6]);
+      const bos = { SpecialToken: { id: "[BOS]", type_id: 0 } };
+      const twice = { ...around(true, false), single: [bos, ...around(true, false).single] };
+      assert.deepEqual(await ids(twice, {}), [7, 7, 1]);
       assert.deepEqual(await ids(around(true, true), { add_bos_token: null, add_eos_token: "no" }), [7, 1, 6]);
     });
 
@@ -202,9 +234,9 @@ describe("a tokenizer's folder", () => {
 
   it("has ids below 16,777,216, all of them whole", async () => {
     const vocabulary = async (id: unknown) =>
-      load({ "tokenizer.json": { model: { ...model, vocab: { "[UNK]": id } } } });
+      load({ "tokenizer.json": { model: { ...model, vocab: { a: 1, "[UNK]": id } } } });
     const added = async (added_tokens: unknown) => load({ "tokenizer.json": { ...words, added_tokens } });
-    assert.equal((await vocabulary(0)).vocab_size, 1);
+    assert.equal((await vocabulary(0)).vocab_size, 2);
     assert.equal((await added([token(16_777_215, "[X]")])).convert_tokens_to_ids("[X]"), 16_777_215);
     for (const wrong of [16_777_216, -1, 0.5, "0", null]) {
       await assert.rejects(

@@ -42,7 +42,20 @@ const refuses = (fields: Fields, pattern: RegExp) =>
   });
 
 const letters = ["a", "b", "c", "Ġ", "1", "2", "'", "s", "S", "Ċ"];
-const byteTokens = [...letters, "ab", "abc", "Ġa", "12", "'s", "bc", "<|bos|>", "<|eos|>", "<think>", "<|eot_id|>"];
+const byteTokens = [
+  ...letters,
+  "ab",
+  "abc",
+  "Ġa",
+  "12",
+  "'s",
+  "'a",
+  "bc",
+  "<|bos|>",
+  "<|eos|>",
+  "<think>",
+  "<|eot_id|>",
+];
 const at = (token: string) => byteTokens.indexOf(token);
 /** A byte-level vocabulary; the last four of its tokens are control, control, user-defined and normal. */
 const bytes: Fields = {
@@ -51,27 +64,27 @@ const bytes: Fields = {
   model: text("gpt2"),
   pre: text("gpt-2"),
   tokens: strings(...byteTokens),
-  token_type: numbers(5, [...Array(16).fill(normal), control, control, userDefined, normal]),
-  merges: strings("a b", "ab c", "Ġ a", "1 2", "' s"),
+  token_type: numbers(5, [...Array(17).fill(normal), control, control, userDefined, normal]),
+  merges: strings("a b", "ab c", "Ġ a", "1 2", "' s", "' a"),
   bos_token_id: id(at("<|bos|>")),
   eos_token_id: id(at("<|eos|>")),
 };
 
-const pieces = ["<unk>", "<s>", "</s>", "<0x7A>", "▁", "a", "b", "c", "ab", "▁a", "bc", "▁ab", "<|x|>"];
+const pieces = ["<unk>", "<s>", "</s>", "<0x7A>", "▁", "a", "b", "c", "▁ab", "bc", "▁a", "ab", "<|x|>"];
 /** A SentencePiece vocabulary. The best score is of "ab", then "▁a", "bc", "▁ab". */
 const spm: Fields = {
   "general.architecture": text("llama"),
   model: text("llama"),
   tokens: strings(...pieces),
   token_type: numbers(5, [unknown, control, control, byte, ...Array(8).fill(normal), userDefined]),
-  scores: numbers(6, [0, 0, 0, 0, -9, -9, -9, -9, -1, -2, -3, -4, 0]),
+  scores: numbers(6, [0, 0, 0, 0, -9, -9, -9, -9, -4, -3, -2, -1, 0]),
   bos_token_id: id(1),
   eos_token_id: id(2),
 };
 
 describe("a GGUF file's tokenizer", () => {
   it("has the special tokens, the limit and the chat template that the file names", async () => {
-    const named = { unknown_token_id: id(0), padding_token_id: id(18), chat_template: text("{{ messages }}") };
+    const named = { unknown_token_id: id(0), padding_token_id: id(19), chat_template: text("{{ messages }}") };
     const tokenizer = await load({ ...bytes, ...named });
     assert.deepEqual(tokenizer.special_tokens_map, {
       bos_token: "<|bos|>",
@@ -102,14 +115,14 @@ describe("a GGUF file's tokenizer", () => {
     await refuses({ ...bytes, model: undefined }, /has a tokenizer of the kind unknown; phi3lab/);
     for (const tokens of [undefined, strings(), text("a")])
       await refuses({ ...bytes, tokens }, /has no tokenizer: expected strings in tokenizer\.ggml\.tokens/);
-    await refuses({ ...bytes, token_type: numbers(5, [1, 1]) }, /has 20 tokens and 2 token types/);
+    await refuses({ ...bytes, token_type: numbers(5, [1, 1]) }, /has 21 tokens and 2 token types/);
     for (const merges of [undefined, text("a b")])
       await refuses({ ...bytes, merges }, /without merges: expected strings in tokenizer\.ggml\.merges/);
     for (const scores of [undefined, numbers(6, [0, 0]), text("0")])
       await refuses({ ...spm, scores }, /without a score for each token in tokenizer\.ggml\.scores/);
     await refuses(
       { ...bytes, add_bos_token: yes, bos_token_id: id(99) },
-      /names token 99 as bos_token_id; its .* 20 tokens/,
+      /names token 99 as bos_token_id; its .* 21 tokens/,
     );
     await refuses(
       { ...spm, add_eos_token: yes, eos_token_id: id(13) },
@@ -129,6 +142,7 @@ describe("a GGUF file's tokenizer", () => {
 
   it("takes a word that is a token whole, before any merge, where its kind does", async () => {
     assert.deepEqual((await load({ ...bytes, pre: text("llama-bpe"), add_bos_token: no })).tokenize("bc"), ["bc"]);
+    assert.deepEqual((await load({ ...bytes, pre: text("llama-bpe"), add_bos_token: no })).tokenize("'a"), ["'a"]);
     assert.deepEqual((await load({ ...bytes, pre: text("qwen2") })).tokenize("bc"), ["b", "c"]);
   });
 
@@ -169,13 +183,13 @@ describe("a GGUF file's tokenizer", () => {
     };
     const all = "a<|bos|>b<|eos|>c<think>1<|eot_id|>";
     assert.equal(await shown({}, all), "abc<think>1");
-    const types = (...last: number[]) => numbers(5, [...Array(16).fill(normal), ...last]);
+    const types = (...last: number[]) => numbers(5, [...Array(17).fill(normal), ...last]);
     assert.equal(await shown({ token_type: types(userDefined, userDefined, unknown, control) }, all), "abc1");
     for (const key of ["eot_token_id", "eom_token_id"])
       assert.equal(await shown({ [key]: id(at("<think>")), token_type: types(4, 4, 4, 4) }, all), "abc1");
     assert.equal(await shown({ token_type: undefined }, "a<|eot_id|>b<|eos|>"), "ab");
-    const plain = await load({ ...bytes, token_type: undefined, tokens: strings(...byteTokens.slice(0, 16), "", "y") });
-    assert.deepEqual(plain.all_special_ids, [17], "a token without text is none");
+    const plain = await load({ ...bytes, token_type: undefined, tokens: strings(...byteTokens.slice(0, 17), "", "y") });
+    assert.deepEqual(plain.all_special_ids, [18], "a token without text is none");
   });
 
   it("of SentencePiece joins the two neighbours whose union has the best score", async () => {
@@ -183,13 +197,19 @@ describe("a GGUF file's tokenizer", () => {
     assert.deepEqual(tokenizer.tokenize("abc"), ["▁ab", "c"]);
     assert.deepEqual(tokenizer.tokenize("bc a"), ["▁", "bc", "▁a"]);
     assert.deepEqual(tokenizer.tokenize("cab"), ["▁", "c", "ab"]);
+    assert.deepEqual((await load({ ...spm, token_type: undefined })).tokenize("cab"), ["▁", "c", "ab"]);
+    assert.deepEqual(tokenizer.all_special_ids, [0, 1, 2]);
   });
 
   it("of SentencePiece joins no pieces that are not text, and those of its users", async () => {
-    const types = (ab: number) =>
-      numbers(5, [unknown, control, control, byte, normal, normal, normal, normal, ab, ...Array(4).fill(normal)]);
-    assert.deepEqual((await load({ ...spm, token_type: types(5) })).tokenize("cab"), ["▁", "c", "a", "b"]);
-    assert.deepEqual((await load({ ...spm, token_type: types(userDefined) })).tokenize("cab"), ["▁", "c", "ab"]);
+    const types = (start: number, ab: number) =>
+      numbers(5, [unknown, control, control, byte, ...Array(6).fill(normal), start, ab, userDefined]);
+    const cut = async (start: number, ab: number, given: string) =>
+      (await load({ ...spm, token_type: types(start, ab) })).tokenize(given);
+    assert.deepEqual(await cut(normal, 5, "cab"), ["▁", "c", "a", "b"]);
+    // It stands in no text: what is joined there are its parts.
+    assert.deepEqual(await cut(userDefined, normal, "aa"), ["▁a", "a"]);
+    assert.deepEqual(await cut(normal, userDefined, "cab"), ["▁", "c", "ab"]);
   });
 
   it("of SentencePiece spells other letters by bytes where it has them, else by the unknown token", async () => {
@@ -202,10 +222,10 @@ describe("a GGUF file's tokenizer", () => {
 
   it("of SentencePiece begins with BOS unless it is Phi-3's, or the file says so", async () => {
     const ids = async (fields: Fields) => (await load({ ...spm, ...fields })).encode("a");
-    assert.deepEqual(await ids({}), [1, 9]);
-    assert.deepEqual(await ids({ "general.architecture": text("phi3") }), [9]);
-    assert.deepEqual(await ids({ "general.architecture": text("phi3"), add_bos_token: yes }), [1, 9]);
-    assert.deepEqual(await ids({ add_bos_token: no }), [9]);
+    assert.deepEqual(await ids({}), [1, 10]);
+    assert.deepEqual(await ids({ "general.architecture": text("phi3") }), [10]);
+    assert.deepEqual(await ids({ "general.architecture": text("phi3"), add_bos_token: yes }), [1, 10]);
+    assert.deepEqual(await ids({ add_bos_token: no }), [10]);
   });
 
   it("of SentencePiece puts a space before a text, unless the file wants none", async () => {
@@ -214,6 +234,7 @@ describe("a GGUF file's tokenizer", () => {
       return [...tokenizer.tokenize(given), tokenizer.decode(tokenizer.encode(given))];
     };
     assert.deepEqual(await shape({}, "a b"), ["▁a", "▁", "b", "a b"]);
+    assert.deepEqual(await shape({}, "a<|x|>a"), ["▁a", "<|x|>", "▁a", "a<|x|> a"]);
     assert.deepEqual(await shape({ add_space_prefix: no }, "a b"), ["a", "▁", "b", "a b"]);
     assert.deepEqual(await shape({ add_space_prefix: no }, " a"), ["▁a", " a"]);
     // Mistral's with [INST]: before a text that begins with none, and not behind a special token.
@@ -284,13 +305,14 @@ describe("a GGUF file's tokenizer", () => {
   });
 
   it("of Phi-3 has the user-defined <|…|> as special tokens; of another model they are text", async () => {
-    const special = async (architecture: string, name: string) => {
-      const tokens = strings(...pieces.slice(0, -1), name);
-      return (await load({ ...spm, tokens, "general.architecture": text(architecture) })).all_special_tokens.includes(
-        name,
-      );
+    const special = async (architecture: string, name: string, type = userDefined) => {
+      const names = { tokens: strings(...pieces.slice(0, -1), name), "general.architecture": text(architecture) };
+      const types = [unknown, control, control, byte, ...Array(8).fill(normal), type];
+      const tokenizer = await load({ ...spm, ...names, token_type: numbers(5, types) });
+      return tokenizer.all_special_tokens.includes(name);
     };
     assert.deepEqual([await special("phi3", "<|user|>"), await special("llama", "<|user|>")], [true, false]);
+    assert.equal(await special("phi3", "<|user|>", normal), false);
     for (const name of ["<|user|> ", "x<|user|>", "<user>"]) assert.equal(await special("phi3", name), false, name);
   });
 });

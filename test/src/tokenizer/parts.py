@@ -37,11 +37,11 @@ def added(content, **flags):
     return {"content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True, **flags}
 
 
-blanks = ["x y", "it's 12 a", "a  b", "a\u0085b", "a\ufeffb \ufeff", "IT'S we'll", " a", "a \n b", "\u3000a", "½ 3٣"]
+blanks = ["x y", "it's 12 a", "a  b", "a\u0085b", "a\ufeffb \ufeff", "IT'S we'll", " a", "a \n b", "\u3000a", "½ 3٣", "a \u0085b", "!\ufeff!", "a \ufeffb"]
 spaces = ["a b", " a  b", "a", "_a_b", "▁a▁b", "", " ", "a b c"]
 digits = ["a12b", "½Ⅷ9", "٣٤x", "1 2", "ab"]
 folded = ["it's", "IT'S", "it'ſ", "a\u212ab", "akb", "aKb", "ſs", "x'ſ'S", "ss kk"]
-stripped = ["a <t> b", "a\u0085<t>\u0085b", "a\ufeff<t>\ufeffb", "a\u200b<t>\u200bb", "a\n\n<t>\t b", "<t>", " <t> ", "<t> <t>", "a <t>"]
+stripped = ["a <t> b", "a\u0085<t>\u0085b", "a\ufeff<t>\ufeffb", "a\u200b<t>\u200bb", "a\n\n<t>\t b", "<t>", " <t> ", "<t> <t>", "a <t>", "a b <t> c d"]
 
 pre_tokenizers = {
     "Digits, each by itself": ({"type": "Digits", "individual_digits": True}, digits),
@@ -60,6 +60,7 @@ pre_tokenizers = {
     "Metaspace without words": (meta("always", False), spaces),
     "Metaspace of another letter": (meta("always", True, "_"), spaces),
     "Sequence": ({"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": False}, meta("never", True)]}, ["a 1 22", "12 ½x"]),
+    "Whitespace": ({"type": "Whitespace"}, ["a.b", "a !?b", "... a"]),
     "WhitespaceSplit": ({"type": "WhitespaceSplit"}, ["a b", " a  b", "a\n\u3000b", "a\u0085b", "a\ufeffb", "\u200ba"]),
 }
 added_tokens = {
@@ -105,6 +106,9 @@ decoders = {
     "like SentencePiece, that strips behind": (sequence(*sentence_piece, strip(1, 1)), [["▁a", "b▁"], ["a"], ["▁a", "▁", "▁"]]),
     "like SentencePiece, that strips letters": (sequence(*sentence_piece, strip(1, 0, "a")), [["a", "▁b"], ["▁a"], ["aa"]]),
     "like SentencePiece, without bytes": (sequence(sentence_piece[0], sentence_piece[2], strip(1)), pieces),
+    "like SentencePiece, with another step for bytes": (
+        sequence(sentence_piece[0], {"type": "Replace", "pattern": {"String": "a"}, "content": "c"}, sentence_piece[2]), [["▁a", "▁b"], ["a"]]
+    ),
     "like SentencePiece, of pieces": (sequence(sentence_piece[0], sentence_piece[1], strip(1)), pieces),
     "like SentencePiece, with a step more": (
         sequence(*sentence_piece, strip(1), {"type": "Replace", "pattern": {"String": "a"}, "content": "c"}), pieces

@@ -59,7 +59,7 @@ describe("text that is cleaned up", () => {
   };
   const spelled = [...new Set(Object.keys(cleaned).flatMap((text) => text.split(" ")))];
   let tokenizer: PreTrainedTokenizer;
-  before(async () => {
+  beforeEach(async () => {
     const decoder = { type: "WordPiece", prefix: "##", cleanup: false };
     tokenizer = await load(["[UNK]", ...spelled].join("¦"), { decoder }, { clean_up_tokenization_spaces: true });
   });
