@@ -41,7 +41,7 @@ blanks = ["x y", "it's 12 a", "a  b", "a\u0085b", "a\ufeffb \ufeff", "IT'S we'll
 spaces = ["a b", " a  b", "a", "_a_b", "▁a▁b", "", " ", "a b c"]
 digits = ["a12b", "½Ⅷ9", "٣٤x", "1 2", "ab"]
 folded = ["it's", "IT'S", "it'ſ", "a\u212ab", "akb", "aKb", "ſs", "x'ſ'S", "ss kk"]
-stripped = ["a <t> b", "a\u0085<t>\u0085b", "a\ufeff<t>\ufeffb", "a\u200b<t>\u200bb", "a\n\n<t>\t b", "<t>", " <t> ", "<t> <t>", "a <t>", "a b <t> c d"]
+stripped = ["a <t> b", "a\u0085<t>\u0085b", "a\ufeff<t>\ufeffb", "a\u200b<t>\u200bb", "a\n\n<t>\t b", "<t>", " <t> ", "<t> <t>", "a <t>", "a b <t> c d", "a b<t>c d"]
 
 pre_tokenizers = {
     "Digits, each by itself": ({"type": "Digits", "individual_digits": True}, digits),
