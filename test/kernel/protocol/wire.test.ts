@@ -1,5 +1,8 @@
 /** The kernel's sockets by themselves, without a kernel behind them: what comes in, what goes out, and to whom. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Request } from "../../../kernel/protocol/link";
 import type { Wire, WireHandlers } from "../../../kernel/protocol/wire";
@@ -266,9 +269,13 @@ describe("The sockets of a kernel", function () {
   it("may be files of this machine", async () => {
     client.close();
     await wire.close();
-    const connection = await newConnection();
-    await open({ ...connection, transport: "ipc", ip: `${client.folder}-ipc` });
-    assert.equal((await ask("complete_request")).serial, 1);
+    const folder = mkdtempSync(join(tmpdir(), "phi3lab-ipc-"));
+    try {
+      await open({ ...(await newConnection()), transport: "ipc", ip: join(folder, "kernel") });
+      assert.equal((await ask("complete_request")).serial, 1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("say when they cannot be opened", async () => {
