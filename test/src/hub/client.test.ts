@@ -116,6 +116,23 @@ describe("a hub's client", function () {
       await rejects(read(10, 5, { tries: 1 }), skipped);
     });
 
+    it("in the pieces in which it comes, each at its place", async () => {
+      const whole = Buffer.alloc(300_000, "0123456789");
+      hub.answers((_, response) => {
+        response.writeHead(206, { "content-range": "bytes 20-299999/300000" });
+        response.write(whole.subarray(20, 50_000), () => setTimeout(() => response.end(whole.subarray(50_000)), 20));
+      });
+      const got = Buffer.alloc(whole.length, "0123456789");
+      got.fill(0, 20);
+      let pieces = 0;
+      await client().read(commit, file(whole.length), 25, async (bytes, at) => {
+        pieces++;
+        got.set(bytes, at);
+      });
+      assert.ok(pieces > 1 && got.equals(whole));
+      assert.equal(hub.seen.length, 1);
+    });
+
     it("not at all where all of it is there", async () => {
       hub.answers(status(500));
       assert.equal(await read(10, 10), "");
@@ -268,6 +285,18 @@ describe("a hub's client", function () {
       hub.answers(to("/x"));
       await rejects(client().commit(), /redirects in a circle\.$/);
       assert.equal(hub.seen.length, 10);
+    });
+
+    it("and nothing else that names a place", async () => {
+      hub.answers((request, response) => {
+        response.setHeader("location", `${other.url}/x`);
+        found(request, response);
+      });
+      other.answers(status(500));
+      assert.equal(await client().commit(), commit);
+      hub.answers(status(404, { location: "/x" }), found);
+      await assert.rejects(client().commit(), { name: "HubError", status: 404 });
+      assert.equal(other.seen.length, 0);
     });
 
     it("that lead somewhere", async () => {
