@@ -16,6 +16,8 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import promises from "node:fs/promises";
+import { mock } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ModelCache } from "../../../src/hub/cache";
 import { withLock } from "../../../src/hub/lock";
@@ -86,6 +88,28 @@ describe("a model's folder in the cache", () => {
     assert.equal(await cache.point(commit, "sub/deep/a.json", etag), path, "again");
     assert.deepEqual(readdirSync(join(repo, "snapshots", commit, "sub/deep")), ["a.json"]);
     assert.ok(lstatSync(path).isSymbolicLink());
+  });
+
+  it("has copies where the system makes no links, and another's link where two came at once", async () => {
+    write(`blobs/${etag}`, "text");
+    const refuse = (code: string) =>
+      mock.method(promises, "symlink", async () => Promise.reject(Object.assign(new Error(code), { code })));
+    const refused = refuse("EPERM");
+    try {
+      const path = await cache.point(commit, "a.json", etag);
+      assert.ok(lstatSync(path).isFile());
+      assert.equal(readFileSync(path, "utf8"), "text");
+      assert.deepEqual(readdirSync(dirname(path)), ["a.json"], "no half-written file is left");
+    } finally {
+      refused.mock.restore();
+    }
+    const taken = refuse("EEXIST");
+    try {
+      const path = await cache.point(commit, "b.json", etag);
+      assert.ok(path.endsWith("b.json") && !existsSync(path));
+    } finally {
+      taken.mock.restore();
+    }
   });
 
   it("lies beside the locks of its files", () => {
