@@ -1,7 +1,7 @@
 /** What the kernel knows of processes: its parent, a cell's children, pipes, and why a kernel died. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import childProcess, { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import fs, { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { mock } from "node:test";
@@ -75,6 +75,68 @@ describe("A cell's children", () => {
     const own = start("sleep", ["50"]);
     await sleep(100);
     assert.deepEqual(young(), [own]);
+  });
+
+  it("are found by ps where the system has no /proc", async () => {
+    const pid = start("sh", ["-c", "sleep 50 & sleep 50 & wait"]);
+    const own = start(process.execPath, [
+      "-e",
+      "setTimeout(() => {}, 50000)",
+      resolve(__dirname, "../../../kernel/engine"),
+    ]);
+    while (family(pid).length < 3) await sleep(20);
+    const { readFileSync, existsSync } = fs;
+    const isProc = (path: unknown): boolean => String(path).startsWith("/proc");
+    const none = Object.assign(new Error("no /proc"), { code: "ENOENT" });
+    const hidden = [
+      mock.method(fs, "readFileSync", (...args: Parameters<typeof readFileSync>) => {
+        if (isProc(args[0])) throw none;
+        return readFileSync(...args);
+      }),
+      mock.method(fs, "existsSync", (path: string) => !isProc(path) && existsSync(path)),
+    ];
+    try {
+      const found = young();
+      assert.ok(family(pid).every((one) => found.includes(one)));
+      assert.ok(!found.includes(own), "the kernel's own");
+    } finally {
+      for (const { mock } of hidden) mock.restore();
+    }
+  });
+
+  it("have an age in days, hours, minutes and seconds there", () => {
+    const { readFileSync } = fs;
+    const hidden = mock.method(fs, "readFileSync", (...args: Parameters<typeof readFileSync>) => {
+      if (String(args[0]).startsWith("/proc/self")) throw new Error("no /proc");
+      return readFileSync(...args);
+    });
+    const listed = (elapsed: string) =>
+      mock.method(
+        childProcess,
+        "execFileSync",
+        () => `    1     0 10-00:00:00\n  777   ${process.pid}    ${elapsed}\n`,
+      );
+    const isYoung = (elapsed: string, age: number): boolean => {
+      const ps = listed(elapsed);
+      try {
+        return youngDescendants(process.pid, age).includes(777);
+      } finally {
+        ps.mock.restore();
+      }
+    };
+    try {
+      for (const [elapsed, seconds] of [
+        ["00:07", 7],
+        ["03:07", 187],
+        ["02:03:07", 7387],
+        ["4-02:03:07", 352_987],
+      ] as const) {
+        assert.equal(isYoung(elapsed, seconds), true, elapsed);
+        assert.equal(isYoung(elapsed, seconds - 2), false, elapsed);
+      }
+    } finally {
+      hidden.mock.restore();
+    }
   });
 
   it("get a signal, those that still are there", async () => {
