@@ -121,6 +121,7 @@ describe("A message", () => {
     const unsigned = frames("<IDS|MSG>", "anything", header(), "{}", "{}", "{}");
     assert.ok(codec.open(unsigned));
     assert.ok(codec.open(unsigned), "again");
+    assert.equal(codec.open(unsigned.slice(1)), undefined, "without a delimiter");
   });
 
   it("that is packed has a header of its own, its parent's, and goes to whom it is meant for", () => {

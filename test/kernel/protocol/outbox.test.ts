@@ -78,6 +78,16 @@ describe("An outbox", function () {
     await until(() => client.got.length === 51);
   });
 
+  it("sends what comes in the very moment in which the last message has left", async () => {
+    for (let moment = 0; moment < 20; moment++) {
+      client.got.length = 0;
+      push("first");
+      for (let i = 0; i < moment; i++) await undefined;
+      push("second");
+      await until(() => client.got.length === 2);
+    }
+  });
+
   it("gathers what is printed for a moment, and begins anew with another stream or another cell", async () => {
     outbox.write('{"cell":1}', "stdout", "a");
     outbox.write('{"cell":1}', "stdout", "b");
