@@ -171,7 +171,6 @@ describe("The sockets of a kernel", function () {
   it("ask the client of a request for a line of text, and take the first answer", async () => {
     const request = await ask("execute_request");
     const answer = (content: Content, type = "input_reply") => client.send("stdin", type, content);
-    await answer({ value: "unasked" });
     for (const [given, expected] of [
       ["Ada", "Ada"],
       [5, ""],
@@ -186,11 +185,12 @@ describe("The sockets of a kernel", function () {
       assert.deepEqual([question.header.msg_type, question.parent.msg_id], ["input_request", request.msg_id]);
       await answer({ value: "another message" }, "other_reply");
       await answer({ value: given });
-      await answer({ value: "too late" });
       await until(() => inbox.inputs.length > 0);
-      await sleep(30);
       assert.deepEqual(inbox.inputs, [[request.serial, expected]]);
     }
+    await answer({ value: "too late" });
+    await sleep(50);
+    assert.equal(inbox.inputs.length, 1);
   });
 
   it("pass an interrupt on for the cell that runs, until it is acted on", async () => {
@@ -280,10 +280,11 @@ describe("The sockets of a kernel", function () {
 
   it("say when they cannot be opened", async () => {
     const other = new Inbox();
-    new built.Wire(client.connection as Connection, info, other);
+    const second = new built.Wire(client.connection as Connection, info, other);
     await until(() => other.lost_.length > 0);
     assert.match(other.lost_[0] as string, /^Cannot open the sockets of the connection file: .*(in use|EADDRINUSE)/);
     assert.deepEqual(inbox.lost_, []);
+    await second.close();
     const third = new Inbox();
     new built.Wire({ ...(client.connection as Connection), signature_scheme: "none" }, info, third);
     await until(() => third.lost_.length > 0);
