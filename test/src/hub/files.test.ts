@@ -40,23 +40,10 @@ describe("The files of a model", () => {
   const files = ["config.json", "model.safetensors", "tokenizer.json"];
 
   it("are of a tokenizer all that it is read from, and those that other tools look for", async () => {
-    has(
-      "tokenizer.json",
-      "tokenizer_config.json",
-      "tokenizer.model",
-      "added_tokens.json",
-      "chat_template.json",
-      "vocab.txt",
-    );
+    has("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "chat_template.json", "vocab.txt");
     const { path, folder, gguf, commit: found } = await resolveModel(id, { only: "tokenizer" });
     assert.deepEqual([path, folder, gguf, found], [snapshot, snapshot, undefined, commit]);
-    assert.deepEqual(here(), [
-      "added_tokens.json",
-      "chat_template.json",
-      "tokenizer.json",
-      "tokenizer.model",
-      "tokenizer_config.json",
-    ]);
+    assert.deepEqual(here(), ["chat_template.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json"]);
     assert.deepEqual(absent(), ["chat_template.jinja", "special_tokens_map.json"]);
     assert.equal(await asked(() => resolveModel(id, { only: "tokenizer" })), 0);
   });
@@ -66,6 +53,12 @@ describe("The files of a model", () => {
     await resolveModel(id, { only: "weights" });
     assert.deepEqual([here(), absent()], [["config.json", "model.safetensors"], ["generation_config.json"]]);
     assert.equal(await asked(() => resolveModel(id, { only: "weights" })), 0);
+    await rejects(
+      resolveModel(id, { only: "tokenizer", local_files_only: true }),
+      /not \(or not wholly\) in the cache/,
+    );
+    rmSync(join(snapshot, "../../.no_exist"), { recursive: true });
+    assert.ok((await asked(() => resolveModel(id, { only: "weights" }))) > 0, "there may be a generation_config.json");
     rmSync(join(snapshot, "../.."), { recursive: true });
     const index = JSON.stringify({ weight_map: { a: "one.safetensors", b: "two.safetensors", c: "one.safetensors" } });
     const more = ["config.json", "generation_config.json", "one.safetensors", "three.safetensors", "two.safetensors"];
@@ -84,6 +77,8 @@ describe("The files of a model", () => {
     const { path } = await resolveModel(id, { only: "adapter" });
     assert.deepEqual([path, here()], [snapshot, ["adapter_config.json", "adapter_model.safetensors"]]);
     assert.equal(await asked(() => resolveModel(id, { only: "adapter" })), 0);
+    rmSync(join(snapshot, "adapter_model.safetensors"));
+    await rejects(resolveModel(id, { only: "adapter", local_files_only: true }), /not \(or not wholly\) in the cache/);
     has("adapter_config.json", "adapter_model.bin");
     rmSync(join(snapshot, "../.."), { recursive: true });
     await rejects(
@@ -228,5 +223,14 @@ describe("The files of a model", () => {
     assert.equal((await resolveModel(id, { only: "tokenizer" })).gguf, undefined);
     assert.equal((await resolveModel(id, { only: "weights" })).gguf, join(snapshot, "m-q4.gguf"));
     assert.equal((await resolveModel(id, { only: "tokenizer" })).gguf, undefined);
+  });
+
+  it("of a GGUF file lie in a subfolder, too", async () => {
+    has("q/m-Q8_0.gguf", "q/deep/n-Q6_K.gguf", "m-Q8_0.gguf");
+    assert.equal((await resolveModel(`${id}:Q6_K`, { subfolder: "q" })).path, join(snapshot, "q/deep/n-Q6_K.gguf"));
+    assert.equal((await resolveModel(`${id}:Q8_0`, { subfolder: "q" })).path, join(snapshot, "q/m-Q8_0.gguf"));
+    process.env.HF_HUB_OFFLINE = "1";
+    assert.equal((await resolveModel(`${id}:q6_k`, { subfolder: "//q//" })).path, join(snapshot, "q/deep/n-Q6_K.gguf"));
+    await rejects(resolveModel("  "), /received an empty name\.$/);
   });
 });
