@@ -75,6 +75,12 @@ describe("A file on its way into the cache", () => {
     partial(large, whole.subarray(0, 130));
     assert.ok(readFileSync(await fetch(large, (_, take) => rest(30, take))).equals(whole));
     rmSync(cache.folder, { recursive: true });
+    partial(large, whole.subarray(0, 130));
+    assert.ok(
+      readFileSync(await fetch(large, (_, take) => take(whole.subarray(30), 30))).equals(whole),
+      "in one piece",
+    );
+    rmSync(cache.folder, { recursive: true });
     partial(large, Buffer.concat([whole, Buffer.from("more")]));
     assert.ok(readFileSync(await fetch(large)).equals(whole));
     assert.equal(starts.at(-1), 0);
