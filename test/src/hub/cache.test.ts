@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -211,11 +212,40 @@ describe("a lock between processes", function () {
     assert.deepEqual(said, [4000]);
   });
 
+  it("is given back though somebody has removed its file", async () => {
+    await withLock(lock(), async () => rmSync(lock()));
+    assert.equal(await isHad(), true);
+  });
+
+  it("is touched every ten seconds while the work lasts, so that nobody takes it for a silent one's", async () => {
+    const age = () => (Date.now() - statSync(lock()).mtimeMs) / 1000;
+    mock.timers.enable({ apis: ["setInterval"] });
+    try {
+      await withLock(lock(), async () => {
+        const then = new Date(Date.now() - 100_000);
+        utimesSync(lock(), then, then);
+        mock.timers.tick(9900);
+        await sleep(50);
+        assert.ok(age() > 99);
+        mock.timers.tick(200);
+        for (let i = 0; i < 100 && age() > 90; i++) await sleep(10);
+        assert.ok(age() < 90);
+      });
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
   it("is no lock where its folder cannot be", async () => {
     writeFileSync(join(folder, "deep"), "");
     await assert.rejects(
       withLock(lock(), async () => undefined),
       { code: "EEXIST" },
+    );
+    const name = join(folder, "x".repeat(300));
+    await assert.rejects(
+      withLock(name, async () => undefined),
+      { code: "ENAMETOOLONG" },
     );
     mkdirSync(join(folder, "a", "file.lock"), { recursive: true });
     const work = withLock(join(folder, "a", "file.lock"), async () => 1, { signal: AbortSignal.timeout(300) });
