@@ -1,9 +1,11 @@
 /** The kernel's sockets by themselves, without a kernel behind them: what comes in, what goes out, and to whom. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import type { Connection, Request } from "../../../kernel/protocol/link";
 import type { Wire, WireHandlers } from "../../../kernel/protocol/wire";
 import { type Content, newConnection, type Received, TestKernel } from "../client";
@@ -106,6 +108,7 @@ describe("The sockets of a kernel", function () {
     const other = await ask("comm_msg");
     wire.ignore(other.serial);
     await idle(other);
+    await sleep(50);
     assert.deepEqual(answered(other), []);
   });
 
@@ -191,6 +194,56 @@ describe("The sockets of a kernel", function () {
     await answer({ value: "too late" });
     await sleep(50);
     assert.equal(inbox.inputs.length, 1);
+  });
+
+  it("give a thread that blocks the answer, or wake it when it is interrupted", async () => {
+    const request = await ask("execute_request");
+    inbox.onInterrupt = () => wire.acknowledge();
+    const { connection, session } = client;
+    const [one, two] = ["Ada", "λ😀"].map((value) => client.frames("input_reply", { value }).frames);
+    const steps = [one, two, client.frames("interrupt_request", {}).frames];
+    const hello = client.frames("kernel_info_request", {}).frames;
+    // Answers while this thread cannot: the first two questions with a line, the third with an interrupt.
+    const answering = new Worker(
+      `const { Dealer } = require("zeromq");
+      const { parentPort, workerData } = require("node:worker_threads");
+      const { connection, session, hello, steps } = workerData;
+      const open = (port) => {
+        const socket = new Dealer({ routingId: session, linger: 0 });
+        socket.connect("tcp://127.0.0.1:" + port);
+        return socket;
+      };
+      const stdin = open(connection.stdin_port);
+      const control = open(connection.control_port);
+      (async () => {
+        await control.send(hello);
+        await control.receive();
+        parentPort.postMessage("connected");
+        for (const step of steps) {
+          await stdin.receive();
+          await (step === steps[2] ? control : stdin).send(step);
+        }
+        await control.receive();
+        stdin.close();
+        control.close();
+      })();`,
+      { eval: true, workerData: { connection, session, hello, steps } },
+    );
+    client.stdin.close();
+    client.control.close();
+    await once(answering, "message");
+    await sleep(100);
+    wire.setRunning(request.serial);
+    const heard = wire.guard(() => {
+      const lines = ["who?", "what?", "why?"].map((prompt) =>
+        wire.askAndWait(request.serial, { prompt, password: false }),
+      );
+      wire.setRunning(0);
+      return lines;
+    });
+    assert.deepEqual(heard, ["Ada", "λ😀", undefined]);
+    await once(answering, "exit");
+    assert.deepEqual(inbox.inputs, []);
   });
 
   it("pass an interrupt on for the cell that runs, until it is acted on", async () => {
