@@ -272,7 +272,10 @@ describe("The sockets of a kernel", function () {
       inbox.requests.map(({ serial }) => serial),
       Array.from({ length: 200 }, (_, i) => i + 1),
     );
-    await Promise.all([wire.mark(), wire.mark()]);
+    assert.deepEqual(await Promise.all([wire.mark(), wire.mark()].map((mark) => mark.then(() => "settled"))), [
+      "settled",
+      "settled",
+    ]);
   });
 
   it("let guarded work end, whatever it gives or throws, also inside of guarded work", () => {
