@@ -34,7 +34,10 @@ const parts = {
   hub: { mutate: ["src/hub/**/*.ts"], tests: ["test/src/hub/*.test.ts"] },
   protocol: {
     mutate: ["kernel/protocol/**/*.ts"],
-    tests: ["test/kernel/protocol.test.ts", "test/kernel/interrupt.test.ts", "test/kernel/magics/wire.test.ts"],
+    tests: [
+      "test/kernel/protocol/*.test.ts",
+      ...["protocol", "interrupt", "magics/wire"].map((name) => `test/kernel/${name}.test.ts`),
+    ],
     processes: true,
   },
 };

@@ -73,8 +73,11 @@ async function fetchBlob(
   await (await open(incomplete, "a")).close();
   const target = await open(incomplete, "r+");
   try {
-    const { size } = await target.stat();
-    let at = size <= file.size ? size : 0;
+    let { size: at } = await target.stat();
+    if (at > file.size) {
+      await target.truncate();
+      at = 0;
+    }
     let hash = await hashStart(file, incomplete, at);
     await checkSpace(dirname(blob), file.size - at, file);
     report.start(at);

@@ -28,7 +28,7 @@ export async function withLock<T>(
   let waited = false;
   while (!(await tryLock(path))) {
     if (await isStale(path)) {
-      await takeAway(path);
+      await takeAway(path, options.signal);
       continue;
     }
     if (!waited && Date.now() - start > sayAfter) {
@@ -84,11 +84,11 @@ function isAlive(pid: number): boolean {
 }
 
 /** Removes a stale lock; a second lock sees to it that nobody removes the one that another process then takes. */
-async function takeAway(path: string): Promise<void> {
+async function takeAway(path: string, signal: AbortSignal | undefined): Promise<void> {
   const guard = `${path}.guard`;
   if (!(await tryLock(guard))) {
     if (await isStale(guard)) await rm(guard, { force: true });
-    await sleep(20);
+    await sleep(20, undefined, { signal });
     return;
   }
   try {

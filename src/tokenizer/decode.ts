@@ -124,7 +124,7 @@ class WholeDecoder implements StreamDecoder {
   }
 
   end(): string {
-    return this.#tokens.length === 0 ? "" : this.#more(this.decode(this.#tokens));
+    return this.#more(this.decode(this.#tokens));
   }
 
   #more(text: string): string {
@@ -135,9 +135,9 @@ class WholeDecoder implements StreamDecoder {
   }
 }
 
-/** Without the last word (later tokens may join it or change the space before it) and without half a character. */
+/** Without the last word: later tokens may join it, change the space before it or make half a character whole. */
 function stablePart(text: string): string {
-  return text.slice(0, Math.max(0, text.replace(/\ufffd+$/, "").lastIndexOf(" ")));
+  return text.slice(0, Math.max(0, text.lastIndexOf(" ")));
 }
 
 /** Takes out the spaces before punctuation and contractions, as transformers' `clean_up_tokenization_spaces` does. */

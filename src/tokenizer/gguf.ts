@@ -85,14 +85,14 @@ function readVocabulary(gguf: Gguf): Vocabulary {
 }
 
 /** BOS and EOS around the text, where the file asks for them or, if it is silent, where `fallback` does. */
-function postProcessor(gguf: Gguf, { added, tokens }: Vocabulary, addBosByDefault: boolean): JsonNode {
+function postProcessor(gguf: Gguf, { tokens }: Vocabulary, addBosByDefault: boolean): JsonNode {
   const token = (flag: string, key: string, fallback: boolean) => {
     const id = ggufTokenId(gguf, key);
     const wanted = gguf.metadata.get(`tokenizer.ggml.${flag}`) ?? fallback;
     if (wanted !== true || id === undefined) return undefined;
     const content = tokens[id];
     if (content === undefined) fail(gguf, `names token ${id} as ${key}; its vocabulary has ${tokens.length} tokens`);
-    return added.find((candidate) => candidate.id === id) ?? { id, content };
+    return content;
   };
   return bosEosTemplate(
     token("add_bos_token", "bos_token_id", addBosByDefault),

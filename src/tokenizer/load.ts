@@ -118,7 +118,7 @@ function addedTokens(tokenizer: TokenizerJson, config: Json, named: (string | un
     if (known && !known.special) added.set(content, { ...known, special: true });
     else if (!known && id !== undefined) added.set(content, { id, content, special: true, normalized: false });
   }
-  return [...added.values()].sort((a, b) => a.id - b.id);
+  return [...added.values()];
 }
 
 /** `add_bos_token` and `add_eos_token`, each where it is said outright, overrule tokenizer.json's post-processor. */
@@ -129,7 +129,7 @@ function applyBosEos(tokenizer: TokenizerJson, config: Json, special: Partial<Re
   const present = around(post_processor);
   const token = (wanted: unknown, name: "bos" | "eos") => {
     const content = typeof wanted === "boolean" ? wanted && special[name] : present[name];
-    return added_tokens.find((candidate) => candidate.content === content);
+    return added_tokens.find((candidate) => candidate.content === content)?.content;
   };
   tokenizer.post_processor = bosEosTemplate(token(add_bos_token, "bos"), token(add_eos_token, "eos"));
 }

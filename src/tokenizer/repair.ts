@@ -52,6 +52,9 @@ function repairPreTokenizer(node: JsonNode): JsonNode {
       // Its white space is JavaScript's, which counts U+FEFF in and U+0085 out; the words are cut apart before.
       if (node.use_regex === false || node.add_prefix_space === true) return node;
       return { type: "Sequence", pretokenizers: [split(gpt2Words), { ...node, use_regex: false }] };
+    case "WhitespaceSplit":
+      // The same two characters again.
+      return { ...split("\\p{White_Space}+"), behavior: "Removed" };
     case "Split":
       return { ...node, pattern: foldCase(node.pattern) };
     case "Metaspace": {

@@ -44,20 +44,12 @@ export interface TokenizerSpec {
   clean_up_tokenization_spaces: boolean;
 }
 
-/** A post-processor that puts BOS before and EOS behind the text, where they are given. */
-export function bosEosTemplate(bos: AddedTokenJson | undefined, eos: AddedTokenJson | undefined): JsonNode {
-  const special = (token: AddedTokenJson) => ({ SpecialToken: { id: token.content, type_id: 0 } });
-  const before = bos ? [special(bos)] : [];
-  const behind = eos ? [special(eos)] : [];
-  const sequence = (id: "A" | "B") => ({ Sequence: { id, type_id: 0 } });
-  const tokens = [bos, eos].filter((token): token is AddedTokenJson => token !== undefined);
+/** A post-processor that puts BOS before and EOS behind the text, where they are given. Texts are never encoded in pairs. */
+export function bosEosTemplate(bos: string | undefined, eos: string | undefined): JsonNode {
+  const special = (id: string | undefined) => (id === undefined ? [] : [{ SpecialToken: { id, type_id: 0 } }]);
   return {
     type: "TemplateProcessing",
-    single: [...before, sequence("A"), ...behind],
-    pair: [...before, sequence("A"), ...behind, ...before, sequence("B"), ...behind],
-    special_tokens: Object.fromEntries(
-      tokens.map((token) => [token.content, { id: token.content, ids: [token.id], tokens: [token.content] }]),
-    ),
+    single: [...special(bos), { Sequence: { id: "A", type_id: 0 } }, ...special(eos)],
   };
 }
 

@@ -62,6 +62,15 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** What a connection file says: ports that are free now. */
+export async function newConnection(key: string = randomUUID()): Promise<Content> {
+  const [shell_port, iopub_port, stdin_port, control_port, hb_port] = await freePorts(5);
+  return {
+    ...{ shell_port, iopub_port, stdin_port, control_port, hb_port },
+    ...{ transport: "tcp", ip: "127.0.0.1", key, signature_scheme: "hmac-sha256" },
+  };
+}
+
 export interface StartOptions {
   key?: string;
   /** The kernel's working folder; default: an empty one. */
@@ -91,12 +100,8 @@ export class TestKernel {
 
   static async start(options: StartOptions = {}): Promise<TestKernel> {
     const kernel = new TestKernel();
-    kernel.key = options.key ?? randomUUID();
-    const [shell_port, iopub_port, stdin_port, control_port, hb_port] = await freePorts(5);
-    kernel.connection = {
-      ...{ shell_port, iopub_port, stdin_port, control_port, hb_port },
-      ...{ transport: "tcp", ip: "127.0.0.1", key: kernel.key, signature_scheme: "hmac-sha256" },
-    };
+    kernel.connection = await newConnection(options.key);
+    kernel.key = kernel.connection.key;
     const file = join(kernel.folder, "connection.json");
     writeFileSync(file, JSON.stringify(kernel.connection));
     const argv = (options.command ?? ((all: string[]) => all))(kernelCommand(file));
@@ -114,8 +119,19 @@ export class TestKernel {
     return kernel;
   }
 
+  /** A client of sockets that this process has opened. */
+  static async attach(connection: Content): Promise<TestKernel> {
+    const kernel = new TestKernel();
+    kernel.connection = connection;
+    kernel.key = connection.key;
+    await kernel.#connect();
+    return kernel;
+  }
+
   async #connect(): Promise<void> {
-    const at = (port: string): string => `tcp://127.0.0.1:${this.connection[port]}`;
+    const { transport, ip } = this.connection;
+    const at = (port: string): string =>
+      `${transport}://${ip}${transport === "ipc" ? "-" : ":"}${this.connection[port]}`;
     this.iopub.connect(at("iopub_port"));
     this.iopub.subscribe();
     this.shell.connect(at("shell_port"));
@@ -290,6 +306,11 @@ export class TestKernel {
       await this.send("control", "shutdown_request", { restart: false });
       await this.exited(10_000).catch(() => this.process.kill("SIGKILL"));
     }
+    this.close();
+  }
+
+  /** Ends everything of this client alone. */
+  close(): void {
     for (const socket of [this.shell, this.control, this.stdin, this.iopub, this.heartbeat]) {
       socket.close();
     }

