@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
-import type { Connection, Request } from "../../../kernel/protocol/link";
+import { MessageChannel, Worker } from "node:worker_threads";
+import type { CompilerStart, Connection, Request } from "../../../kernel/protocol/link";
 import type { Wire, WireHandlers } from "../../../kernel/protocol/wire";
 import { type Content, newConnection, type Received, TestKernel } from "../client";
 
@@ -32,8 +32,18 @@ class Inbox implements WireHandlers {
   kick = () => {};
   input = (serial: number, value: string) => void this.inputs.push([serial, value]);
   output = () => {};
+  look = () => undefined;
   exit = () => void this.exits++;
   lost = (reason: string) => void this.lost_.push(reason);
+}
+
+function start(connection: Connection, inbox: Inbox): Wire {
+  const { port1, port2 } = new MessageChannel();
+  port1.unref();
+  const compiler: CompilerStart = { folder: tmpdir(), language: "typescript", port: port2 };
+  const wire = new built.Wire({ connection, kernelInfo: info, compiler });
+  wire.listen(inbox);
+  return wire;
 }
 
 describe("The sockets of a kernel", function () {
@@ -43,8 +53,7 @@ describe("The sockets of a kernel", function () {
   let client: TestKernel;
   const open = async (connection: Content): Promise<void> => {
     inbox = new Inbox();
-    wire = new built.Wire(connection as Connection, info, inbox);
-    await wire.ready;
+    wire = start(connection as Connection, inbox);
     client = await TestKernel.attach(connection);
   };
   beforeEach(async () => open(await newConnection()));
@@ -72,13 +81,13 @@ describe("The sockets of a kernel", function () {
     client.log.filter(({ channel, parent }) => channel !== "iopub" && parent.msg_id === request.msg_id);
 
   it("hand requests over in order, numbered, with all that they say", async () => {
-    const first = await ask("complete_request", { code: "a" });
+    const first = await ask("history_request", { code: "a" });
     const second = await ask("execute_request", { code: "b" }, "control");
     const { msg_id, ...rest } = first;
     assert.deepEqual(rest, {
       type: "request",
       serial: 1,
-      msg_type: "complete_request",
+      msg_type: "history_request",
       content: { code: "a" },
       metadata: { cell: 1 },
     });
@@ -91,17 +100,17 @@ describe("The sockets of a kernel", function () {
 
   it("answer on the channel by which the request came, once, and say that it is done", async () => {
     for (const channel of ["shell", "control"] as const) {
-      const request = await ask("complete_request", {}, channel);
-      wire.reply(request.serial, "complete_reply", { status: "ok" });
-      wire.reply(request.serial, "complete_reply", { status: "again" });
-      wire.reply(99, "complete_reply", { status: "to nobody" });
+      const request = await ask("history_request", {}, channel);
+      wire.reply(request.serial, "history_reply", { status: "ok" });
+      wire.reply(request.serial, "history_reply", { status: "again" });
+      wire.reply(99, "history_reply", { status: "to nobody" });
       await idle(request);
       await wire.mark();
       await sleep(30);
       const [reply, ...more] = answered(request);
       assert.deepEqual(
         [reply?.channel, reply?.header.msg_type, reply?.content],
-        [channel, "complete_reply", { status: "ok" }],
+        [channel, "history_reply", { status: "ok" }],
       );
       assert.deepEqual([more, states(told(request))], [[], ["busy", "idle"]]);
     }
@@ -264,7 +273,7 @@ describe("The sockets of a kernel", function () {
   });
 
   it("say when all that had come in has been handed over", async () => {
-    const frames = Array.from({ length: 200 }, () => client.frames("complete_request", {}).frames);
+    const frames = Array.from({ length: 200 }, () => client.frames("history_request", {}).frames);
     for (const each of frames) await client.shell.send(each);
     await client.request("shell", "kernel_info_request");
     await wire.mark();
@@ -300,7 +309,7 @@ describe("The sockets of a kernel", function () {
       assert.deepEqual(states(client.of(id)), ["busy", "shutdown_reply", "idle"]);
       assert.deepEqual(client.of(id)[1]?.content, reply);
       await until(() => inbox.exits === 1);
-      await client.shell.send(client.frames("complete_request", {}).frames);
+      await client.shell.send(client.frames("history_request", {}).frames);
       await sleep(50);
       assert.deepEqual([inbox.requests, inbox.exits], [[], 1]);
       client.close();
@@ -328,7 +337,7 @@ describe("The sockets of a kernel", function () {
     const folder = mkdtempSync(join(tmpdir(), "phi3lab-ipc-"));
     try {
       await open({ ...(await newConnection()), transport: "ipc", ip: join(folder, "kernel") });
-      assert.equal((await ask("complete_request")).serial, 1);
+      assert.equal((await ask("history_request")).serial, 1);
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -336,13 +345,13 @@ describe("The sockets of a kernel", function () {
 
   it("say when they cannot be opened", async () => {
     const other = new Inbox();
-    const second = new built.Wire(client.connection as Connection, info, other);
+    const second = start(client.connection as Connection, other);
     await until(() => other.lost_.length > 0);
     assert.match(other.lost_[0] as string, /^Cannot open the sockets of the connection file: .*(in use|EADDRINUSE)/);
     assert.deepEqual(inbox.lost_, []);
     await second.close();
     const third = new Inbox();
-    new built.Wire({ ...(client.connection as Connection), signature_scheme: "none" }, info, third);
+    start({ ...(client.connection as Connection), signature_scheme: "none" }, third);
     await until(() => third.lost_.length > 0);
     assert.match(third.lost_[0] as string, /Expected a signature_scheme such as "hmac-sha256"/);
   });
