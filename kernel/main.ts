@@ -9,6 +9,7 @@ import { MessageChannel } from "node:worker_threads";
 import { manifest } from "./engine/packages";
 import type { Connection } from "./protocol/link";
 import { PROTOCOL_VERSION } from "./protocol/message";
+import type { OpenSession } from "./open";
 import { openSupervised, terminal } from "./protocol/supervised";
 import { Wire } from "./protocol/wire";
 
@@ -63,6 +64,11 @@ function readConnection(path: string | undefined): Connection {
 }
 
 function start(): void {
+  let session: OpenSession | undefined;
+  // From now on: who sees the sockets open may also send a signal. It is handled when the event loop turns, with a session.
+  process.on("SIGINT", () => session?.interrupt());
+  process.on("SIGTERM", () => session?.close(0));
+  process.on("SIGHUP", () => session?.close(0));
   const supervised = openSupervised();
   const { port1, port2 } = new MessageChannel();
   const folder = process.cwd();
@@ -72,7 +78,7 @@ function start(): void {
     compiler: { folder, language: isJavaScript ? "javascript" : "typescript", port: port2 },
   });
   const { openSession } = require("./open") as typeof import("./open");
-  openSession({ wire, folder, compiler: port1, supervised });
+  session = openSession({ wire, folder, compiler: port1, supervised });
 }
 
 try {

@@ -28,8 +28,14 @@ export interface OpenOptions {
   supervised: Supervised | undefined;
 }
 
+/** What a signal asks for. */
+export interface OpenSession {
+  close(code: number): void;
+  interrupt(): void;
+}
+
 /** Makes the process that of a session, which answers what comes by `wire`. */
-export function openSession({ wire, folder, compiler: port, supervised }: OpenOptions): void {
+export function openSession({ wire, folder, compiler: port, supervised }: OpenOptions): OpenSession {
   const compiler = reach(port);
   const reallyExit = process.exit.bind(process);
   let closing = false;
@@ -93,7 +99,5 @@ export function openSession({ wire, folder, compiler: port, supervised }: OpenOp
   };
   process.on("uncaughtException", printLate("Uncaught error:"));
   process.on("unhandledRejection", printLate("Unhandled promise rejection:"));
-  process.on("SIGINT", () => session.interrupt());
-  process.on("SIGTERM", () => close(0));
-  process.on("SIGHUP", () => close(0));
+  return { close, interrupt: () => session.interrupt() };
 }
