@@ -119,6 +119,7 @@ class Bench {
       return ms;
     });
     const left = runners.filter(({ name }) => times.has(name)); // who did not fail
+    for (const { name } of runners) if (!times.has(name)) memory.delete(name);
     const at = (n) => (all) => median(all.slice(Math.max(0, n - 21), n - 1));
     const rows = [];
     const points = [...new Set([50, 200, count])].filter((n) => n <= count);
