@@ -81,10 +81,9 @@ export interface StartOptions {
 /** A kernel process with a client connected to it. */
 export class TestKernel {
   readonly folder = mkdtempSync(join(tmpdir(), "phi3lab-kernel-"));
-  readonly session = randomUUID();
-  readonly shell = new Dealer({ routingId: this.session, linger: 0 });
-  readonly control = new Dealer({ routingId: this.session, linger: 0 });
-  readonly stdin = new Dealer({ routingId: this.session, linger: 0 });
+  readonly shell: Dealer;
+  readonly control: Dealer;
+  readonly stdin: Dealer;
   readonly iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
   readonly heartbeat = new Request({ linger: 0 });
   /** Everything received so far. */
@@ -95,6 +94,13 @@ export class TestKernel {
   /** What the process itself wrote, outside of the protocol. */
   terminal = "";
   readonly #waiting = new Set<() => void>();
+
+  constructor(readonly session: string = randomUUID()) {
+    const dealer = () => new Dealer({ routingId: session, linger: 0 });
+    this.shell = dealer();
+    this.control = dealer();
+    this.stdin = dealer();
+  }
 
   static async start(options: StartOptions = {}): Promise<TestKernel> {
     const kernel = new TestKernel();
@@ -118,8 +124,8 @@ export class TestKernel {
   }
 
   /** A client of sockets that this process has opened. */
-  static async attach(connection: Content): Promise<TestKernel> {
-    const kernel = new TestKernel();
+  static async attach(connection: Content, session?: string): Promise<TestKernel> {
+    const kernel = new TestKernel(session);
     kernel.connection = connection;
     kernel.key = connection.key;
     await kernel.#connect();

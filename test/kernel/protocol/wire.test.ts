@@ -7,34 +7,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Connection, Request } from "../../../kernel/protocol/link";
-import type { Wire, WireHandlers } from "../../../kernel/protocol/wire";
+import type { Wire } from "../../../kernel/protocol/wire";
 import { type Content, newConnection, type Received, TestKernel } from "../client";
-
-// Its worker thread is started from what is built.
-const built = require("../../../dist/kernel/protocol/wire") as { Wire: typeof Wire };
-
-const info = { status: "ok", language_info: { name: "none" }, banner: "a banner" };
-
-/** What came in, in order. */
-class Inbox implements WireHandlers {
-  readonly requests: Request[] = [];
-  readonly interrupts: number[] = [];
-  readonly inputs: [serial: number, value: string][] = [];
-  readonly lost_: string[] = [];
-  exits = 0;
-  onInterrupt = () => {};
-
-  request = (request: Request) => void this.requests.push(request);
-  interrupt = (serial: number) => {
-    this.interrupts.push(serial);
-    this.onInterrupt();
-  };
-  kick = () => {};
-  input = (serial: number, value: string) => void this.inputs.push([serial, value]);
-  output = () => {};
-  exit = () => void this.exits++;
-  lost = (reason: string) => void this.lost_.push(reason);
-}
+import { built, Inbox, info, until } from "./harness";
 
 describe("The sockets of a kernel", function () {
   this.timeout(20_000);
@@ -53,10 +28,6 @@ describe("The sockets of a kernel", function () {
     await wire.close();
   });
 
-  const until = async (isSo: () => boolean): Promise<void> => {
-    for (let i = 0; i < 600 && !isSo(); i++) await sleep(5);
-    assert.ok(isSo(), "it did not happen in three seconds");
-  };
   /** Sends a request and waits until it has come in. */
   const ask = async (type: string, content: Content = {}, channel: "shell" | "control" = "shell"): Promise<Request> => {
     const before = inbox.requests.length;
@@ -67,6 +38,9 @@ describe("The sockets of a kernel", function () {
   const told = ({ msg_id }: Request) => client.of(msg_id);
   const states = (messages: Received[]) =>
     messages.map(({ header, content }) => content.execution_state ?? header.msg_type);
+  /** The type of the reply to a request. */
+  const typeOf = (id: string) =>
+    client.log.find(({ channel, parent }) => channel !== "iopub" && parent.msg_id === id)?.header.msg_type;
   const idle = (request: Request) => client.idle(request.msg_id, 3000);
   const answered = (request: Request): Received[] =>
     client.log.filter(({ channel, parent }) => channel !== "iopub" && parent.msg_id === request.msg_id);
@@ -86,6 +60,7 @@ describe("The sockets of a kernel", function () {
     await until(() => told(first).length > 0);
     await sleep(30);
     assert.deepEqual(states(told(first)), ["busy"]);
+    assert.equal(told(first)[0]?.header.msg_type, "status");
     assert.deepEqual(states(told(second)), [], "a cell is busy when it begins");
   });
 
@@ -151,6 +126,7 @@ describe("The sockets of a kernel", function () {
     const asked = await client.send("control", "kernel_info_request", {});
     const reply = await client.reply(asked);
     assert.deepEqual(reply, info);
+    assert.equal(typeOf(asked), "kernel_info_reply");
     await client.idle(asked);
     assert.deepEqual(states(client.of(asked)), ["busy", "idle"]);
     await until(() => told(cell).length === 2);
@@ -162,6 +138,20 @@ describe("The sockets of a kernel", function () {
     await client.request("control", "kernel_info_request");
     assert.equal(told(cell).length, 3);
     assert.equal(inbox.requests.length, 1);
+  });
+
+  it("answer a client that has connected anew on its new connection", async () => {
+    const again = await TestKernel.attach(client.connection, client.session);
+    try {
+      for (const channel of ["shell", "control"] as const)
+        assert.deepEqual(await again.request(channel, "kernel_info_request"), info);
+      await again.send("shell", "execute_request", {});
+      await until(() => inbox.requests.length === 1);
+      wire.ask(1, { prompt: "who?", password: false });
+      await again.wait(() => again.log.find(({ channel }) => channel === "stdin"));
+    } finally {
+      again.close();
+    }
   });
 
   it("beat with the bytes that they get", async () => {
@@ -250,8 +240,11 @@ describe("The sockets of a kernel", function () {
     const request = await ask("execute_request");
     inbox.onInterrupt = () => wire.acknowledge();
     assert.equal(wire.isInterrupted(request.serial), false);
-    const between = await client.request("control", "interrupt_request");
-    assert.deepEqual(between, { status: "ok" });
+    const between = await client.send("control", "interrupt_request", {});
+    assert.deepEqual(await client.reply(between), { status: "ok" });
+    assert.equal(typeOf(between), "interrupt_reply");
+    await client.idle(between);
+    assert.deepEqual(states(client.of(between)), ["busy", "idle"]);
     await until(() => inbox.interrupts.length === 1);
     wire.setRunning(request.serial);
     await client.request("control", "interrupt_request");
@@ -297,6 +290,7 @@ describe("The sockets of a kernel", function () {
       const reply = await client.reply(id);
       await client.idle(id);
       assert.deepEqual(reply, { status: "ok", restart: restart === true });
+      assert.equal(typeOf(id), "shutdown_reply");
       assert.deepEqual(states(client.of(id)), ["busy", "shutdown_reply", "idle"]);
       assert.deepEqual(client.of(id)[1]?.content, reply);
       await until(() => inbox.exits === 1);
