@@ -14,7 +14,7 @@ export class Inbox implements WireHandlers {
   readonly requests: Request[] = [];
   readonly interrupts: number[] = [];
   readonly inputs: [serial: number, value: string][] = [];
-  readonly lost_: string[] = [];
+  readonly losses: string[] = [];
   exits = 0;
   onInterrupt = () => {};
 
@@ -27,7 +27,7 @@ export class Inbox implements WireHandlers {
   input = (serial: number, value: string) => void this.inputs.push([serial, value]);
   output = () => {};
   exit = () => void this.exits++;
-  lost = (reason: string) => void this.lost_.push(reason);
+  lost = (reason: string) => void this.losses.push(reason);
 }
 
 /** Waits for what is to come within three seconds. */

@@ -311,7 +311,7 @@ describe("The sockets of a kernel", function () {
     await client.wait(() => told(request).find(({ content }) => content.text === "the last words"));
     assert.equal(told(request).length, 501);
     await closed;
-    assert.deepEqual(inbox.lost_, []);
+    assert.deepEqual(inbox.losses, []);
     client.close();
     await open(await newConnection());
   });
@@ -331,13 +331,13 @@ describe("The sockets of a kernel", function () {
   it("say when they cannot be opened", async () => {
     const other = new Inbox();
     const second = new built.Wire(client.connection as Connection, info, other);
-    await until(() => other.lost_.length > 0);
-    assert.match(other.lost_[0] as string, /^Cannot open the sockets of the connection file: .*(in use|EADDRINUSE)/);
-    assert.deepEqual(inbox.lost_, []);
+    await until(() => other.losses.length > 0);
+    assert.match(other.losses[0] as string, /^Cannot open the sockets of the connection file: .*(in use|EADDRINUSE)/);
+    assert.deepEqual(inbox.losses, []);
     await second.close();
     const third = new Inbox();
     new built.Wire({ ...(client.connection as Connection), signature_scheme: "none" }, info, third);
-    await until(() => third.lost_.length > 0);
-    assert.match(third.lost_[0] as string, /Expected a signature_scheme such as "hmac-sha256"/);
+    await until(() => third.losses.length > 0);
+    assert.match(third.losses[0] as string, /Expected a signature_scheme such as "hmac-sha256"/);
   });
 });
