@@ -85,6 +85,9 @@ describe("The sockets of a kernel", function () {
     await idle(other);
     await sleep(50);
     assert.deepEqual(answered(other), []);
+    const last = await ask("complete_request");
+    wire.reply(last.serial, "complete_reply", { status: "ok" });
+    await client.reply(last.msg_id);
   });
 
   it("publish messages below their request, or below the last where there is none", async () => {
