@@ -13,9 +13,12 @@ import { root } from "./setup/places.mjs";
 const packages = { "@stryker-mutator/core": "9.6.1", "@stryker-mutator/mocha-runner": "9.6.1", mocha: "11.7.5" };
 const place = join(root, ".cache", "mutate");
 
+/** What of the kernel's protocol has tests of its own; the rest is seen in a kernel's process alone. */
+const apart = "kernel/protocol/{children,message,outbox,parent,requests,supervised}.ts";
+
 /**
- * The parts: what is changed, and the tests that should notice. The kernel's tests talk to a process of its own, whose
- * code's coverage StrykerJS cannot see: there all tests run on each fault.
+ * The parts: what is changed, and the tests that should notice. The kernel's tests talk to a process of its own, or to the
+ * thread of its sockets, whose code's coverage StrykerJS cannot see: there all tests run on each fault.
  */
 const parts = {
   generation: {
@@ -33,11 +36,12 @@ const parts = {
   },
   hub: { mutate: ["src/hub/**/*.ts"], tests: ["test/src/hub/*.test.ts"] },
   protocol: {
-    mutate: ["kernel/protocol/**/*.ts"],
-    tests: [
-      "test/kernel/protocol/*.test.ts",
-      ...["protocol", "interrupt", "magics/wire"].map((name) => `test/kernel/${name}.test.ts`),
-    ],
+    mutate: [apart],
+    tests: ["message", "outbox", "processes", "requests"].map((name) => `test/kernel/protocol/${name}.test.ts`),
+  },
+  sockets: {
+    mutate: ["kernel/protocol/*.ts", `!${apart}`],
+    tests: ["protocol/wire", "protocol", "interrupt", "magics/wire"].map((name) => `test/kernel/${name}.test.ts`),
     processes: true,
   },
 };

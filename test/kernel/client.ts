@@ -83,10 +83,9 @@ export interface StartOptions {
 /** A kernel process with a client connected to it. */
 export class TestKernel {
   readonly folder = mkdtempSync(join(tmpdir(), "phi3lab-kernel-"));
-  readonly session = randomUUID();
-  readonly shell = new Dealer({ routingId: this.session, ...socketOptions });
-  readonly control = new Dealer({ routingId: this.session, ...socketOptions });
-  readonly stdin = new Dealer({ routingId: this.session, ...socketOptions });
+  readonly shell: Dealer;
+  readonly control: Dealer;
+  readonly stdin: Dealer;
   readonly iopub = new Subscriber({ receiveHighWaterMark: 0, ...socketOptions });
   readonly heartbeat = new Request(socketOptions);
   /** Everything received so far. */
@@ -97,6 +96,13 @@ export class TestKernel {
   /** What the process itself wrote, outside of the protocol. */
   terminal = "";
   readonly #waiting = new Set<() => void>();
+
+  constructor(readonly session: string = randomUUID()) {
+    const dealer = () => new Dealer({ routingId: session, ...socketOptions });
+    this.shell = dealer();
+    this.control = dealer();
+    this.stdin = dealer();
+  }
 
   static async start(options: StartOptions = {}): Promise<TestKernel> {
     const kernel = new TestKernel();
@@ -120,8 +126,8 @@ export class TestKernel {
   }
 
   /** A client of sockets that this process has opened. */
-  static async attach(connection: Content): Promise<TestKernel> {
-    const kernel = new TestKernel();
+  static async attach(connection: Content, session?: string): Promise<TestKernel> {
+    const kernel = new TestKernel(session);
     kernel.connection = connection;
     kernel.key = connection.key;
     await kernel.#connect();

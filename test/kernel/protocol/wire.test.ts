@@ -5,46 +5,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MessageChannel, Worker } from "node:worker_threads";
-import type { CompilerStart, Connection, Request } from "../../../kernel/protocol/link";
-import type { Wire, WireHandlers } from "../../../kernel/protocol/wire";
+import { Worker } from "node:worker_threads";
+import type { Connection, Request } from "../../../kernel/protocol/link";
+import type { Wire } from "../../../kernel/protocol/wire";
 import { type Content, newConnection, type Received, TestKernel } from "../client";
-
-// Its worker thread is started from what is built.
-const built = require("../../../dist/kernel/protocol/wire") as { Wire: typeof Wire };
-
-const info = { status: "ok", language_info: { name: "none" }, banner: "a banner" };
-
-/** What came in, in order. */
-class Inbox implements WireHandlers {
-  readonly requests: Request[] = [];
-  readonly interrupts: number[] = [];
-  readonly inputs: [serial: number, value: string][] = [];
-  readonly lost_: string[] = [];
-  exits = 0;
-  onInterrupt = () => {};
-
-  request = (request: Request) => void this.requests.push(request);
-  interrupt = (serial: number) => {
-    this.interrupts.push(serial);
-    this.onInterrupt();
-  };
-  kick = () => {};
-  input = (serial: number, value: string) => void this.inputs.push([serial, value]);
-  output = () => {};
-  look = () => undefined;
-  exit = () => void this.exits++;
-  lost = (reason: string) => void this.lost_.push(reason);
-}
-
-function start(connection: Connection, inbox: Inbox): Wire {
-  const { port1, port2 } = new MessageChannel();
-  port1.unref();
-  const compiler: CompilerStart = { folder: tmpdir(), language: "typescript", port: port2 };
-  const wire = new built.Wire({ connection, kernelInfo: info, compiler });
-  wire.listen(inbox);
-  return wire;
-}
+import { Inbox, info, start, until } from "./harness";
 
 describe("The sockets of a kernel", function () {
   this.timeout(20_000);
@@ -62,10 +27,6 @@ describe("The sockets of a kernel", function () {
     await wire.close();
   });
 
-  const until = async (isSo: () => boolean): Promise<void> => {
-    for (let i = 0; i < 600 && !isSo(); i++) await sleep(5);
-    assert.ok(isSo(), "it did not happen in three seconds");
-  };
   /** Sends a request and waits until it has come in. */
   const ask = async (type: string, content: Content = {}, channel: "shell" | "control" = "shell"): Promise<Request> => {
     const before = inbox.requests.length;
@@ -76,6 +37,9 @@ describe("The sockets of a kernel", function () {
   const told = ({ msg_id }: Request) => client.of(msg_id);
   const states = (messages: Received[]) =>
     messages.map(({ header, content }) => content.execution_state ?? header.msg_type);
+  /** The type of the reply to a request. */
+  const typeOf = (id: string) =>
+    client.log.find(({ channel, parent }) => channel !== "iopub" && parent.msg_id === id)?.header.msg_type;
   const idle = (request: Request) => client.idle(request.msg_id, 3000);
   const answered = (request: Request): Received[] =>
     client.log.filter(({ channel, parent }) => channel !== "iopub" && parent.msg_id === request.msg_id);
@@ -95,6 +59,7 @@ describe("The sockets of a kernel", function () {
     await until(() => told(first).length > 0);
     await sleep(30);
     assert.deepEqual(states(told(first)), ["busy"]);
+    assert.equal(told(first)[0]?.header.msg_type, "status");
     assert.deepEqual(states(told(second)), [], "a cell is busy when it begins");
   });
 
@@ -119,6 +84,9 @@ describe("The sockets of a kernel", function () {
     await idle(other);
     await sleep(50);
     assert.deepEqual(answered(other), []);
+    const last = await ask("history_request");
+    wire.reply(last.serial, "complete_reply", { status: "ok" });
+    await client.reply(last.msg_id);
   });
 
   it("publish messages below their request, or below the last where there is none", async () => {
@@ -160,6 +128,7 @@ describe("The sockets of a kernel", function () {
     const asked = await client.send("control", "kernel_info_request", {});
     const reply = await client.reply(asked);
     assert.deepEqual(reply, info);
+    assert.equal(typeOf(asked), "kernel_info_reply");
     await client.idle(asked);
     assert.deepEqual(states(client.of(asked)), ["busy", "idle"]);
     await until(() => told(cell).length === 2);
@@ -171,6 +140,20 @@ describe("The sockets of a kernel", function () {
     await client.request("control", "kernel_info_request");
     assert.equal(told(cell).length, 3);
     assert.equal(inbox.requests.length, 1);
+  });
+
+  it("answer a client that has connected anew on its new connection", async () => {
+    const again = await TestKernel.attach(client.connection, client.session);
+    try {
+      for (const channel of ["shell", "control"] as const)
+        assert.deepEqual(await again.request(channel, "kernel_info_request"), info);
+      await again.send("shell", "execute_request", {});
+      await until(() => inbox.requests.length === 1);
+      wire.ask(1, { prompt: "who?", password: false });
+      await again.wait(() => again.log.find(({ channel }) => channel === "stdin"));
+    } finally {
+      again.close();
+    }
   });
 
   it("beat with the bytes that they get", async () => {
@@ -259,8 +242,11 @@ describe("The sockets of a kernel", function () {
     const request = await ask("execute_request");
     inbox.onInterrupt = () => wire.acknowledge();
     assert.equal(wire.isInterrupted(request.serial), false);
-    const between = await client.request("control", "interrupt_request");
-    assert.deepEqual(between, { status: "ok" });
+    const between = await client.send("control", "interrupt_request", {});
+    assert.deepEqual(await client.reply(between), { status: "ok" });
+    assert.equal(typeOf(between), "interrupt_reply");
+    await client.idle(between);
+    assert.deepEqual(states(client.of(between)), ["busy", "idle"]);
     await until(() => inbox.interrupts.length === 1);
     wire.setRunning(request.serial);
     await client.request("control", "interrupt_request");
@@ -306,6 +292,7 @@ describe("The sockets of a kernel", function () {
       const reply = await client.reply(id);
       await client.idle(id);
       assert.deepEqual(reply, { status: "ok", restart: restart === true });
+      assert.equal(typeOf(id), "shutdown_reply");
       assert.deepEqual(states(client.of(id)), ["busy", "shutdown_reply", "idle"]);
       assert.deepEqual(client.of(id)[1]?.content, reply);
       await until(() => inbox.exits === 1);
@@ -326,7 +313,7 @@ describe("The sockets of a kernel", function () {
     await client.wait(() => told(request).find(({ content }) => content.text === "the last words"));
     assert.equal(told(request).length, 501);
     await closed;
-    assert.deepEqual(inbox.lost_, []);
+    assert.deepEqual(inbox.losses, []);
     client.close();
     await open(await newConnection());
   });
@@ -346,13 +333,13 @@ describe("The sockets of a kernel", function () {
   it("say when they cannot be opened", async () => {
     const other = new Inbox();
     const second = start(client.connection as Connection, other);
-    await until(() => other.lost_.length > 0);
-    assert.match(other.lost_[0] as string, /^Cannot open the sockets of the connection file: .*(in use|EADDRINUSE)/);
-    assert.deepEqual(inbox.lost_, []);
+    await until(() => other.losses.length > 0);
+    assert.match(other.losses[0] as string, /^Cannot open the sockets of the connection file: .*(in use|EADDRINUSE)/);
+    assert.deepEqual(inbox.losses, []);
     await second.close();
     const third = new Inbox();
     start({ ...(client.connection as Connection), signature_scheme: "none" }, third);
-    await until(() => third.lost_.length > 0);
-    assert.match(third.lost_[0] as string, /Expected a signature_scheme such as "hmac-sha256"/);
+    await until(() => third.losses.length > 0);
+    assert.match(third.losses[0] as string, /Expected a signature_scheme such as "hmac-sha256"/);
   });
 });
