@@ -19,7 +19,7 @@ interface Work {
 /** A cell may take this long, in milliseconds. */
 const PATIENCE_MS = 120_000;
 /** What was published may arrive so much later than the reply, in milliseconds. */
-const IDLE_MS = 1_000;
+const IDLE_MS = 50;
 
 /** Resident memory of a process and its descendants, in megabytes. */
 function memoryOf(root: number): number {
