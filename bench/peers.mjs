@@ -46,7 +46,7 @@ export function installPeers() {
     installPython(onnxEnvironment, onnxRequirements, python());
 }
 
-/** Installs the kernels that ours is measured beside (110 MB). */
+/** Installs the kernels that ours is measured beside (180 MB). */
 export const installKernels = () => installPackages(kernelPackages);
 
 function installPackages(names) {
