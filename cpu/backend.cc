@@ -46,7 +46,8 @@ std::unique_ptr<Weight> CpuBackend::upload_weight(const WeightSource& source, We
     weight->bytes = weight->numbers.size() * sizeof(float);
     return weight;
   }
-  weight->matrix = Matrix(isa_, source.groups, source.cols, &arena_);
+  synchronize();  // the pool is to be free
+  weight->matrix = Matrix(isa_, source.groups, source.cols, &arena_, &pool_);
   weight->bytes = weight->matrix.bytes();
   return weight;
 }

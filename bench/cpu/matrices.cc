@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
   const int threads = thread_count(argc > 2 ? std::atoi(argv[2]) : 0), rounds = argc > 3 ? std::atoi(argv[3]) : 30;
   const Isa isa = choose_isa();
   Arena arena;
+  ThreadPool pool(threads);
   std::vector<Matrix> matrices;
   std::vector<std::vector<uint8_t>> as_stored;
   uint64_t seed = 88172645463325252ull;
@@ -72,13 +73,12 @@ int main(int argc, char** argv) {
     g.data = as_stored.back().data();
     g.rows = shape.rows;
     const double start = now();
-    matrices.emplace_back(isa, std::vector<RowGroup>{g}, shape.cols, &arena);
+    matrices.emplace_back(isa, std::vector<RowGroup>{g}, shape.cols, &arena, &pool);
     uploading += now() - start;
     bytes += matrices.back().bytes();
     if (i < 4 * kLayers) weights += shape.rows * shape.cols;
     if (matrices.back().segments()[0].packing != Packing::as_stored) as_stored.back() = {};
   }
-  ThreadPool pool(threads);
   const Workspace workspace(threads, 1536);
   std::vector<int64_t> lengths;
   for (int i = 4; i < argc; i++) lengths.push_back(std::atoi(argv[i]));

@@ -153,7 +153,7 @@ bool finite_scales(const RowGroup& g, int64_t cols) {
   return true;
 }
 
-void repack_interleaved16(uint8_t* out, const RowGroup& g, int64_t cols) {
+void repack_interleaved16(uint8_t* out, const RowGroup& g, int64_t cols, ThreadPool* pool) {
   constexpr size_t kGiveBackAfter = size_t{4} << 20;
   const size_t stride = row_bytes(g.type, cols), bytes = block16(g.type);
   const int64_t blocks = cols / columns16(g.type), padded = (g.rows + kGroupRows - 1) / kGroupRows * kGroupRows;
@@ -161,22 +161,27 @@ void repack_interleaved16(uint8_t* out, const RowGroup& g, int64_t cols) {
   // The file's row of each output row: a permuted group (rotary halves interleaved in the file) is read out of order.
   std::vector<int64_t> source(static_cast<size_t>(padded), -1);
   for (int64_t r = 0; r < g.rows; r++) source[g.output_row.empty() ? r : g.output_row[r]] = r;
-  int64_t given = 0;  // rows of an unpermuted group whose pages are given back
-  for (int64_t row = 0; row < padded; row += kGroupRows, out += blocks * bytes) {
-    for (int64_t b = 0; b < blocks; b++) {
-      uint8_t* block = out + b * bytes;
-      for (int lane = 0; lane < kGroupRows; lane++) {
-        const int64_t from = source[row + lane];
-        put(block, g.type, lane, from >= 0 ? data + from * stride : nullptr, b);
+  const auto repack = [&](int thread, int threads) {
+    int64_t first, last;
+    split(padded, kGroupRows, thread, threads, &first, &last);
+    int64_t given = first;  // rows of an unpermuted group whose pages are given back
+    for (int64_t row = first; row < last; row += kGroupRows) {
+      uint8_t* block = out + row / kGroupRows * blocks * static_cast<int64_t>(bytes);
+      for (int64_t b = 0; b < blocks; b++, block += bytes) {
+        for (int lane = 0; lane < kGroupRows; lane++) {
+          const int64_t from = source[row + lane];
+          put(block, g.type, lane, from >= 0 ? data + from * stride : nullptr, b);
+        }
+      }
+      const int64_t done = std::min(row + kGroupRows, g.rows);
+      if (g.mapped && g.output_row.empty() && (done - given) * stride >= kGiveBackAfter) {
+        give_back(data + given * stride, data + done * stride);
+        given = done;
       }
     }
-    const int64_t done = std::min(row + kGroupRows, g.rows);
-    if (g.mapped && g.output_row.empty() && (done - given) * stride >= kGiveBackAfter) {
-      give_back(data + given * stride, data + done * stride);
-      given = done;
-    }
-  }
-  if (g.mapped) give_back(data + given * stride, data + g.rows * stride);
+  };
+  pool ? pool->run(repack) : repack(0, 1);
+  if (g.mapped) give_back(data, data + g.rows * stride);
 }
 
 void read_interleaved16_row(float* out, const Segment& s, int64_t row, int64_t cols) {

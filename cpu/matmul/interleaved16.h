@@ -76,10 +76,11 @@ static inline void with_super16_type(WeightType type, const Use& use) {
 bool finite_scales(const RowGroup& group, int64_t cols);
 
 /**
- * Repacks a group's rows, in their output order, behind `out` (as many whole groups of 16 rows as needed). The mapped
- * pages are given back as it goes, so that the weights never lie in memory twice.
+ * Repacks a group's rows, in their output order, behind `out` (as many whole groups of 16 rows as needed), on the
+ * threads of `pool` where there is one. The mapped pages are given back as it goes, so that the weights never lie in
+ * memory twice.
  */
-void repack_interleaved16(uint8_t* out, const RowGroup& group, int64_t cols);
+void repack_interleaved16(uint8_t* out, const RowGroup& group, int64_t cols, ThreadPool* pool);
 
 /** Row `row` of a segment in this layout as float32: out (cols,). */
 void read_interleaved16_row(float* out, const Segment& s, int64_t row, int64_t cols);

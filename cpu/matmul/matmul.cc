@@ -43,7 +43,8 @@ void check_group(const RowGroup& g, int64_t cols) {
 
 }  // namespace
 
-void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena) {
+void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena,
+                                 ThreadPool* pool) {
   const WeightType type = groups[first].type;
   const int64_t blocks = cols_ / columns16(type);
   const auto bytes = [&](const RowGroup& g) {
@@ -54,7 +55,7 @@ void Matrix::place_interleaved16(const std::vector<RowGroup>& groups, size_t fir
   uint8_t* data = arena->allocate(total);
   Segment segment{type, Packing::interleaved16, data, 0, rows_, nullptr};
   for (size_t i = first; i < last; i++) {
-    repack_interleaved16(data, groups[i], cols_);
+    repack_interleaved16(data, groups[i], cols_, pool);
     data += bytes(groups[i]);
     segment.rows += groups[i].rows;
   }
@@ -76,7 +77,7 @@ void Matrix::place_as_stored(const RowGroup& g) {
   bytes_ += static_cast<size_t>(g.rows) * row_bytes(g.type, cols_);
 }
 
-Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena)
+Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena, ThreadPool* pool)
     : isa_(isa), cols_(cols) {
   if (cols < 1) throw std::runtime_error("[matmul] Expected at least 1 column but received " + std::to_string(cols));
   std::vector<bool> blocks(groups.size());
@@ -94,7 +95,7 @@ Matrix::Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols
              groups[next - 1].rows % kGroupRows == 0) {
         next++;
       }
-      place_interleaved16(groups, i, next, arena);
+      place_interleaved16(groups, i, next, arena, pool);
     }
     i = next;
   }

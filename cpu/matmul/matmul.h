@@ -63,9 +63,10 @@ class Matrix {
   Matrix() = default;
   /**
    * Throws a sentence when a group does not fit. Repacks into `arena`, which must outlive it, where `isa` computes
-   * faster from blocks; without an arena the rows are used as they lie.
+   * faster from blocks; without an arena the rows are used as they lie. `pool`, outside of a region,
+   * repacks faster.
    */
-  Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena);
+  Matrix(const Isa& isa, const std::vector<RowGroup>& groups, int64_t cols, Arena* arena, ThreadPool* pool = nullptr);
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
@@ -78,7 +79,8 @@ class Matrix {
 
  private:
   void place_as_stored(const RowGroup& group);
-  void place_interleaved16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena);
+  void place_interleaved16(const std::vector<RowGroup>& groups, size_t first, size_t last, Arena* arena,
+                           ThreadPool* pool);
 
   Isa isa_;
   int64_t rows_ = 0, cols_ = 0;
