@@ -36,8 +36,8 @@ export interface Execution {
 
 const root = resolve(__dirname, "../..");
 const DEADLINE = 15_000;
-/** A kernel that starts is noticed soon. */
-const socketOptions = { linger: 0, reconnectInterval: 10 };
+/** Between two tries to connect, in milliseconds: a kernel that starts is noticed soon. */
+const RECONNECT_MS = 10;
 
 /** The kernel's command line, as the kernelspec has it. */
 export function kernelCommand(connectionFile: string): string[] {
@@ -80,14 +80,19 @@ export interface StartOptions {
   command?: (argv: string[]) => string[];
 }
 
+export interface AttachOptions {
+  session?: string;
+  once?: boolean;
+}
+
 /** A kernel process with a client connected to it. */
 export class TestKernel {
   readonly folder = mkdtempSync(join(tmpdir(), "phi3lab-kernel-"));
   readonly shell: Dealer;
   readonly control: Dealer;
   readonly stdin: Dealer;
-  readonly iopub = new Subscriber({ receiveHighWaterMark: 0, ...socketOptions });
-  readonly heartbeat = new Request(socketOptions);
+  readonly iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0, reconnectInterval: RECONNECT_MS });
+  readonly heartbeat = new Request({ linger: 0, reconnectInterval: RECONNECT_MS });
   /** Everything received so far. */
   readonly log: Received[] = [];
   process!: ChildProcess;
@@ -97,8 +102,11 @@ export class TestKernel {
   terminal = "";
   readonly #waiting = new Set<() => void>();
 
-  constructor(readonly session: string = randomUUID()) {
-    const dealer = () => new Dealer({ routingId: session, ...socketOptions });
+  constructor(
+    readonly session: string = randomUUID(),
+    reconnectInterval = RECONNECT_MS,
+  ) {
+    const dealer = () => new Dealer({ routingId: session, linger: 0, reconnectInterval });
     this.shell = dealer();
     this.control = dealer();
     this.stdin = dealer();
@@ -125,9 +133,9 @@ export class TestKernel {
     return kernel;
   }
 
-  /** A client of sockets that this process has opened. */
-  static async attach(connection: Content, session?: string): Promise<TestKernel> {
-    const kernel = new TestKernel(session);
+  /** A client of sockets that this process has opened; `once`: one that is not connected again when it is cut off. */
+  static async attach(connection: Content, { session, once = false }: AttachOptions = {}): Promise<TestKernel> {
+    const kernel = new TestKernel(session, once ? -1 : RECONNECT_MS);
     kernel.connection = connection;
     kernel.key = connection.key;
     await kernel.#connect();

@@ -143,7 +143,9 @@ describe("The sockets of a kernel", function () {
   });
 
   it("answer a client that has connected anew on its new connection", async () => {
-    const again = await TestKernel.attach(client.connection, client.session);
+    // The first stays away once its place is taken, as who has gone does.
+    const first = await TestKernel.attach(client.connection, { once: true });
+    const again = await TestKernel.attach(client.connection, { session: first.session, once: true });
     try {
       for (const channel of ["shell", "control"] as const)
         assert.deepEqual(await again.request(channel, "kernel_info_request"), info);
@@ -152,6 +154,7 @@ describe("The sockets of a kernel", function () {
       wire.ask(1, { prompt: "who?", password: false });
       await again.wait(() => again.log.find(({ channel }) => channel === "stdin"));
     } finally {
+      first.close();
       again.close();
     }
   });
