@@ -1,9 +1,7 @@
 // Products by AVX2, FMA and F16C: as_stored weights by rows or panels; interleaved16 weights in fixed point for few
 // tokens and by panels for more.
-#include "cpu/simd/avx2.h"
-
-#include "fixed24_avx2.h"
 #include "interleaved16_products.h"
+#include "super16_avx2.h"
 
 namespace phi3lab::cpu {
 namespace {
@@ -18,9 +16,9 @@ struct Avx2Path {
     constexpr size_t quants = quants16(type);
     const __m256i mask = _mm256_set1_epi32(type == WeightType::Q8_0 ? 255 : 15);
     for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * kGroupRows) {
-      const __m256 d = load_halves(block + quants + 16 * half);
+      const __m256 d = Avx2::load_f16(block + quants + 16 * half);
       __m256 offset = _mm256_mul_ps(d, _mm256_set1_ps(type == WeightType::Q8_0 ? -128.0f : -8.0f));
-      if constexpr (type == WeightType::Q4_1) offset = load_halves(block + quants + 32 + 16 * half);
+      if constexpr (type == WeightType::Q4_1) offset = Avx2::load_f16(block + quants + 32 + 16 * half);
       for (int i = 0; i < static_cast<int>(quants / 64); i++) {
         const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 64 * i + 32 * half));
         const auto put = [&](int column, int shift) {
@@ -37,27 +35,23 @@ struct Avx2Path {
 
   static bool multiply_one(const Gemm& p) {
     bool any4 = false, any8 = false;
-    for_interleaved16(p, [&](const Segment& s) { (s.type == WeightType::Q8_0 ? any8 : any4) = true; });
+    for_interleaved16(p,
+                      [&](const Segment& s, int64_t, int64_t) { (s.type == WeightType::Q8_0 ? any8 : any4) = true; });
     const auto bytes = reinterpret_cast<Fixed24Parts*>(p.own);
     const auto words = reinterpret_cast<Fixed16Block*>(p.own + static_cast<size_t>(p.cols / 32) * sizeof(Fixed24Parts));
     if (!to_fixed(any4 ? bytes : nullptr, any8 ? words : nullptr, p.in, p.cols)) return false;
-    for_interleaved16(p, [&](const Segment& s) {
-      int64_t first, last;
-      share_of(s, p.thread, p.threads, &first, &last);
+    for_interleaved16(p, [&](const Segment& s, int64_t first, int64_t last) {
       const auto multiply = [&](const auto* x, const auto& group) {
         multiply_fixed(p.out, s, x, p.cols, first, last, p.isa.fetches, group);
-      };
-      const auto group = [](__m256* sums, const uint8_t* w, const auto* x, int64_t blocks, bool fetch) {
-        multiply_group(sums, w, x, blocks, fetch);
       };
       if (is_super16(s.type))
         with_super16_type(s.type, [&](auto type) { multiply(bytes, multiply_super_group<decltype(type)::value>); });
       else if (s.type == WeightType::Q8_0)
-        multiply(words, group);
+        multiply(words, multiply_group8);
       else if (s.type == WeightType::Q4_0)
-        multiply(bytes, multiply_group<WeightType::Q4_0>);
+        multiply(bytes, multiply_group4<WeightType::Q4_0>);
       else
-        multiply(bytes, multiply_group<WeightType::Q4_1>);
+        multiply(bytes, multiply_group4<WeightType::Q4_1>);
     });
     return true;
   }

@@ -23,18 +23,6 @@ static_assert(kPackedTokens <= Workspace::kSharedTokens, "shorter prompts lie tr
 /** From here on bfloat16 gains anything; shorter prompts stay exact, as a decoded token is. */
 constexpr int64_t kBf16Tokens = 24;
 
-/** Calls use(segment, first, last) for each interleaved16 segment and this thread's rows of it. */
-template <class Use>
-void for_interleaved16(const Gemm& p, const Use& use) {
-  for (int i = 0; i < p.segment_count; i++) {
-    const Segment& s = p.segments[i];
-    if (s.packing != Packing::interleaved16) continue;
-    int64_t first, last;
-    share_of(s, p.thread, p.threads, &first, &last);
-    use(s, first, last);
-  }
-}
-
 /** This thread's rows for one token, in float32. */
 void multiply_float(const Gemm& p, float* out, const float* in) {
   float* tile = reinterpret_cast<float*>(p.own);

@@ -3,8 +3,7 @@
 // overflow it: they are widened, and the fixed-point number is two 16-bit limbs instead of three bytes.
 #pragma once
 
-#include <immintrin.h>
-
+#include "cpu/simd/avx2.h"
 #include "fixed24.h"
 
 namespace phi3lab::cpu {
@@ -30,11 +29,9 @@ static inline void fetch_ahead(const uint8_t* block, size_t bytes) {
 
 static inline float largest_of(const float* x) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
-  __m256 most = _mm256_andnot_ps(sign, _mm256_loadu_ps(x));
-  for (int i = 8; i < 32; i += 8) most = _mm256_max_ps(most, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
-  __m128 m = _mm_max_ps(_mm256_castps256_ps128(most), _mm256_extractf128_ps(most, 1));
-  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
-  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+  __m256 most = _mm256_setzero_ps();
+  for (int i = 0; i < 32; i += 8) most = _mm256_max_ps(most, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
+  return Avx2::largest(most);
 }
 
 /**
@@ -93,27 +90,27 @@ static bool to_fixed(Fixed24Parts* bytes, Fixed16Block* words, const float* x, i
   return _mm256_movemask_ps(nan) == 0;
 }
 
-/** 8 float16 numbers. */
-static inline __m256 load_halves(const uint8_t* p) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-
-/** a += the products of columns [4·quad, 4·quad + 4) of 16 rows (8 in each w) with each limb. */
-static inline void add_quad(__m256i (*a)[3], const __m256i* w, const Fixed24Block& x, int quad) {
+/** a += quants of 8 rows (four columns each) times each limb of those columns. */
+static inline void add_products(__m256i* a, __m256i quants, const Fixed24Block& x, int quad) {
 #pragma GCC unroll 3
   for (int i = 0; i < 3; i++) {
     int32_t limbs;
     std::memcpy(&limbs, x.limbs[i] + 4 * quad, 4);
-    const __m256i d = _mm256_set1_epi32(limbs);
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) a[h][i] = _mm256_add_epi16(a[h][i], _mm256_maddubs_epi16(w[h], d));
+    a[i] = _mm256_add_epi16(a[i], _mm256_maddubs_epi16(quants, _mm256_set1_epi32(limbs)));
   }
+}
+
+/** What three limbs' sums are together. */
+static inline __m256 sum_of_limbs(const __m256i* s) {
+  // |256·s₀ + s₁| < 2²⁸: exact in int32; the two conversions and the sum round as float32 does.
+  const __m256 most = _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_slli_epi32(s[0], 8), s[1]));
+  return _mm256_fmadd_ps(most, _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[2]));
 }
 
 /** 16 rows of Q4_0 or Q4_1 times a token: sums (2 · 8 rows). */
 template <WeightType type>
-static inline void multiply_group(__m256* sums, const uint8_t* block, const Fixed24Parts* x, int64_t blocks,
-                                  bool fetch) {
+static inline void multiply_group4(__m256* sums, const uint8_t* block, const Fixed24Parts* x, int64_t blocks,
+                                   bool fetch) {
   const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi16(1);
   sums[0] = sums[1] = _mm256_setzero_ps();
   for (int64_t b = 0; b < blocks; b++, x++, block += block16(type)) {
@@ -125,15 +122,12 @@ static inline void multiply_group(__m256* sums, const uint8_t* block, const Fixe
       for (int i = 0; i < 3; i++) a[h][i] = _mm256_setzero_si256();
 #pragma GCC unroll 4
     for (int q = 0; q < 4; q++) {
-      __m256i low[2], high[2];
 #pragma GCC unroll 2
       for (int h = 0; h < 2; h++) {
         const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 64 * q + 32 * h));
-        low[h] = _mm256_and_si256(w, nibble);
-        high[h] = _mm256_and_si256(_mm256_srli_epi16(w, 4), nibble);
+        add_products(a[h], _mm256_and_si256(w, nibble), *x, q);
+        add_products(a[h], _mm256_and_si256(_mm256_srli_epi16(w, 4), nibble), *x, 4 + q);
       }
-      add_quad(a, low, *x, q);
-      add_quad(a, high, *x, 4 + q);
     }
     const __m256 scale = _mm256_set1_ps(x->scale);
 #pragma GCC unroll 2
@@ -144,19 +138,16 @@ static inline void multiply_group(__m256* sums, const uint8_t* block, const Fixe
         s[i] = _mm256_madd_epi16(a[h][i], one);
         if constexpr (type == WeightType::Q4_0) s[i] = _mm256_add_epi32(s[i], _mm256_set1_epi32(x->minus_8[i]));
       }
-      // |256·s₀ + s₁| < 2²⁸: exact in int32; the two conversions and the sum round as float32 does.
-      const __m256 most = _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_slli_epi32(s[0], 8), s[1]));
-      const __m256 fixed = _mm256_fmadd_ps(most, _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[2]));
-      sums[h] = _mm256_fmadd_ps(_mm256_mul_ps(fixed, scale), load_halves(block + 256 + 16 * h), sums[h]);
+      sums[h] = _mm256_fmadd_ps(_mm256_mul_ps(sum_of_limbs(s), scale), Avx2::load_f16(block + 256 + 16 * h), sums[h]);
       if constexpr (type == WeightType::Q4_1)
-        sums[h] = _mm256_fmadd_ps(load_halves(block + 288 + 16 * h), _mm256_set1_ps(x->sum), sums[h]);
+        sums[h] = _mm256_fmadd_ps(Avx2::load_f16(block + 288 + 16 * h), _mm256_set1_ps(x->sum), sums[h]);
     }
   }
 }
 
 /** 16 rows of Q8_0 times a token. */
-static inline void multiply_group(__m256* sums, const uint8_t* block, const Fixed16Block* x, int64_t blocks,
-                                  bool fetch) {
+static inline void multiply_group8(__m256* sums, const uint8_t* block, const Fixed16Block* x, int64_t blocks,
+                                   bool fetch) {
   sums[0] = sums[1] = _mm256_setzero_ps();
   for (int64_t b = 0; b < blocks; b++, x++, block += block16(WeightType::Q8_0)) {
     if (fetch) fetch_ahead(block, block16(WeightType::Q8_0));
@@ -191,177 +182,7 @@ static inline void multiply_group(__m256* sums, const uint8_t* block, const Fixe
         s[i] = _mm256_add_epi32(pairs, _mm256_set1_epi32(x->minus_128[i]));
       }
       const __m256 fixed = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s[0]), _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[1]));
-      sums[h] = _mm256_fmadd_ps(_mm256_mul_ps(fixed, scale), load_halves(block + 512 + 16 * h), sums[h]);
-    }
-  }
-}
-
-/** 8 bytes as 32-bit numbers; 8 int8 numbers. */
-static inline __m256i load_bytes(const uint8_t* p) {
-  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-static inline __m256i load_signed(const uint8_t* p) {
-  return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-
-/** a += quants of 8 rows (four columns each) times each limb of those columns. */
-static inline void add_products(__m256i* a, __m256i quants, const Fixed24Block& x, int quad) {
-#pragma GCC unroll 3
-  for (int i = 0; i < 3; i++) {
-    int32_t limbs;
-    std::memcpy(&limbs, x.limbs[i] + 4 * quad, 4);
-    a[i] = _mm256_add_epi16(a[i], _mm256_maddubs_epi16(quants, _mm256_set1_epi32(limbs)));
-  }
-}
-
-/** s += the 16-bit sums a, in pairs, times `by`; a is 0 again. */
-static inline void widen(__m256i* s, __m256i* a, __m256i by) {
-#pragma GCC unroll 3
-  for (int i = 0; i < 3; i++) {
-    s[i] = _mm256_add_epi32(s[i], _mm256_madd_epi16(a[i], by));
-    a[i] = _mm256_setzero_si256();
-  }
-}
-
-/** Vector i of 8 rows of a part: the quants of columns 4i … and of columns 16 + 4i …, in whole. */
-template <WeightType type>
-static inline void load_quants16(__m256i* low, __m256i* high, const uint8_t* part, int i, const __m256i* above) {
-  const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(part + 64 * i)), nibble = _mm256_set1_epi8(15);
-  *low = _mm256_and_si256(w, nibble);
-  *high = _mm256_and_si256(_mm256_srli_epi16(w, 4), nibble);
-  if constexpr (type == WeightType::Q5_K) {
-    const __m256i bit = _mm256_set1_epi8(16);  // bit 4 of a byte: what is i, or 4 + i, goes there
-    *low = _mm256_or_si256(*low, _mm256_and_si256(_mm256_slli_epi32(above[0], 4 - i), bit));
-    *high = _mm256_or_si256(*high, _mm256_and_si256(_mm256_srli_epi32(above[0], i), bit));
-  }
-  if constexpr (type == WeightType::Q6_K) {
-    const __m256i bits = _mm256_set1_epi8(48);  // bits 4 and 5: what is 2i and 2i + 1 goes there
-    const auto at = [&](__m256i v) {
-      return i < 2 ? _mm256_slli_epi32(v, 4 - 2 * i) : _mm256_srli_epi32(v, 2 * i - 4);
-    };
-    *low = _mm256_or_si256(*low, _mm256_and_si256(at(above[0]), bits));
-    *high = _mm256_or_si256(*high, _mm256_and_si256(at(above[1]), bits));
-  }
-}
-
-/** What lies above the low four bits of 8 rows of a part. */
-template <WeightType type>
-static inline void load_above(__m256i* above, const uint8_t* part) {
-  if constexpr (type != WeightType::Q4_K) above[0] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(part + 256));
-  if constexpr (type == WeightType::Q6_K) above[1] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(part + 320));
-}
-
-/**
- * sum + 8 rows of a part of 32 columns times a token's; d and dmin are the block's. A 16-bit sum takes 8 products of
- * 4-bit quants, 4 of 5-bit ones and 2 of 6-bit ones: 2·63·128·2 = 32,256.
- */
-template <WeightType type>
-static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_t* scales, const Fixed24Parts& x,
-                                   __m256 d, __m256 dmin) {
-  const __m256i one = _mm256_set1_epi16(1);
-  __m256i above[2], s[3], low[3], high[3];
-  load_above<type>(above, part);
-#pragma GCC unroll 3
-  for (int i = 0; i < 3; i++) low[i] = high[i] = s[i] = _mm256_setzero_si256();
-  const __m256 scale = _mm256_set1_ps(x.scale);
-  if constexpr (type == WeightType::Q6_K) {
-    const __m256i by[2] = {load_signed(scales), load_signed(scales + 16)};
-    __m256i pair[2];
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) {
-      pair[h] = _mm256_or_si256(_mm256_slli_epi32(by[h], 16), _mm256_and_si256(by[h], _mm256_set1_epi32(0xffff)));
-#pragma GCC unroll 3
-      for (int i = 0; i < 3; i++)
-        s[i] = _mm256_add_epi32(s[i], _mm256_mullo_epi32(by[h], _mm256_set1_epi32(x.minus_32[h][i])));
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-      __m256i first, second;
-      load_quants16<type>(&first, &second, part, i, above);
-      add_products(low, first, x, i);
-      add_products(high, second, x, 4 + i);
-      if (i % 2 == 1) {
-        widen(s, low, pair[0]);
-        widen(s, high, pair[1]);
-      }
-    }
-    // Sums of numbers times a scale: each exact in int32, and of up to 2²⁴ in float32.
-    const __m256 most = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s[0]), _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[1]));
-    const __m256 fixed = _mm256_fmadd_ps(most, _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[2]));
-    return _mm256_fmadd_ps(_mm256_mul_ps(fixed, scale), d, sum);
-  } else {
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-      __m256i first, second;
-      load_quants16<type>(&first, &second, part, i, above);
-      add_products(low, first, x, i);
-      add_products(type == WeightType::Q4_K ? low : high, second, x, 4 + i);
-    }
-    widen(s, low, one);
-    if constexpr (type == WeightType::Q5_K) widen(s, high, one);
-    const __m256 most = _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_slli_epi32(s[0], 8), s[1]));
-    const __m256 fixed = _mm256_fmadd_ps(most, _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[2]));
-    const __m256 by = _mm256_mul_ps(d, _mm256_cvtepi32_ps(load_bytes(scales)));
-    const __m256 minimum = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(load_bytes(scales + 16)));
-    sum = _mm256_fmadd_ps(_mm256_mul_ps(fixed, scale), by, sum);
-    return _mm256_fnmadd_ps(minimum, _mm256_set1_ps(x.sum), sum);
-  }
-}
-
-/** 16 rows of Q4_K, Q5_K or Q6_K times a token; `blocks` of 256 columns. */
-template <WeightType type>
-static inline void multiply_super_group(__m256* sums, const uint8_t* block, const Fixed24Parts* x, int64_t blocks,
-                                        bool fetch) {
-  constexpr size_t bytes = part16(type);
-  sums[0] = sums[1] = _mm256_setzero_ps();
-  for (int64_t b = 0; b < blocks; b++, block += block16(type)) {
-    const uint8_t *tail = block + 8 * bytes, *part = block;
-    for (int j = 0; j < 8; j++, x++, part += bytes) {
-      if (fetch) fetch_ahead(part, bytes);
-#pragma GCC unroll 2
-      for (int h = 0; h < 2; h++) {
-        const __m256 d = load_halves(tail + 16 * h);
-        const __m256 dmin = type == WeightType::Q6_K ? d : load_halves(tail + 32 + 16 * h);
-        sums[h] = multiply_part<type>(sums[h], part + 32 * h, part + quants16(type) + 8 * h, *x, d, dmin);
-      }
-    }
-  }
-}
-
-/** 8 of 16 rows of Q4_K, Q5_K or Q6_K, from `block` on, as float32 into half of a panel. */
-template <WeightType type>
-static inline void unpack_super(float* panel, const uint8_t* block, int half, int64_t blocks) {
-  for (int64_t b = 0; b < blocks; b++, block += block16(type)) {
-    const uint8_t* tail = block + 8 * part16(type);
-    const __m256 d = load_halves(tail + 16 * half);
-    for (int j = 0; j < 8; j++, panel += 32 * kGroupRows) {
-      const uint8_t *part = block + j * part16(type) + 32 * half,
-                    *scales = block + j * part16(type) + quants16(type) + 8 * half;
-      __m256i above[2];
-      load_above<type>(above, part);
-      __m256 by[2], offset[2];
-      if constexpr (type == WeightType::Q6_K) {
-        for (int h = 0; h < 2; h++) {
-          by[h] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(load_signed(scales + 16 * h)));
-          offset[h] = _mm256_mul_ps(by[h], _mm256_set1_ps(-32.0f));
-        }
-      } else {
-        const __m256 dmin = load_halves(tail + 32 + 16 * half);
-        by[0] = by[1] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(load_bytes(scales)));
-        offset[0] = offset[1] =
-            _mm256_mul_ps(_mm256_sub_ps(_mm256_setzero_ps(), dmin), _mm256_cvtepi32_ps(load_bytes(scales + 16)));
-      }
-      for (int i = 0; i < 4; i++) {
-        __m256i quants[2];
-        load_quants16<type>(&quants[0], &quants[1], part, i, above);
-        for (int h = 0; h < 2; h++) {
-          for (int k = 0; k < 4; k++) {
-            const __m256i q = _mm256_and_si256(_mm256_srli_epi32(quants[h], 8 * k), _mm256_set1_epi32(255));
-            _mm256_storeu_ps(panel + (16 * h + 4 * i + k) * kGroupRows,
-                             _mm256_fmadd_ps(by[h], _mm256_cvtepi32_ps(q), offset[h]));
-          }
-        }
-      }
+      sums[h] = _mm256_fmadd_ps(_mm256_mul_ps(fixed, scale), Avx2::load_f16(block + 512 + 16 * h), sums[h]);
     }
   }
 }

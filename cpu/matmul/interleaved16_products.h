@@ -18,18 +18,10 @@ static void multiply_blocks(const Gemm& p, const Segment& s) {
   });
 }
 
-/** Calls use(segment) for each interleaved16 segment. */
-template <class Use>
-static void for_interleaved16(const Gemm& p, const Use& use) {
-  for (int i = 0; i < p.segment_count; i++) {
-    if (p.segments[i].packing == Packing::interleaved16) use(p.segments[i]);
-  }
-}
-
 /** This thread's share of every interleaved16 segment. */
 template <class Path>
 static void multiply_blocks(const Gemm& p) {
-  for_interleaved16(p, [&](const Segment& s) {
+  for_interleaved16(p, [&](const Segment& s, int64_t, int64_t) {
     const auto multiply = [&](auto type) { multiply_blocks<Path, decltype(type)::value>(p, s); };
     if constexpr (Path::has_super) {
       if (is_super16(s.type)) return with_super16_type(s.type, multiply);
@@ -39,10 +31,9 @@ static void multiply_blocks(const Gemm& p) {
 }
 
 /**
- * This thread's share of a product. `Path` has the vectors V; has_super, whether it
- * multiplies blocks of 256 columns; unpack<type>(panel, block, half, blocks), which puts 8 of
- * a group's 16 rows from `block` on as float32 into half of a panel (16 rows wide); and multiply_one(p), one token's
- * share in fixed point, false where that cannot be.
+ * This thread's share of a product. `Path` has the vectors V; has_super, whether it multiplies blocks of 256 columns;
+ * unpack<type>(panel, block, half, blocks), which puts 8 of a group's 16 rows from `block` on as float32 into half of a
+ * panel (16 rows wide); and multiply_one(p), one token's share in fixed point, false where that cannot be.
  */
 template <class Path>
 static void multiply_mixed(const Gemm& p) {

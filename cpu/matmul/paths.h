@@ -37,4 +37,16 @@ static inline void share_of(const Segment& s, int thread, int threads, int64_t* 
   split(s.rows, s.packing == Packing::interleaved16 ? kGroupRows : 4, thread, threads, first, last);
 }
 
+/** Calls use(segment, first, last) for each interleaved16 segment and this thread's rows of it. */
+template <class Use>
+static inline void for_interleaved16(const Gemm& p, const Use& use) {
+  for (int i = 0; i < p.segment_count; i++) {
+    const Segment& s = p.segments[i];
+    if (s.packing != Packing::interleaved16) continue;
+    int64_t first, last;
+    share_of(s, p.thread, p.threads, &first, &last);
+    use(s, first, last);
+  }
+}
+
 }  // namespace phi3lab::cpu
