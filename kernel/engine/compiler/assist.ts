@@ -1,6 +1,7 @@
 /** Completion, inspection and the question whether a text is complete. */
 import ts from "typescript";
 import type { Completeness, Completion } from "../engine";
+import { fitting } from "../fitting";
 import type { Environment } from "./environment";
 import { type ExplainQuery, explainCall, explainName } from "./explain";
 import { asksForJsx } from "./jsx";
@@ -67,9 +68,9 @@ export class Assist {
       const query = { literal, position, checker, found, folder: this.#folder, lent: this.#program.lent };
       const { start, matches } = stringMatches(query);
       const from = start - shift;
-      return { start: from, end: offset, matches: fitting(matches, code.slice(from, offset)), live };
+      return { start: from, end: offset, matches: firstOf(matches, code.slice(from, offset)), live };
     }
-    return { start: offset - word.length, end: offset, matches: fitting(this.#rank(found), word), live };
+    return { start: offset - word.length, end: offset, matches: firstOf(this.#rank(found), word), live };
   }
 
   inspect(code: string, offset: number): string | undefined {
@@ -127,14 +128,11 @@ export class Assist {
   }
 }
 
-/** The first matches that begin with a word, or with it in other capitals. */
-function fitting(all: Completion["matches"], word: string): Completion["matches"] {
+/** The first matches that fit a word, each once. */
+function firstOf(all: Completion["matches"], word: string): Completion["matches"] {
   const seen = new Set<string>();
   const unique = all.filter(({ text }) => !seen.has(text) && seen.add(text));
-  const exact = unique.filter(({ text }) => text.startsWith(word));
-  const wanted = word.toLowerCase();
-  const found = exact.length > 0 ? exact : unique.filter(({ text }) => text.toLowerCase().startsWith(wanted));
-  return found.slice(0, MOST);
+  return fitting(unique, word, ({ text }) => text).slice(0, MOST);
 }
 
 /** The string literal around a position, without its quotes' ends. */

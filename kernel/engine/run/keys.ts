@@ -3,6 +3,7 @@
  * at, and nothing throws.
  */
 import { types } from "node:util";
+import { fitting } from "../fitting";
 
 export interface LiveKey {
   text: string;
@@ -44,11 +45,8 @@ export function liveKeys(root: (name: string) => unknown, { path, of, inherited,
     let value = root(String(name));
     for (const key of keys) value = step(value, key);
     const names = of === "entries" ? keysOfMap(value) : keysOf(value, inherited);
-    const exact = names.filter((each) => each.startsWith(prefix));
-    const wanted = prefix.toLowerCase();
-    const fitting = exact.length > 0 ? exact : names.filter((each) => each.toLowerCase().startsWith(wanted));
-    fitting.sort(order.compare);
-    return fitting
+    return fitting(names, prefix, (each) => each)
+      .sort(order.compare)
       .slice(0, MOST)
       .map((text) => ({ text, type: of === "keys" && isMethod(value, text) ? "function" : "property" }));
   } catch {
