@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { usually } from "../length";
-import { findChromium, Lab, type NotebookPage, outputText, root } from "./lab";
+import { needChromium } from "./chromium";
+import { Lab, type NotebookPage, outputText, root } from "./lab";
 import { clickLegend, plots, resize, zoom } from "./plots";
 
 const chapter = "looking_inside_transformers.ipynb";
@@ -14,12 +15,7 @@ describe("the chapter in JupyterLab", function () {
   let page: NotebookPage;
 
   before(async function () {
-    if (!findChromium()) {
-      console.log(
-        "    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM",
-      );
-      this.skip();
-    }
+    needChromium(this);
     lab = await Lab.start();
     // The install cell names the set-up script by its place beside the notebook's folder. The two timed cells generate 16
     // times, half of them with a pass over the whole text for every token: of fewer tokens there.
@@ -100,12 +96,7 @@ describe("a notebook in JupyterLab", function () {
   let lab: Lab;
 
   before(async function () {
-    if (!findChromium()) {
-      console.log(
-        "    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM",
-      );
-      this.skip();
-    }
+    needChromium(this);
     lab = await Lab.start({ withoutExtensions: true });
   });
 

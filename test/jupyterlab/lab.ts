@@ -5,26 +5,15 @@
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { findChromium } from "./chromium";
 
 export const root = resolve(__dirname, "../..");
 const bin = join(root, ".venv", "bin");
-
-/** The system's Chromium or Chrome, or undefined; `PHI3LAB_CHROMIUM` names another. */
-export function findChromium(): string | undefined {
-  const known = [
-    process.env.PHI3LAB_CHROMIUM,
-    ...(process.env.PATH ?? "")
-      .split(delimiter)
-      .flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))),
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  ];
-  return known.find((path) => path !== undefined && existsSync(path));
-}
 
 /** One output of a cell, as nbformat has it. */
 export interface Output {

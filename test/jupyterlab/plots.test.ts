@@ -8,7 +8,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { Figure, plotTimings } from "../../src";
 import type { Axis, Line, Mark, Plot } from "../../src/plots/plot";
 import { palette } from "../../src/plots/style";
-import { findChromium, type FrontEnd, Lab, type NotebookPage, outputText } from "./lab";
+import { findChromium, needChromium } from "./chromium";
+import { type FrontEnd, Lab, type NotebookPage, outputText } from "./lab";
 import { assertWhole, clickLegend, plots, resize, zoom } from "./plots";
 
 const longTitle = "What comes after the capital of France, and how sure the model is of each of them; "
@@ -35,18 +36,13 @@ const times = (first: number, more: number) =>
 ];
 const timings = 2;
 
-const skipped = "    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM";
-
 describe("plots in JupyterLab and Notebook 7", function () {
   this.timeout(90_000);
   let lab: Lab;
   let notebook: NotebookPage;
 
   before(async function () {
-    if (!findChromium()) {
-      console.log(skipped);
-      this.skip();
-    }
+    needChromium(this);
     lab = await Lab.start();
     lab.writeNotebook("plots.ipynb", cells);
   });
@@ -105,13 +101,9 @@ describe("a plot's own page", function () {
   let browser: Browser;
 
   before(async function () {
-    const executablePath = findChromium();
-    if (!executablePath) {
-      console.log(skipped);
-      this.skip();
-    }
+    needChromium(this);
     folder = mkdtempSync(join(tmpdir(), "phi3lab-page-"));
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+    browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu"] });
   });
 
   after(async () => {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { checkTour, tour, tourCells } from "../notebooks/tour";
-import { findChromium, Lab, type NotebookPage, outputText } from "./lab";
+import { needChromium } from "./chromium";
+import { Lab, type NotebookPage, outputText } from "./lab";
 
 const indexOf = (id: string): number => tourCells().findIndex((cell) => cell.id === id);
 
@@ -13,12 +14,7 @@ describe("the tour in JupyterLab", function () {
   let page: NotebookPage;
 
   before(async function () {
-    if (!findChromium()) {
-      console.log(
-        "    skipped: no Chromium found; `apt-get install chromium` brings it, or name one in PHI3LAB_CHROMIUM",
-      );
-      this.skip();
-    }
+    needChromium(this);
     lab = await Lab.start();
     copyFileSync(tour, join(lab.folder, basename(tour)));
     page = await lab.open(basename(tour));

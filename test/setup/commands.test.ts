@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
-import { findChromium } from "../jupyterlab/lab";
+import { findChromium } from "../jupyterlab/chromium";
 import { cleanEnvironment, ended, root } from "./sandbox";
 
 const plotly = "application/vnd.plotly.v1+json";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { chromium } from "playwright-core";
-import { findChromium } from "../jupyterlab/lab";
+import { findChromium } from "../jupyterlab/chromium";
 import { cleanEnvironment, ended, type Result, root } from "./sandbox";
 
 const chapter = "notebooks/looking_inside_transformers.ipynb";
