@@ -22,6 +22,13 @@ export interface ProgramOptions {
   /** A folder whose packages are found where the notebook's has none: Node's types are. */
   home: string;
   language: "typescript" | "javascript";
+  /** What was read already. */
+  documents: ts.DocumentRegistry;
+}
+
+/** Where documents are kept, which several programs can share. */
+export function newDocuments(): ts.DocumentRegistry {
+  return ts.createDocumentRegistry(true, "/");
 }
 
 export class CellProgram {
@@ -36,17 +43,18 @@ export class CellProgram {
   #resolutions: ts.ModuleResolutionCache;
   #settings: Settings;
   #settingsVersion: string;
+  readonly #withoutBuiltins = new WeakSet<ts.SourceFile>();
   #missing = false;
   #retried = 0;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
-    this.#globalsFile = join(options.folder, "__globals__.d.ts");
+    this.#globalsFile = join(options.home, "__globals__.d.ts");
     this.#settingsVersion = settingsVersion(options.folder);
     this.#settings = this.#readSettings();
     this.#resolutions = this.#newCache();
     this.#setLibraries();
-    this.files.set(this.#globalsFile, options.globals);
+    this.files.set(this.#globalsFile, options.globals, "1");
     this.files.set(this.cellPath, "export {};\n");
     this.service = ts.createLanguageService(this.#host(), this.#documents());
   }
@@ -77,7 +85,16 @@ export class CellProgram {
   }
 
   get program(): ts.Program {
-    return this.service.getProgram() as ts.Program;
+    const program = this.service.getProgram() as ts.Program;
+    for (const file of program.getSourceFiles()) this.#dropBuiltins(file);
+    return program;
+  }
+
+  /** A package's imports of built-in modules, 340 in Node's types alone, would be looked up for each cell and lead nowhere. */
+  #dropBuiltins(file: ts.SourceFile & { imports?: ts.StringLiteralLike[] }): void {
+    if (this.#withoutBuiltins.has(file) || !isPackaged(file.fileName)) return;
+    this.#withoutBuiltins.add(file);
+    file.imports = file.imports?.filter(({ text }) => !isBuiltin(text));
   }
 
   /** Puts a cell in its place; `jsx`: the text itself asks for JSX, `typing`: it is not run yet. */
@@ -146,19 +163,19 @@ export class CellProgram {
 
   /** Documents of the disk stay read when a cell does not use them: the next one may. */
   #documents(): ts.DocumentRegistry {
-    const registry = ts.createDocumentRegistry(true, this.#options.folder);
-    const release = registry.releaseDocumentWithKey.bind(registry) as (path: ts.Path, ...rest: unknown[]) => void;
-    registry.releaseDocumentWithKey = (path: ts.Path, ...rest: unknown[]) => {
+    const { documents } = this.#options;
+    const release = documents.releaseDocumentWithKey as (path: ts.Path, ...rest: unknown[]) => void;
+    const releaseDocumentWithKey = (path: ts.Path, ...rest: unknown[]): void => {
       if (this.files.isSession(path)) release(path, ...rest);
     };
-    return registry;
+    return { ...documents, releaseDocumentWithKey };
   }
 
   #setLibraries(): void {
-    const { folder } = this.#options;
-    this.#libraryFiles = joinedLibraries(this.#settings.libraries).map((text, i) => {
-      const path = join(folder, `__lib_${i}__.d.ts`);
-      this.files.set(path, text);
+    const { libraries } = this.#settings;
+    this.#libraryFiles = joinedLibraries(libraries).map((text, i) => {
+      const path = join(this.#options.home, `__lib_${i}__.d.ts`);
+      this.files.set(path, text, libraries.join());
       return path;
     });
   }
