@@ -1,10 +1,9 @@
 /** The program that a cell is checked in: the cell, what earlier cells declared, the libraries, and what all these import. */
 import { realpathSync } from "node:fs";
-import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { Files, isPackaged } from "./files";
-import { joinedLibraries } from "./libraries";
+import { isDeclared, joinedLibraries } from "./libraries";
 import { readSettings, type Settings, settingsVersion } from "./settings";
 
 /** Between two looks for what was not found, while a cell is typed, in milliseconds. */
@@ -43,7 +42,7 @@ export class CellProgram {
   #resolutions: ts.ModuleResolutionCache;
   #settings: Settings;
   #settingsVersion: string;
-  readonly #withoutBuiltins = new WeakSet<ts.SourceFile>();
+  readonly #withoutDeclared = new WeakSet<ts.SourceFile>();
   #missing = false;
   #retried = 0;
 
@@ -86,15 +85,15 @@ export class CellProgram {
 
   get program(): ts.Program {
     const program = this.service.getProgram() as ts.Program;
-    for (const file of program.getSourceFiles()) this.#dropBuiltins(file);
+    for (const file of program.getSourceFiles()) this.#dropDeclared(file);
     return program;
   }
 
-  /** A package's imports of built-in modules, 340 in Node's types alone, would be looked up for each cell and lead nowhere. */
-  #dropBuiltins(file: ts.SourceFile & { imports?: ts.StringLiteralLike[] }): void {
-    if (this.#withoutBuiltins.has(file) || !isPackaged(file.fileName)) return;
-    this.#withoutBuiltins.add(file);
-    file.imports = file.imports?.filter(({ text }) => !isBuiltin(text));
+  /** A package's imports of what Node's types declare, 340 in these alone, would be looked up for each cell. */
+  #dropDeclared(file: ts.SourceFile & { imports?: ts.StringLiteralLike[] }): void {
+    if (this.#withoutDeclared.has(file) || !isPackaged(file.fileName)) return;
+    this.#withoutDeclared.add(file);
+    file.imports = file.imports?.filter(({ text }) => !isDeclared(text));
   }
 
   /** Puts a cell in its place; `jsx`: the text itself asks for JSX, `typing`: it is not run yet. */
@@ -132,8 +131,8 @@ export class CellProgram {
     if (chunk) return resolvedAs(this.chunkPath(Number(chunk[1])), ts.Extension.Dts);
     const known = this.#options.packages[specifier];
     if (known !== undefined) return resolvedAs(known, ts.Extension.Dts);
-    // Declared by Node's types, whatever lies in node_modules: there is nothing to look for, nor to look for again.
-    if (isBuiltin(specifier)) return NOWHERE;
+    // There is nothing to look for, nor to look for again.
+    if (isDeclared(specifier)) return NOWHERE;
     const { options } = this.#settings;
     const host = this.#resolutionHost();
     const found = ts.resolveModuleName(specifier, from, options, host, this.#resolutions);
