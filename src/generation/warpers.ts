@@ -33,17 +33,22 @@ export function topK(k: number): RowProcessor {
   };
 }
 
-/** Keeps the fewest tokens whose probabilities add up to at least p; `least` at least. */
+/** Keeps the fewest tokens whose probabilities add up to at least p; `least` at least. Of equal ones the first go first. */
 export function topP(p: number, least = 1): RowProcessor {
   return (scores) => {
-    const order = possible(scores).sort((a, b) => (scores[a] as number) - (scores[b] as number) || a - b);
-    const probabilities = softmax(scores);
-    let mass = 0;
-    for (const i of order.slice(0, Math.max(0, order.length - least))) {
-      mass += probabilities[i] as number;
+    const order = scores.slice().sort();
+    const most = order.at(-1) as number;
+    const total = order.reduce((sum, score) => sum + Math.exp(score - most), 0);
+    let dropped = 0;
+    for (let mass = 0; dropped < order.length - least; dropped++) {
+      mass += Math.exp((order[dropped] as number) - most) / total;
       if (mass > 1 - p) break;
-      scores[i] = Number.NEGATIVE_INFINITY;
     }
+    if (dropped === 0) return;
+    const last = order[dropped - 1] as number;
+    let equal = dropped - order.indexOf(last);
+    for (let i = 0; i < scores.length; i++)
+      if ((scores[i] as number) < last || (scores[i] === last && equal-- > 0)) scores[i] = Number.NEGATIVE_INFINITY;
   };
 }
 
@@ -61,15 +66,15 @@ export function typicalP(mass: number, least = 1): RowProcessor {
     const logs = logSoftmax(scores);
     const order = possible(scores);
     const expected = order.reduce((sum, i) => sum - (logs[i] as number) * Math.exp(logs[i] as number), 0);
-    const away = (i: number): number => Math.abs(-(logs[i] as number) - expected);
-    order.sort((a, b) => away(a) - away(b) || a - b);
+    const away = logs.map((log) => Math.abs(-log - expected));
+    order.sort((a, b) => (away[a] as number) - (away[b] as number) || a - b);
     let held = 0;
     const last = order.find((i) => {
       held += Math.exp(logs[i] as number);
       return held >= mass;
     });
-    const farthest = away(last ?? (order.at(-1) as number));
-    for (const i of order.slice(least)) if (away(i) > farthest) scores[i] = Number.NEGATIVE_INFINITY;
+    const farthest = away[last ?? (order.at(-1) as number)] as number;
+    for (const i of order.subarray(least)) if ((away[i] as number) > farthest) scores[i] = Number.NEGATIVE_INFINITY;
   };
 }
 
@@ -94,8 +99,13 @@ function keepAbove(scores: Float32Array, measure: ArrayLike<number>, limit: numb
     if ((measure[i] as number) < limit && (scores[i] as number) < sure) scores[i] = Number.NEGATIVE_INFINITY;
 }
 
-const possible = (scores: Float32Array): number[] =>
-  Array.from(scores.keys()).filter((i) => scores[i] !== Number.NEGATIVE_INFINITY);
+/** Indices of the tokens that may come. */
+function possible(scores: Float32Array): Int32Array {
+  const list = new Int32Array(scores.length);
+  let count = 0;
+  for (let i = 0; i < scores.length; i++) if (scores[i] !== Number.NEGATIVE_INFINITY) list[count++] = i;
+  return list.subarray(0, count);
+}
 
 /** The n-th greatest number, equal ones counted apart: by a heap of n, whose least is its first. */
 function nthGreatest(numbers: ArrayLike<number>, n: number): number {
@@ -118,10 +128,15 @@ function nthGreatest(numbers: ArrayLike<number>, n: number): number {
 /** Probabilities of the scores. */
 export function softmax(scores: Float32Array): Float64Array {
   const most = nthGreatest(scores, 1);
-  const exps = Float64Array.from(scores, (score) => Math.exp(score - most));
-  const total = exps.reduce((sum, value) => sum + value, 0);
-  for (let i = 0; i < exps.length; i++) exps[i] = (exps[i] as number) / total;
-  return exps;
+  const result = new Float64Array(scores.length);
+  let total = 0;
+  for (let i = 0; i < result.length; i++) {
+    const value = Math.exp((scores[i] as number) - most);
+    result[i] = value;
+    total += value;
+  }
+  for (let i = 0; i < result.length; i++) result[i] = (result[i] as number) / total;
+  return result;
 }
 
 /** Logarithms of the probabilities. */
@@ -130,5 +145,7 @@ export function logSoftmax(scores: Float32Array): Float64Array {
   let total = 0;
   for (let i = 0; i < scores.length; i++) total += Math.exp((scores[i] as number) - most);
   const log = most + Math.log(total);
-  return Float64Array.from(scores, (score) => score - log);
+  const result = new Float64Array(scores.length);
+  for (let i = 0; i < result.length; i++) result[i] = (scores[i] as number) - log;
+  return result;
 }
