@@ -22,7 +22,10 @@ async function toFirst(generator, chat) {
   let puts = 0;
   let ms = 0;
   // The first that comes is the prompt.
-  const put = () => void (++puts === 2 && (ms = performance.now() - start));
+  const put = () => {
+    puts++;
+    if (puts === 2) ms = performance.now() - start;
+  };
   await generator(chat, { max_new_tokens: 2, streamer: { put, end: () => undefined } });
   return ms;
 }

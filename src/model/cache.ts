@@ -91,7 +91,8 @@ export class DynamicCache {
       return await work(this.#rows);
     } catch (error) {
       this.#rows.forEach((row, r) => {
-        row.truncate(Math.min(row.length, before.lengths[r] as number));
+        // One that was disposed meanwhile holds nothing to forget, and the error stands.
+        if (row.length > (before.lengths[r] as number)) row.truncate(before.lengths[r] as number);
       });
       for (const row of this.#columns) row.length = Math.min(row.length, before.width);
       throw error;
