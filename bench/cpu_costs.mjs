@@ -51,6 +51,14 @@ export const costs = {
       values: { times },
     };
   },
+  async turns({ model, rounds }) {
+    const { kept, anew, tokens } = node(join(programs, "turns.mjs"), model, String(rounds));
+    return {
+      measured: `${median(kept).toFixed(1)} (${Math.min(...kept).toFixed(1)}) ms`,
+      share: `${percent(median(kept) / median(anew))} of the ${median(anew).toFixed(0)} ms that its ${tokens[1]} tokens take without the first turn's cache`,
+      values: { kept, anew, tokens },
+    };
+  },
   async idle({ model }) {
     const { idle } = costOf(model);
     return { measured: percent(idle), share: "", values: { idle } };

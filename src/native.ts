@@ -243,8 +243,10 @@ export interface NativeCache {
 }
 
 export interface ForwardOptions {
-  /** (T,), T ≥ 1. */
+  /** (T,), T ≥ 1; with `embeds` it is not looked at. */
   ids: Int32Array;
+  /** (T, hidden), T ≥ 1: vectors in place of the ids' embeddings. */
+  embeds?: NativeTensor;
   /** Appended to when given; without it, the T tokens are a sequence of their own. */
   cache?: NativeCache;
   /**
@@ -273,6 +275,8 @@ export interface ForwardResult {
 export interface GreedyOptions {
   /** The prompt, (T,), T ≥ 1; the whole of it, also when `cache` already holds a prefix. */
   ids: Int32Array;
+  /** Holds a beginning of the prompt, and in the end the text but its last token; default: one of the call's own. */
+  cache?: NativeCache;
   /** New tokens at most, within the model's context. */
   max_new_tokens: number;
   /** No id of `eos_token_id` is chosen before so many. */

@@ -1,6 +1,7 @@
 /** `pipeline`: a tokenizer and a model put to work on text. */
 import { inspect } from "node:util";
 import { Callable } from "./callable";
+import { Conversation } from "./generation/conversation";
 import { type TokenOptions, tokenOptions } from "./generation/options";
 import { AutoModelForCausalLM, type ModelLoadOptions, type Phi3ForCausalLM } from "./model";
 import { checkOptions, nearest, type OptionNames, pickOptions } from "./options";
@@ -57,7 +58,8 @@ export interface TextGenerationPipeline {
 
 /**
  * Continues texts and conversations; made by {@link pipeline}, and called as a function. What it throws is what
- * `model.generate` throws, and a `TypeError` for what is neither a text nor a conversation.
+ * `model.generate` throws, and a `TypeError` for what is neither a text nor a conversation. The keys and values of the last
+ * conversation are kept: its next turn computes only what is new. Each of `num_return_sequences` is an entry of the result.
  *
  * @example
  * const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 3 });
@@ -74,6 +76,7 @@ export class TextGenerationPipeline extends Callable {
   /** The model's tokenizer. */
   readonly tokenizer: PreTrainedTokenizer;
   readonly #defaults: PipelineOptions;
+  readonly #conversation = new Conversation();
 
   /** @internal */
   constructor({ model, tokenizer, ...defaults }: PipelineParts) {
@@ -95,10 +98,10 @@ export class TextGenerationPipeline extends Callable {
     for (const name of ["return_full_text", "add_special_tokens"] as const)
       if (merged[name] !== undefined && typeof merged[name] !== "boolean")
         throw new TypeError(`Expected true or false for ${name} but received ${inspect(merged[name])}`);
-    if (typeof input === "string" || isChat(input)) return [await this.#one(input, merged)];
+    if (typeof input === "string" || isChat(input)) return this.#one(input, merged);
     if (Array.isArray(input) && input.length > 0 && input.every((item) => typeof item === "string" || isChat(item))) {
       const results: TextOutput[][] = [];
-      for (const item of input) results.push([(await this.#one(item, merged)) as TextOutput]);
+      for (const item of input) results.push((await this.#one(item, merged)) as TextOutput[]);
       return results;
     }
     throw new TypeError(
@@ -106,25 +109,47 @@ export class TextGenerationPipeline extends Callable {
     );
   }
 
-  async #one(input: string | Message[], options: PipelineOptions): Promise<TextOutput | ChatOutput> {
-    const { return_full_text = true, add_special_tokens, ...generation } = options;
+  async #one(input: string | Message[], options: PipelineOptions): Promise<(TextOutput | ChatOutput)[]> {
+    const { return_full_text = true, add_special_tokens, ...rest } = options;
     const prompt =
       typeof input === "string"
         ? input
         : (this.tokenizer.apply_chat_template(input, { tokenize: false, add_generation_prompt: true }) as string);
     const ids = this.tokenizer.encode(prompt, { add_special_tokens: add_special_tokens ?? typeof input === "string" });
-    const output = await this.model.generate({ ...generation, input_ids: ids });
-    const all = Array.from(output.data as BigInt64Array, Number);
+    const generation = { ...rest, tokenizer: this.tokenizer };
+    const sequences =
+      typeof input === "string"
+        ? await this.model.generate({ ...generation, input_ids: ids })
+        : await this.#conversation.generate(this.model, ids, generation);
+    return Array.from(sequences, (row) => {
+      const answer = this.#answer(ids, Array.from(row.data as BigInt64Array, Number));
+      if (!return_full_text) return { generated_text: answer };
+      if (typeof input === "string") return { generated_text: input + answer };
+      return { generated_text: [...input, { role: "assistant", content: answer }] };
+    });
+  }
+
+  /** The text behind a prompt. */
+  #answer(prompt: number[], all: number[]): string {
     const skip = { skip_special_tokens: true };
     // Decoding the prompt too keeps the space that a decoder drops from a text's first token.
-    const before = this.tokenizer.decode(ids, skip);
+    const before = this.tokenizer.decode(prompt, skip);
     const whole = this.tokenizer.decode(all, skip);
-    const answer = whole.startsWith(before)
+    return whole.startsWith(before)
       ? whole.slice(before.length)
-      : this.tokenizer.decode(all.slice(ids.length), skip);
-    if (!return_full_text) return { generated_text: answer };
-    if (typeof input === "string") return { generated_text: input + answer };
-    return { generated_text: [...input, { role: "assistant", content: answer }] };
+      : this.tokenizer.decode(all.slice(prompt.length), skip);
+  }
+
+  /**
+   * Frees the keys and values of the last conversation, which are kept so that its next turn computes only what is new.
+   *
+   * @example
+   * const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 3 });
+   * await generator([{ role: "user", content: "Say hello." }]);
+   * generator.reset();
+   */
+  reset(): void {
+    this.#conversation.reset();
   }
 }
 

@@ -90,23 +90,32 @@ Napi::Value NativeModel::create_cache(const Napi::CallbackInfo& info) {
   return construct<CachePayload>(environment_of(info.Env()).cache, {it_.session, it_.session->make_cache()});
 }
 
+CacheRef NativeModel::own_cache(Napi::Env env, const Napi::Object& options) const {
+  const Napi::Value value = options.Get("cache");
+  if (value.IsUndefined()) return nullptr;
+  const CachePayload& given = NativeCache::of(value, "cache");
+  if (given.session != it_.session) throw Napi::Error::New(env, "Expected a cache of this model");
+  return given.cache;
+}
+
 Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
   return ask(info, [&]() -> Work {
     const Napi::Object options = js::object(info[0], "the options of forward");
-    const auto ids = js::ids(options.Get("ids"), "ids");
-    CacheRef cache;
-    if (const Napi::Value value = options.Get("cache"); !value.IsUndefined()) {
-      const CachePayload& given = NativeCache::of(value, "cache");
-      if (given.session != it_.session) throw Napi::Error::New(info.Env(), "Expected a cache of this model");
-      cache = given.cache;
+    TensorRef embeds;
+    if (const Napi::Value value = options.Get("embeds"); !value.IsUndefined()) {
+      const TensorPayload& given = NativeTensor::of(value, "embeds");
+      if (given.session != it_.session) throw Napi::Error::New(info.Env(), "Expected embeddings of this model");
+      embeds = given.tensor;
     }
+    const auto ids = embeds ? std::vector<int32_t>() : js::ids(options.Get("ids"), "ids");
+    const CacheRef cache = own_cache(info.Env(), options);
     std::unordered_set<std::string> taps;
     if (const Napi::Value value = options.Get("taps"); !value.IsUndefined())
       for (std::string& name : js::strings(value, "taps")) taps.insert(std::move(name));
     const int64_t length = js::integer(options, "length", 0);
     const AbortRef abort = AbortFlag::of(options.Get("abort"));
     return [=, owner = it_.session](Session& session) -> Finish {
-      const ForwardResult result = session.forward(ids, cache, taps, length, abort);
+      const ForwardResult result = session.forward(ids, cache, taps, length, abort, embeds);
       return [result, owner](Napi::Env env) -> Napi::Value {
         auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
         const auto& make = environment_of(env).tensor;
@@ -162,6 +171,7 @@ Napi::Value NativeModel::generate_greedy(const Napi::CallbackInfo& info) {
     request.chunk = js::integer(options, "chunk", 0);
     request.length = js::integer(options, "length", 0);
     request.use_cache = options.Get("use_cache").ToBoolean();
+    request.cache = own_cache(info.Env(), options);
     for (int64_t id : js::integers(options.Get("eos_token_id"), "eos_token_id"))
       request.stopping.eos.push_back(static_cast<int32_t>(id));
     const AbortRef abort = AbortFlag::of(options.Get("abort"));

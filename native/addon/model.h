@@ -32,6 +32,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   void check_open(Napi::Env env) const;
+  // The `cache` of a call's options; null: none. Throws for another model's.
+  CacheRef own_cache(Napi::Env env, const Napi::Object& options) const;
   // A promise for work that `read` makes of the call's arguments: what they lack rejects it, so that every failure of
   // an asynchronous call comes one way.
   Napi::Value ask(const Napi::CallbackInfo& info, const std::function<Work()>& read);

@@ -18,10 +18,15 @@ double milliseconds_since(Clock::time_point start) {
 GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortRef& abort) {
   Phi3& phi3 = model();
   Backend& backend = phi3.backend();
-  check_ids("generate", request.ids, 0);
+  check_ids("generate", request.ids);
+  check_context("generate", static_cast<int64_t>(request.ids.size()));
   const AbortScope scope(*this, abort);
-  const CacheRef cache = make_cache();
+  const CacheRef cache = request.cache ? request.cache : make_cache();
   SequenceCache& sequence = reserved(cache);
+  const int64_t held = sequence.length;
+  if (held >= static_cast<int64_t>(request.ids.size()))
+    throw std::runtime_error("[generate] Expected a cache of fewer positions than the prompt's " +
+                             std::to_string(request.ids.size()) + " but received " + std::to_string(held));
   const DrainGuard guard(backend);
   const Stopping& stopping = request.stopping;
   phi3.exclude(stopping.eos);
@@ -31,6 +36,13 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   int64_t asked = 0;  // tokens that the device was asked for
   const int64_t ahead = std::max<int64_t>(0, request.length - static_cast<int64_t>(ids.size()));
   const auto turns = [&](int64_t length) { return phi3.turns(sequence, length + ahead); };
+  // What a caller's cache holds in the end: nothing of the passes that the device was ahead.
+  const auto keep = [&](int64_t length) {
+    if (!request.cache) return;
+    backend.discard();
+    sequence.length = std::min(length, sequence.length.load());
+    sequence.ids = ids;
+  };
   auto start = Clock::now();
   try {
     for (int64_t n = 0; !stopping.ended(result.tokens); n++) {
@@ -38,10 +50,13 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       // Where longer texts have other angles than the keys so far, the text is computed anew, once all of it is known.
       const bool anew = n == 0 || !request.use_cache || (asked == n && turns(todo));
       if (anew && todo <= config_.max_position_embeddings) {
-        sequence.length = 0;
-        phi3.forward(sequence, ids.data(), todo, {todo + ahead, request.chunk}, [&](Tensor hidden, int64_t first) {
-          if (first + hidden.rows == todo) phi3.choose_token(hidden, excluding(n));
-        });
+        if (n > 0) sequence.length = 0;
+        phi3.align(sequence, todo + ahead);
+        const int64_t done = sequence.length;
+        phi3.forward(sequence, ids.data() + done, todo - done, {todo + ahead, request.chunk},
+                     [&](Tensor hidden, int64_t first) {
+                       if (done + first + hidden.rows == todo) phi3.choose_token(hidden, excluding(n));
+                     });
         asked = n + 1;
       }
       // The device goes on while the host looks at what it emitted.
@@ -63,13 +78,19 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
       if (request.on_token) request.on_token(id, n);
     }
   } catch (const Aborted&) {
+    keep(static_cast<int64_t>(ids.size()) - 1);
     if (stopping_) throw;
     result.aborted = true;
   } catch (const OutOfMemory& error) {
+    keep(held);
     // Work that ran out of memory is tried again, but not where its tokens have gone out already.
     if (!result.tokens.empty()) throw std::runtime_error(error.what());
     throw;
+  } catch (...) {
+    keep(held);
+    throw;
   }
+  keep(static_cast<int64_t>(ids.size()) - 1);
   return result;
 }
 

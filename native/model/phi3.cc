@@ -94,6 +94,10 @@ void Phi3::align(SequenceCache& sequence, int64_t length) {
   if (!turns(sequence, length)) return;
   const int64_t held = sequence.length;
   const std::vector<int32_t> ids(sequence.ids.begin(), sequence.ids.begin() + held);
+  if (std::find(ids.begin(), ids.end(), -1) != ids.end())
+    throw std::runtime_error(
+        "[forward] A text of " + std::to_string(length) +
+        " positions has other angles than its cache, whose embeddings are not kept: begin with an empty cache");
   sequence.length = 0;
   try {
     forward(sequence, ids.data(), held, {length, 0}, [](Tensor, int64_t) {});
@@ -124,20 +128,24 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, c
     sequence.cache->commit(past + tokens);
     backend_->write(device_ids, ids + first, static_cast<size_t>(tokens) * sizeof(int32_t));
     backend_->write(position, &past, sizeof(past));
-    layers(sequence, {device_ids, position, tokens}, c);
+    layers(sequence, {device_ids, position, tokens}, c,
+           pieces.embeds ? pieces.embeds + first * config_.hidden_size : nullptr);
     visit(c.hidden, first);
     backend_->synchronize();
     sequence.length += tokens;
   }
 }
 
-void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& c) {
+void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds) {
   Backend& b = *backend_;
   Cache& cache = *sequence.cache;
   const float eps = config_.rms_norm_eps;
   const Weight& embeddings = *weights_.embed_tokens;
-  b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
-      .embed(c.hidden, input, embeddings);  // (T, hidden)
+  if (embeds)
+    b.copy(c.hidden, {const_cast<float*>(embeds), input.tokens, config_.hidden_size});
+  else
+    b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
+        .embed(c.hidden, input, embeddings);  // (T, hidden)
   b.tap("model.embed_tokens", -1, c.hidden);
   for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];

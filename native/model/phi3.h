@@ -27,6 +27,8 @@ struct Pieces {
   // says which angles are taken.
   int64_t length = 0;
   int64_t tokens = 0;  // of a piece at most; 0: the backend's choice
+  // (count, hidden), in place of the ids' embeddings; the ids are then -1.
+  const float* embeds = nullptr;
 };
 
 class Phi3 {
@@ -99,7 +101,8 @@ class Phi3 {
   Chunk chunk_of(int64_t tokens, int64_t positions);
   // Puts larger memory in a buffer's place: never both at once.
   void grow(std::shared_ptr<Buffer>& buffer, size_t bytes);
-  void layers(SequenceCache& sequence, const PassInput& input, const Chunk& c);
+  // `embeds`: (T, hidden), in place of the ids' embeddings.
+  void layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds = nullptr);
   void choose(const PassInput& input, Tensor hidden, bool excluding);
 
   std::unique_ptr<Backend> backend_;

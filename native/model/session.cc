@@ -89,26 +89,44 @@ void Session::drop(SequenceCache& cache) {
   cache.cache.reset();
 }
 
-void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const {
+void Session::check_ids(const char* operation, const std::vector<int32_t>& ids) const {
   const std::string prefix = std::string("[") + operation + "] ";
   if (ids.empty()) throw std::runtime_error(prefix + "Expected at least one token but received none");
   for (int32_t id : ids)
     if (id < 0 || id >= config_.vocab_size)
       throw std::runtime_error(prefix + "Expected token ids from 0 to " + std::to_string(config_.vocab_size - 1) +
                                " but received " + std::to_string(id));
-  const int64_t positions = past + static_cast<int64_t>(ids.size());
+}
+
+void Session::check_context(const char* operation, int64_t positions) const {
   if (positions > config_.max_position_embeddings)
-    throw std::runtime_error(prefix + "Expected at most " + std::to_string(config_.max_position_embeddings) +
+    throw std::runtime_error(std::string("[") + operation + "] Expected at most " +
+                             std::to_string(config_.max_position_embeddings) +
                              " tokens, the model's context, but received " + std::to_string(positions));
 }
 
+int64_t Session::rows_of(const char* operation, const DeviceTensor& hidden) const {
+  const std::string prefix = std::string("[") + operation + "] ";
+  if (!hidden.buffer) throw std::runtime_error(prefix + "The hidden states were disposed");
+  if (hidden.dims.empty() || hidden.dims.back() != config_.hidden_size)
+    throw std::runtime_error(prefix + "Expected hidden states of " + std::to_string(config_.hidden_size) +
+                             " numbers a position but received " +
+                             std::to_string(hidden.dims.empty() ? 0 : hidden.dims.back()));
+  return hidden.size() / config_.hidden_size;
+}
+
 ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& given,
-                               const std::unordered_set<std::string>& wanted, int64_t length, const AbortRef& abort) {
+                               const std::unordered_set<std::string>& wanted, int64_t length, const AbortRef& abort,
+                               const TensorRef& embeds) {
   Phi3& phi3 = model();
+  const std::vector<int32_t> unknown(embeds ? static_cast<size_t>(rows_of("forward", *embeds)) : 0, -1);
   const CacheRef cache = given ? given : make_cache();
   SequenceCache& sequence = reserved(cache);
-  const int64_t past = sequence.length, tokens = static_cast<int64_t>(ids.size());
-  check_ids("forward", ids, past);
+  const std::vector<int32_t>& run = embeds ? unknown : ids;
+  const int64_t past = sequence.length, tokens = static_cast<int64_t>(run.size());
+  if (!embeds) check_ids("forward", ids);
+  if (tokens == 0) throw std::runtime_error("[forward] Expected at least one position but received none");
+  check_context("forward", past + tokens);
   const AbortScope scope(*this, abort);
   phi3.align(sequence, std::max(length, past + tokens));
   ForwardResult result;
@@ -126,7 +144,8 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   };
   try {
     const Tensor out{result.last_hidden_state->data(), tokens, config_.hidden_size};
-    phi3.forward(sequence, ids.data(), tokens, {length, 0}, [&](Tensor hidden, int64_t first) {
+    const Pieces pieces{length, 0, embeds ? embeds->data() : nullptr};
+    phi3.forward(sequence, run.data(), tokens, pieces, [&](Tensor hidden, int64_t first) {
       phi3.final_norm(out.slice(first, hidden.rows), hidden);
       taps.advance(first + hidden.rows);
     });
@@ -142,12 +161,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
 
 TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort) {
   Phi3& phi3 = model();
-  if (!hidden->buffer) throw std::runtime_error("[lm_head] The hidden states were disposed");
-  const int64_t width = config_.hidden_size, vocab = config_.vocab_size, have = hidden->size() / width;
-  if (hidden->dims.empty() || hidden->dims.back() != width)
-    throw std::runtime_error("[lm_head] Expected hidden states of " + std::to_string(width) +
-                             " numbers a position but received " +
-                             std::to_string(hidden->dims.empty() ? 0 : hidden->dims.back()));
+  const int64_t have = rows_of("lm_head", *hidden), width = config_.hidden_size, vocab = config_.vocab_size;
   if (start < 0 || rows < 1 || start > have || rows > have - start)
     throw std::runtime_error("[lm_head] Expected rows from 0 to " + std::to_string(have - 1) + " but received " +
                              std::to_string(rows) + " from " + std::to_string(start) + " on");

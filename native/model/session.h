@@ -74,6 +74,7 @@ struct GreedyRequest {
   bool use_cache = true;
   int64_t chunk = 0;
   int64_t length = 0;  // of the longest prompt beside which it is continued
+  CacheRef cache;      // of a beginning of the text, which grows by the rest; null: one of the call's own
   std::function<void(int32_t id, int64_t index)> on_token;
 };
 
@@ -108,9 +109,10 @@ class Session {
   CacheSize size_of(const SequenceCache& cache);
   // Frees its memory; on the worker.
   void drop(SequenceCache& cache);
-  // `length`: see Pieces.
+  // `length`: see Pieces. `embeds` (T, hidden): in place of the embeddings of `ids`, which are then not looked at.
   ForwardResult forward(const std::vector<int32_t>& ids, const CacheRef& cache,
-                        const std::unordered_set<std::string>& taps, int64_t length, const AbortRef& abort);
+                        const std::unordered_set<std::string>& taps, int64_t length, const AbortRef& abort,
+                        const TensorRef& embeds = nullptr);
   TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);
   GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
 
@@ -148,7 +150,10 @@ class Session {
   TensorRef tensor(std::vector<int64_t> dims);
   // The cache with its address space; on the worker.
   SequenceCache& reserved(const CacheRef& cache);
-  void check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const;
+  void check_ids(const char* operation, const std::vector<int32_t>& ids) const;
+  void check_context(const char* operation, int64_t positions) const;
+  // The rows of hidden states; throws where they are disposed, or of another width.
+  int64_t rows_of(const char* operation, const DeviceTensor& hidden) const;
   Phi3& model();
 
   std::mutex mutex_;  // over the lists, which JavaScript's thread reads too

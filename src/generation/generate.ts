@@ -1,264 +1,231 @@
 /**
- * `model.generate`: each prompt of a batch is continued by itself. Greedy generation runs in the native loop; what looks
- * at the scores or changes them runs in the loop below, one pass a token.
+ * `model.generate`: greedy generation runs in the native loop; what looks at the scores or changes them runs in loops
+ * here, one pass a token. A batch's sequences are computed one after the other, each by itself.
  */
 import { abortable, abortError } from "../model/abort";
-import { type IdsInput, readBatch } from "../model/inputs";
-import { type Core, tapNames } from "../model/modules";
-import { checkCache, type DynamicCache } from "../model/outputs";
-import type { AbortFlag, ForwardResult, GreedyResult, NativeCache, NativeTensor } from "../native";
+import { checkCache, DynamicCache } from "../model/cache";
+import { type Batch, type IdsInput, readBatch } from "../model/inputs";
+import type { Core } from "../model/modules";
+import type { AbortFlag, NativeCache } from "../native";
 import { Tensor } from "../tensor";
-import { type GenerateArguments, readSettings, type Settings } from "./options";
-import { greedy, logitsProcessors, sample } from "./processors";
+import { searchPrompt } from "./beams";
+import { endingOf } from "./ending";
+import { Passes } from "./forward";
+import { loopRows } from "./loop";
+import type { GenerateArguments } from "./options";
+import type { GenerateOutput } from "./outputs";
+import { logitsProcessors } from "./processors";
 import { randomNumbers } from "./random";
-import { ended } from "./stopping";
+import { beamOutput, rowOutput } from "./results";
+import { type Prompt, readPrompts, Row, withEmbeds } from "./row";
+import { scoreChanger } from "./scores";
+import { readSettings, type Settings } from "./settings";
+import type { StreamTokenizer } from "./streamer";
 
-export type { GenerateArguments, GenerateOptions } from "./options";
-
-/**
- * Times of one generation, measured where the work is done; {@link plotTimings} draws two of them beside each other.
- */
-export interface GenerationTimings {
-  /** From the start to the first token, in milliseconds. */
-  prompt_ms: number;
-  /** Of each later token, in milliseconds: one fewer than there are new tokens. */
-  token_ms: Float64Array;
-}
-
-/**
- * What `generate` gives where more than ids is asked for. Lists have one entry a step, that is a new token; the names
- * are those of transformers' `GenerateDecoderOnlyOutput`.
- *
- * @example
- * const { sequences, timings } = await model.generate({ input_ids, max_new_tokens: 5, return_timings: true });
- * sequences.shape; // => [1, 10]
- * timings!.token_ms.length; // => 4
- */
-export interface GenerateOutput {
-  /** (rows, prompt + new), int64: each prompt and what follows it, filled up with `pad_token_id`. */
-  sequences: Tensor;
-  /** With `output_scores`: what each token was chosen by, (rows, vocab); -Infinity for tokens that could not be. */
-  scores?: Tensor[];
-  /** With `output_logits`: what the head gave at each step, (rows, vocab). */
-  logits?: Tensor[];
-  /**
-   * With `output_hidden_states`: of each step the embeddings, each block's output, the last one after the final norm,
-   * (1, T, hidden) each. T is the prompt's length at first, then 1, or all so far with `use_cache: false`.
-   */
-  hidden_states?: Tensor[][];
-  /** With `output_attentions`: of each step each block's attention weights, (1, heads, T, positions). */
-  attentions?: Tensor[][];
-  /** With `return_timings`: the times of the first row. */
-  timings?: GenerationTimings;
-  /** The cache that was given, now with the new tokens, but the last, behind what it held. */
-  past_key_values?: DynamicCache;
-}
-
-/** The options that make `generate` give a {@link GenerateOutput}: any one of these. */
-export type MoreThanIds =
-  | Record<"return_dict_in_generate", true>
-  | Record<"return_timings", true>
-  | Record<"output_scores", true>
-  | Record<"output_logits", true>
-  | Record<"output_hidden_states", true>
-  | Record<"output_attentions", true>;
-
-/** One row's way through the loop. */
-interface Step {
-  logits: Float32Array;
-  scores: Float32Array;
-  hidden_states: Tensor[];
-  attentions: Tensor[];
-}
-interface Row {
-  tokens: number[];
-  timings: GenerationTimings;
-  steps: Step[];
+/** One call: what it was given, and what that means. */
+interface Call {
+  core: Core;
+  given: GenerateArguments;
+  settings: Settings;
+  batch: Batch;
+  prompts: Prompt[];
+  tokenizer: StreamTokenizer | undefined;
+  /** Positions of the longest prompt: which angles LongRoPE takes follows the longest row. */
+  longest: number;
 }
 
 /** See `Phi3ForCausalLM.generate`. */
 export async function generate(
-  model: { readonly core: Core },
+  core: Core,
   first: GenerateArguments | IdsInput,
   second: GenerateArguments | undefined,
+  name: string,
 ): Promise<Tensor | GenerateOutput> {
-  const { core } = model;
-  const { config } = core;
   const given = readArguments(first, second);
-  const settings = readSettings(given, config);
-  const ids = (given.input_ids ?? given.inputs) as IdsInput;
-  const batch = readBatch(ids, given.attention_mask);
+  const { config, generation_config } = core;
+  const { max_position_embeddings } = config;
+  const settings = readSettings(given, { name, generation_config, max_position_embeddings });
+  const input_ids = given.input_ids ?? given.inputs;
+  const batch = readBatch({ ...given, input_ids }, config.hidden_size);
+  const known = batch.embeds && input_ids ? readBatch({ ...given, input_ids, inputs_embeds: null }, 0) : batch;
+  const prompts = readPrompts(batch, batch.embeds && !input_ids ? undefined : known, settings);
   checkCache(given.past_key_values);
-  const several = batch.rows.length > 1;
-  for (const name of ["streamer", "past_key_values", "output_hidden_states", "output_attentions"] as const)
-    if (given[name] && several)
-      throw new RangeError(`Expected one prompt with ${name} but received ${batch.rows.length}`);
-  given.streamer?.put(Array.from(batch.rows[0] as Int32Array));
-  const plain = !given.output_scores && !given.output_logits && !given.output_hidden_states && !given.output_attentions;
-  const native = plain && !settings.do_sample && settings.repetition_penalty === 1 && !given.past_key_values;
-  const rows = await abortable(given.signal, async (abort) => {
-    const random = randomNumbers(settings.seed);
-    const done: Row[] = [];
-    // Which angles LongRoPE takes follows the longest row.
-    const longest = Math.max(...batch.rows.map((row) => row.length));
-    for (const prompt of batch.rows)
-      done.push(
-        native
-          ? await greedyRow(core, prompt, longest, settings, given, abort)
-          : await loopRow(core, prompt, longest, settings, given, abort, random),
-      );
-    return done;
-  });
+  checkAlone(given, settings, prompts.length * settings.num_return_sequences);
+  const longest = Math.max(...batch.rows.map((row, r) => row.length + (batch.firsts?.[r] ?? 0)));
+  const tokenizer = settings.stop_strings.length > 0 ? await tokenizerOf(core, given) : undefined;
+  given.streamer?.put(prompts[0]?.embedded && !input_ids ? [] : Array.from((prompts[0] as Prompt).ids));
+  const call: Call = { core, given, settings, batch, prompts, tokenizer, longest };
+  const output = await abortable(given.signal ?? undefined, (abort) =>
+    settings.num_beams > 1 ? searchBeams(call, abort) : continueRows(call, abort),
+  );
   given.streamer?.end();
-  const sequences = pad(batch.padded, rows, settings.pad);
-  if (!given.return_dict_in_generate && !given.return_timings && plain) return sequences;
-  const output: GenerateOutput = { sequences };
-  if (given.return_timings) output.timings = (rows[0] as Row).timings;
-  if (given.output_scores) output.scores = perStep(rows, (step) => step.scores);
-  if (given.output_logits) output.logits = perStep(rows, (step) => step.logits);
-  if (given.output_hidden_states) output.hidden_states = (rows[0] as Row).steps.map((step) => step.hidden_states);
-  if (given.output_attentions) output.attentions = (rows[0] as Row).steps.map((step) => step.attentions);
-  if (given.past_key_values) output.past_key_values = given.past_key_values;
-  return output;
+  return wantsMore(given) ? output : output.sequences;
 }
 
 function readArguments(first: GenerateArguments | IdsInput, second: GenerateArguments | undefined): GenerateArguments {
   const options =
     typeof first === "object" && first !== null && !(first instanceof Tensor) && !("length" in first)
-      ? (first as GenerateArguments)
+      ? { ...(first as GenerateArguments), ...second }
       : { ...second, input_ids: first as IdsInput };
   // What a tokenizer gives may be handed over whole: its fields are options of the same names.
-  if (options.input_ids === undefined && options.inputs === undefined)
+  if ((options.input_ids ?? options.inputs ?? options.inputs_embeds ?? undefined) === undefined)
     throw new TypeError("Expected input_ids for generate, as a tokenizer makes them");
   return options;
 }
 
-async function greedyRow(
-  core: Core,
-  ids: Int32Array,
-  longest: number,
-  settings: Settings,
-  given: GenerateArguments,
-  abort: AbortFlag,
-): Promise<Row> {
+const extras = ["output_scores", "output_logits", "output_hidden_states", "output_attentions"] as const;
+
+const wantsMore = (given: GenerateArguments): boolean =>
+  Boolean(given.return_dict_in_generate || given.return_timings || extras.some((name) => given[name]));
+
+/** Refuses what is for one sequence only, and what beams cannot do. */
+function checkAlone(given: GenerateArguments, { num_beams }: Settings, sequences: number): void {
+  for (const name of ["streamer", "output_hidden_states", "output_attentions"] as const) {
+    if (given[name] && sequences > 1)
+      throw new RangeError(`Expected one prompt with ${name} but received ${sequences} sequences to continue`);
+    if (given[name] && num_beams > 1)
+      throw new RangeError(`Expected num_beams 1 with ${name} but received ${num_beams}`);
+  }
+  if (num_beams === 1) return;
+  for (const name of ["past_key_values", "return_timings"] as const)
+    if (given[name]) throw new RangeError(`Expected num_beams 1 with ${name} but received ${num_beams}`);
+}
+
+async function tokenizerOf(core: Core, { tokenizer }: GenerateArguments): Promise<StreamTokenizer> {
+  if (tokenizer) return tokenizer;
+  try {
+    return await core.tokenizer();
+  } catch (error) {
+    throw new Error(
+      `Expected a tokenizer beside stop_strings, since the model's own cannot be loaded: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Beam search, prompt after prompt. */
+async function searchBeams(call: Call, abort: AbortFlag): Promise<GenerateOutput> {
+  const { core, given, settings, batch, prompts, longest } = call;
+  const { native } = core;
+  const run = {
+    native,
+    passes: new Passes(core, given, abort),
+    settings,
+    change: scoreChanger(
+      settings,
+      prompts.map(({ options }) => options),
+    ),
+    ending: endingOf(settings, call.tokenizer),
+    abort,
+    signal: given.signal ?? undefined,
+    longest,
+    random: randomNumbers(settings.seed),
+  };
+  const results = [];
+  for (const prompt of prompts)
+    results.push(await withEmbeds(native, batch, prompt.index, (embeds) => searchPrompt(prompt, embeds, run)));
+  return beamOutput(prompts, results, settings, given);
+}
+
+/** Greedy choice or drawing: each prompt's sequences, with a cache each. */
+async function continueRows(call: Call, abort: AbortFlag): Promise<GenerateOutput> {
+  const { core, given, settings, batch, prompts } = call;
+  const { native } = core;
+  const past = given.past_key_values ?? undefined;
+  const each = prompts.flatMap((prompt) => Array.from({ length: settings.num_return_sequences }, () => prompt));
+  const plain = !extras.some((name) => given[name]) && isPlain(call);
+  const made = !past && settings.use_cache && given.return_dict_in_generate ? new DynamicCache() : undefined;
+  // Embeddings are read once only: what follows them needs a cache.
+  const own = !past && !made && !plain && (settings.use_cache || batch.embeds) ? new DynamicCache() : undefined;
+  const cache = past ?? made ?? own;
+  const run = async (caches: NativeCache[] | undefined): Promise<Row[]> => {
+    const rows = each.map((prompt, r) => new Row(prompt, caches?.[r]));
+    checkHeld(rows, batch);
+    if (caches) cache?.lead(batch.firsts);
+    if (plain) for (const row of rows) await greedyRow(row, call, abort);
+    else
+      await loopRows(rows, {
+        native,
+        batch,
+        passes: new Passes(core, given, abort),
+        settings,
+        given,
+        change: scoreChanger(
+          settings,
+          prompts.map(({ options }) => options),
+        ),
+        ending: endingOf(settings, call.tokenizer),
+        abort,
+        longest: call.longest,
+      });
+    cache?.set(rows.map((row) => columnsOf(row, batch, rows)));
+    return rows;
+  };
+  try {
+    const rows = cache ? await cache.use(native, each.length, "generate", run) : await run(undefined);
+    return { ...rowOutput(rows, settings, given), ...((past ?? made) && { past_key_values: past ?? made }) };
+  } finally {
+    own?.dispose();
+  }
+}
+
+/** Whether nothing looks at the scores or changes them but the native loop's own choice. */
+function isPlain({ settings, prompts, batch, given }: Call): boolean {
+  const { do_sample, stop_strings, stopping_criteria, logits_processor, prefix_allowed_tokens_fn, max_time } = settings;
+  const users = stopping_criteria.length + logits_processor.length + stop_strings.length;
+  // Its list of ids that may not come yet has room for so many.
+  const banned = prompts.some(({ stopping }) => stopping.min_new_tokens > 0) && settings.eos_token_id.length > 64;
+  if (do_sample || users > 0 || prefix_allowed_tokens_fn || Number.isFinite(max_time) || banned || batch.embeds)
+    return false;
+  const processors = logitsProcessors({ ...(prompts[0] as Prompt).options, min_new_tokens: 0 });
+  return processors.length === 0 && (settings.use_cache || !given.past_key_values);
+}
+
+/** @throws RangeError where a cache holds all of a prompt, or something before its vectors. */
+function checkHeld(rows: readonly Row[], { embeds }: Batch): void {
+  for (const { cache, prompt } of rows) {
+    if (cache && embeds && cache.length > 0)
+      throw new RangeError(`Expected empty past_key_values with inputs_embeds but received ${cache.length} positions`);
+    if (cache && cache.length >= prompt.ids.length)
+      throw new RangeError(
+        `Expected past_key_values of fewer positions than the prompt's ${prompt.ids.length} but received ${cache.length}`,
+      );
+  }
+}
+
+/** What stands in a row's columns of the cache: its prompt, its new tokens but the last, and padding where it has ended. */
+function columnsOf(row: Row, batch: Batch, rows: readonly Row[]): boolean[] {
+  const width = Math.max(...rows.map(({ tokens }) => tokens.length)) - 1;
+  const tokens = Array.from({ length: width }, (_, i) => i < row.tokens.length - 1);
+  return [...(batch.columns[row.prompt.index] as boolean[]), ...tokens];
+}
+
+/** Greedy generation of one row by the native loop. */
+async function greedyRow(row: Row, { core, settings, given, longest }: Call, abort: AbortFlag): Promise<void> {
   const { streamer } = given;
+  const signal = given.signal ?? undefined;
   let failure: unknown;
-  const result: GreedyResult = await core.native.generateGreedy({
-    ids,
-    ...settings.stopping(ids.length),
+  const result = await core.native.generateGreedy({
+    ids: row.prompt.ids,
+    cache: row.cache,
+    ...row.prompt.stopping,
     use_cache: settings.use_cache,
     length: longest,
     abort,
-    onToken:
-      streamer &&
-      ((id) => {
-        try {
-          // Tokens that were made before the native loop saw the flag are not shown any more.
-          if (!abort.aborted) streamer.put([id]);
-        } catch (error) {
-          failure = error;
-          abort.abort();
+    onToken: streamer
+      ? (id) => {
+          try {
+            // Tokens that were made before the native loop saw the flag are not shown any more.
+            if (!abort.aborted) streamer.put([id]);
+          } catch (error) {
+            failure = error;
+            abort.abort();
+          }
         }
-      }),
+      : undefined,
   });
   if (failure !== undefined) throw failure;
-  if (result.aborted || abort.aborted) throw abortError();
-  return {
-    tokens: Array.from(result.tokens),
-    timings: { prompt_ms: result.prompt_ms, token_ms: result.token_ms },
-    steps: [],
-  };
-}
-
-async function loopRow(
-  core: Core,
-  prompt: Int32Array,
-  longest: number,
-  settings: Settings,
-  given: GenerateArguments,
-  abort: AbortFlag,
-  random: () => number,
-): Promise<Row> {
-  const { native, config } = core;
-  const ids = Array.from(prompt);
-  const own = given.past_key_values === undefined && settings.use_cache;
-  const cache: NativeCache | undefined = given.past_key_values?.caches[0] ?? (own ? native.createCache() : undefined);
-  if (cache && cache.length >= ids.length)
-    throw new RangeError(
-      `Expected past_key_values of fewer positions than the prompt's ${ids.length} but received ${cache.length}`,
-    );
-  const stopping = settings.stopping(prompt.length);
-  const processors = logitsProcessors({ ...settings, ...stopping, prompt_length: prompt.length });
-  const taps = tapNames(config, given);
-  const row: Row = { tokens: [], timings: { prompt_ms: 0, token_ms: new Float64Array(0) }, steps: [] };
-  const times: number[] = [];
-  try {
-    do {
-      const start = performance.now();
-      const todo = Int32Array.from(cache ? ids.slice(cache.length) : ids);
-      const result = await native.forward({ ids: todo, cache, taps, length: longest + row.tokens.length, abort });
-      const logits = await lastLogits(core, result, todo.length);
-      const scores = Float32Array.from(logits);
-      for (const process of processors) process(scores, ids);
-      const id = settings.do_sample ? sample(scores, random) : greedy(scores);
-      times.push(performance.now() - start);
-      if (given.output_scores || given.output_logits || taps.length > 0)
-        row.steps.push(keep(core, result, taps, given, { logits, scores }));
-      else result.last_hidden_state.dispose();
-      row.tokens.push(id);
-      ids.push(id);
-      given.streamer?.put([id]);
-      if (abort.aborted && !ended(stopping, row.tokens)) throw abortError();
-    } while (!ended(stopping, row.tokens));
-  } finally {
-    if (own) cache?.dispose();
-  }
-  row.timings = { prompt_ms: times[0] ?? 0, token_ms: Float64Array.from(times.slice(1)) };
-  return row;
-}
-
-async function lastLogits({ native, config }: Core, result: ForwardResult, tokens: number): Promise<Float32Array> {
-  const logits = await native.lmHead(result.last_hidden_state, tokens - 1, 1);
-  const data = logits.read(0, config.vocab_size);
-  logits.dispose();
-  return data;
-}
-
-function keep(
-  { native }: Core,
-  result: ForwardResult,
-  taps: string[],
-  given: GenerateArguments,
-  both: Pick<Step, "logits" | "scores">,
-): Step {
-  const batched = (tensor: NativeTensor): Tensor => Tensor.fromNative(tensor, native.device, [1, ...tensor.dims]);
-  const named = (attention: boolean): Tensor[] =>
-    taps
-      .filter((name) => name.endsWith("attn_weights") === attention)
-      .map((name) => batched(result.taps[name] as NativeTensor));
-  const hidden_states = given.output_hidden_states ? [...named(false), batched(result.last_hidden_state)] : [];
-  if (!given.output_hidden_states) result.last_hidden_state.dispose();
-  return { ...both, hidden_states, attentions: named(true) };
-}
-
-/** (rows, vocab) of each step; a row that ended early repeats its last. */
-function perStep(rows: Row[], pick: (step: Step) => Float32Array): Tensor[] {
-  const steps = Math.max(...rows.map((row) => row.steps.length));
-  return Array.from({ length: steps }, (_, s) => {
-    const parts = rows.map((row) => pick(row.steps[Math.min(s, row.steps.length - 1)] as Step));
-    const vocab = (parts[0] as Float32Array).length;
-    const data = new Float32Array(rows.length * vocab);
-    for (const [r, part] of parts.entries()) data.set(part, r * vocab);
-    return new Tensor("float32", data, [rows.length, vocab]);
-  });
-}
-
-function pad(prompts: Int32Array[], rows: Row[], fill: number): Tensor {
-  const width = (prompts[0] as Int32Array).length + Math.max(...rows.map((row) => row.tokens.length));
-  const data = new BigInt64Array(rows.length * width).fill(BigInt(fill));
-  rows.forEach((row, r) => {
-    const ids = [...(prompts[r] as Int32Array), ...row.tokens];
-    data.set(ids.map(BigInt), r * width);
-  });
-  return new Tensor("int64", data, [rows.length, width]);
+  if (result.aborted || abort.aborted) throw abortError(signal);
+  row.tokens.push(...result.tokens);
+  row.times.push(result.prompt_ms, ...result.token_ms);
 }

@@ -1,3 +1,7 @@
 /** Generation: options, streaming, what it gives. */
-export type { GenerateArguments, GenerateOptions, GenerateOutput, GenerationTimings, MoreThanIds } from "./generate";
+export { GenerationConfig } from "./generation_config";
+export type { GenerateArguments, GenerateOptions, GenerationOptions, TokenOptions } from "./options";
+export type { GenerateOutput, GenerationTimings, MoreThanIds } from "./outputs";
+export type { LogitsProcessor } from "./processors";
+export type { StoppingCriterion } from "./stopping";
 export { type BaseStreamer, type StreamTokenizer, TextStreamer, type TextStreamerOptions } from "./streamer";

@@ -1,41 +1,120 @@
-/** The options of `generate`: their names, defaults and checks. */
-import { inspect } from "node:util";
-import { checkOptions, type FlagNames, type OptionNames } from "../options";
-import type { IdsInput } from "../model/inputs";
-import type { DynamicCache } from "../model/outputs";
-import type { Stopping } from "./stopping";
-import type { BaseStreamer } from "./streamer";
+/** The options of `generate`: their names and what they mean. settings.ts checks them and fills in what is not given. */
+import type { FlagNames, OptionNames } from "../options";
+import type { EmbedsInput, IdsInput } from "../model/inputs";
+import type { DynamicCache } from "../model/cache";
+import type { LogitsProcessor } from "./processors";
+import type { StoppingCriterion } from "./stopping";
+import type { BaseStreamer, StreamTokenizer } from "./streamer";
 
-/** What decides which tokens come. */
-export interface TokenOptions {
+/**
+ * What a {@link GenerationConfig} holds, and every generating call takes: names and defaults of transformers'
+ * `GenerationConfig`. A model's own generation_config.json goes before the defaults here. `null` turns an option off.
+ */
+export interface GenerationOptions {
   /** New tokens at most, > 0. Default: 20, as in transformers. Generation also ends where the model's context does. */
-  max_new_tokens?: number;
+  max_new_tokens?: number | null;
   /** Tokens at most, prompt included: more than the prompt has. `max_new_tokens` goes before it. Default: none. */
-  max_length?: number;
+  max_length?: number | null;
   /** No token that ends the text before so many new ones. Default: 0. */
-  min_new_tokens?: number;
+  min_new_tokens?: number | null;
+  /** No token that ends the text before it has so many tokens, prompt included. Default: 0. */
+  min_length?: number | null;
+  /** Seconds, >= 0, after which no more tokens are begun; one comes in any case. Default: none. */
+  max_time?: number | null;
+  /**
+   * Texts that end the generation as soon as a new token completes one; the token stays in the result, whole. By
+   * `generate`'s `tokenizer`, else by the model's own. Default: none.
+   */
+  stop_strings?: string | readonly string[] | null;
+
   /** true: tokens are drawn, each by its probability; false (default): always the top-1 token, which is greedy. */
-  do_sample?: boolean;
-  /** Divides the scores before a token is drawn, > 0: below 1 probable tokens gain, above 1 the others. Default: 1. */
-  temperature?: number;
+  do_sample?: boolean | null;
+  /**
+   * Above 1: beam search, which follows so many texts at once and gives the one whose tokens are the most probable
+   * together. Each has a cache of its own; passes run one after the other. Default: 1, none.
+   */
+  num_beams?: number | null;
+  /** When beam search ends: true: with the num_beams-th finished text; false (default): when no better one is likely;
+   * "never": when no better one can be. */
+  early_stopping?: boolean | "never" | null;
+  /** Beam search divides a text's score by its new tokens' count to this power: above 0 favours long ones. Default: 1. */
+  length_penalty?: number | null;
+  /**
+   * Continuations of each prompt, in rows one below the other: drawn anew with `do_sample`, or the best of `num_beams`.
+   * Each computes the prompt. Default: 1.
+   */
+  num_return_sequences?: number | null;
+
+  /** Divides the scores before a token is drawn: below 1 probable tokens gain, above 1 the others. Default: 1. 0, where
+   * the call does not ask for `do_sample: true`: the top-1 token. */
+  temperature?: number | null;
   /** Draws among the k most probable tokens alone; 0: among all. Default: 50, as in transformers. */
-  top_k?: number;
+  top_k?: number | null;
   /** Draws among the fewest tokens whose probabilities sum to this, from 0 to 1. Default: 1, all. */
-  top_p?: number;
+  top_p?: number | null;
+  /** Draws among tokens that have at least this share, from 0 to 1, of the top-1 token's probability. Default: 0, all. */
+  min_p?: number | null;
+  /** Draws among the tokens closest to the expected surprise that sum to this, > 0 to 1. Default: 1, all. */
+  typical_p?: number | null;
+  /** Draws among tokens of at least this probability, from 0 to below 1. Default: 0, all. */
+  epsilon_cutoff?: number | null;
+  /** Draws by eta sampling: the cutoff sinks where the distribution is flat; from 0 to below 1. Default: 0, all. */
+  eta_cutoff?: number | null;
+
   /** Above 1 (> 0), tokens that the text already holds become less probable, drawn or greedy. Default: 1. */
-  repetition_penalty?: number;
-  /** A whole number >= 0 that makes drawing repeatable: the same seed, the same tokens. Default: a random one. */
-  seed?: number;
-  /** The id, or ids, that end the text. Default: the model's own; [] ends nowhere. */
-  eos_token_id?: number | number[];
+  repetition_penalty?: number | null;
+  /** Above 1 (> 0), tokens that the prompt holds become more probable. Default: 1. */
+  encoder_repetition_penalty?: number | null;
+  /** Above 0: no run of so many tokens comes twice. Default: 0. */
+  no_repeat_ngram_size?: number | null;
+  /** Above 0: no run of so many tokens of the prompt comes again. Default: 0. */
+  encoder_no_repeat_ngram_size?: number | null;
+  /** Runs of ids that must not come. Default: none. */
+  bad_words_ids?: readonly (readonly number[])[] | null;
+  /** Runs of ids and what is added to the score of each one's last where the others came: `[[[5, 7], 2.5]]`. Default: none. */
+  sequence_bias?: readonly (readonly [readonly number[], number])[] | null;
+  /** Ids that never come. Default: none. */
+  suppress_tokens?: readonly number[] | null;
+  /** Ids that do not come as the first new token. Default: none. */
+  begin_suppress_tokens?: readonly number[] | null;
+  /** The id that follows a prompt of one token. Default: none. */
+  forced_bos_token_id?: number | null;
+  /** The id, or ids, of which one comes last where the length is reached. Default: none. */
+  forced_eos_token_id?: number | readonly number[] | null;
+  /** [start, factor]: after so many new tokens the end gains by this factor to the count of those beyond. Default: none. */
+  exponential_decay_length_penalty?: readonly [number, number] | null;
+  /** true: scores that are NaN become 0, infinite ones the greatest numbers. Default: false, NaN is an error. */
+  remove_invalid_values?: boolean | null;
+  /** true: the scores are logarithms of probabilities again, when all else has changed them. Default: false. */
+  renormalize_logits?: boolean | null;
+
+  /** The id, or ids, that end the text. Default: the model's own; [] or null ends nowhere. */
+  eos_token_id?: number | readonly number[] | null;
   /** Fills up rows that ended before others. Default: the model's pad token, else its first eos token. */
-  pad_token_id?: number;
+  pad_token_id?: number | null;
   /** false: keys and values are not kept, so that every position is computed again for every token. Default: true. */
-  use_cache?: boolean;
-  /** Gets the prompt and then the tokens as they come, as a {@link TextStreamer} does; with one prompt only. */
-  streamer?: BaseStreamer;
+  use_cache?: boolean | null;
+}
+
+/** What decides which tokens come: {@link GenerationOptions}, and what no file can hold. */
+export interface TokenOptions extends GenerationOptions {
+  /** A whole number >= 0 that makes drawing repeatable: the same seed, the same tokens. Default: a random one. */
+  seed?: number | null;
+  /** Options of the same names, which those beside it go before. Default: the model's own, `model.generation_config`. */
+  generation_config?: GenerationOptions | null;
+  /**
+   * Changes the scores before a token is chosen, after the other options have (but before temperature, top_k and the like).
+   * Default: none.
+   */
+  logits_processor?: LogitsProcessor | readonly LogitsProcessor[] | null;
+  /** Says after each token which rows end. Default: none. */
+  stopping_criteria?: StoppingCriterion | readonly StoppingCriterion[] | null;
+  /** Gives the ids that may come next, of a prompt's number and the text so far. Default: all. */
+  prefix_allowed_tokens_fn?: ((batch_id: number, input_ids: number[]) => readonly number[]) | null;
+  /** Gets the prompt and then the tokens as they come, as a {@link TextStreamer} does; with one sequence only. */
+  streamer?: BaseStreamer | null;
   /** Stops the generation, as the notebook's interrupt does: the call rejects with an `AbortError`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | null;
 }
 
 /**
@@ -50,23 +129,32 @@ export interface TokenOptions {
  * @example
  * // Drawn by probability, the same each time for the same seed.
  * await model.generate({ input_ids, max_new_tokens: 20, do_sample: true, temperature: 0.7, top_p: 0.9, seed: 1 });
+ * @example
+ * // Beam search: the best two of four texts.
+ * const ids = await model.generate({ input_ids, max_new_tokens: 8, num_beams: 4, num_return_sequences: 2 });
+ * ids.shape; // => [2, 13]
+ * @example
+ * const ids = await model.generate({ input_ids, max_new_tokens: 50, stop_strings: ["."], tokenizer });
+ * tokenizer.decode(ids); // => "The capital of France is Paris."
  */
 export interface GenerateOptions extends TokenOptions {
+  /** Decodes for `stop_strings`. Default: the model's own, which is loaded where it is needed. */
+  tokenizer?: StreamTokenizer | null;
   /** Gives `scores`, what each token is chosen by: after temperature, top_k and the like. Default: false. */
-  output_scores?: boolean;
+  output_scores?: boolean | null;
   /** Gives `logits`, the head's own scores of each step. Default: false. */
-  output_logits?: boolean;
-  /** Gives `hidden_states`, each step's vectors after every layer; with one prompt only. Default: false. */
-  output_hidden_states?: boolean;
-  /** Gives `attentions`, each step's attention weights of every layer; with one prompt only. Default: false. */
-  output_attentions?: boolean;
+  output_logits?: boolean | null;
+  /** Gives `hidden_states`, each step's vectors after every layer; with one sequence only. Default: false. */
+  output_hidden_states?: boolean | null;
+  /** Gives `attentions`, each step's attention weights of every layer; with one sequence only. Default: false. */
+  output_attentions?: boolean | null;
   /**
-   * Gives a {@link GenerateOutput} instead of the ids alone, as every `output_…` and `return_timings` does. Default:
-   * false.
+   * Gives a {@link GenerateOutput} instead of the ids alone, as every `output_…` and `return_timings` does; with
+   * `past_key_values` for the next turn. Default: false.
    */
-  return_dict_in_generate?: boolean;
+  return_dict_in_generate?: boolean | null;
   /** Gives `timings`: what the first token and each later one took. Default: false. */
-  return_timings?: boolean;
+  return_timings?: boolean | null;
 }
 
 /**
@@ -74,18 +162,31 @@ export interface GenerateOptions extends TokenOptions {
  */
 export interface GenerateArguments extends GenerateOptions {
   /** The prompt's ids, or several prompts' as rows of one length. */
-  input_ids?: IdsInput;
+  input_ids?: IdsInput | null;
   /** transformers.js' name for `input_ids`. */
-  inputs?: IdsInput;
-  /** Of the shape of `input_ids`: 0 over padding, which may stand at the ends of a row. Default: no padding. */
-  attention_mask?: IdsInput;
-  /** A cache that holds a beginning of `input_ids`, which is not computed again; with one prompt only. */
-  past_key_values?: DynamicCache;
+  inputs?: IdsInput | null;
+  /**
+   * Vectors (rows, T, hidden) in place of the prompt's ids; without `input_ids` the result is the new tokens alone, as in
+   * transformers.
+   */
+  inputs_embeds?: EmbedsInput | null;
+  /**
+   * (rows, T), of the prompt's shape: 0 over padding, which may stand at the ends of a row. With `past_key_values` the prompt
+   * is the whole text, and so is the mask. Default: no padding.
+   */
+  attention_mask?: IdsInput | null;
+  /** (rows, T): the prompt's positions, each one above the last. Default: from 0, over a row's real tokens. */
+  position_ids?: IdsInput | null;
+  /** A cache that holds a beginning of each row of `input_ids`, which is not computed again; an empty one is filled. */
+  past_key_values?: DynamicCache | null;
 }
 
-const flags: FlagNames<GenerateOptions> = {
+/** Options that are true or false. */
+export const flags: FlagNames<Omit<GenerateOptions, "early_stopping">> = {
   do_sample: true,
   use_cache: true,
+  remove_invalid_values: true,
+  renormalize_logits: true,
   output_scores: true,
   output_logits: true,
   output_hidden_states: true,
@@ -94,101 +195,65 @@ const flags: FlagNames<GenerateOptions> = {
   return_timings: true,
 };
 
-/** Names of {@link TokenOptions}. */
-export const tokenOptions: OptionNames<TokenOptions> = {
-  do_sample: true,
-  use_cache: true,
+/** Names of {@link GenerationOptions}. */
+export const generationOptions: OptionNames<GenerationOptions> = {
   max_new_tokens: true,
   max_length: true,
   min_new_tokens: true,
+  min_length: true,
+  max_time: true,
+  stop_strings: true,
+  do_sample: true,
+  num_beams: true,
+  early_stopping: true,
+  length_penalty: true,
+  num_return_sequences: true,
   temperature: true,
   top_k: true,
   top_p: true,
+  min_p: true,
+  typical_p: true,
+  epsilon_cutoff: true,
+  eta_cutoff: true,
   repetition_penalty: true,
-  seed: true,
+  encoder_repetition_penalty: true,
+  no_repeat_ngram_size: true,
+  encoder_no_repeat_ngram_size: true,
+  bad_words_ids: true,
+  sequence_bias: true,
+  suppress_tokens: true,
+  begin_suppress_tokens: true,
+  forced_bos_token_id: true,
+  forced_eos_token_id: true,
+  exponential_decay_length_penalty: true,
+  remove_invalid_values: true,
+  renormalize_logits: true,
   eos_token_id: true,
   pad_token_id: true,
+  use_cache: true,
+};
+
+/** Names of {@link TokenOptions}. */
+export const tokenOptions: OptionNames<TokenOptions> = {
+  ...generationOptions,
+  seed: true,
+  generation_config: true,
+  logits_processor: true,
+  stopping_criteria: true,
+  prefix_allowed_tokens_fn: true,
   streamer: true,
   signal: true,
 };
 
 /** Names of {@link GenerateArguments}. */
-const generateArguments: OptionNames<GenerateArguments> = {
+export const generateArguments: OptionNames<GenerateArguments> = {
   ...tokenOptions,
   ...flags,
+  tokenizer: true,
   input_ids: true,
   inputs: true,
+  inputs_embeds: true,
   attention_mask: true,
+  position_ids: true,
   past_key_values: true,
 };
-
-/** What the defaults depend on. */
-export interface ModelDefaults {
-  eos_token_id: number[];
-  pad_token_id: number | null;
-  max_position_embeddings: number;
-}
-
-export type Settings = Required<
-  Pick<GenerateOptions, "do_sample" | "temperature" | "top_k" | "top_p" | "repetition_penalty" | "seed" | "use_cache">
-> & { pad: number; stopping: (prompt: number) => Stopping };
-
-/** @throws TypeError or RangeError, a sentence for the first option that cannot be. */
-export function readSettings(options: GenerateArguments, model: ModelDefaults): Settings {
-  checkOptions(options, generateArguments, "generate");
-  const { max_new_tokens, max_length } = options;
-  const given = { min_new_tokens: 0, temperature: 1, top_k: 50, top_p: 1, repetition_penalty: 1, ...defined(options) };
-  whole(max_new_tokens, 1, "max_new_tokens");
-  whole(max_length, 1, "max_length");
-  whole(given.min_new_tokens, 0, "min_new_tokens");
-  whole(given.top_k, 0, "top_k");
-  whole(options.seed, 0, "seed");
-  whole(options.pad_token_id, 0, "pad_token_id");
-  positive(given.temperature, "temperature");
-  positive(given.repetition_penalty, "repetition_penalty");
-  if (typeof given.top_p !== "number" || !(given.top_p >= 0 && given.top_p <= 1))
-    throw new RangeError(`Expected number from 0 to 1 for top_p but received ${inspect(given.top_p)}`);
-  for (const name of Object.keys(flags) as (keyof typeof flags)[])
-    if (options[name] !== undefined && typeof options[name] !== "boolean")
-      throw new TypeError(`Expected true or false for ${name} but received ${inspect(options[name])}`);
-  const { streamer } = options;
-  if (streamer !== undefined && (typeof streamer?.put !== "function" || typeof streamer.end !== "function"))
-    throw new TypeError(
-      `Expected an object with put and end for streamer, as a TextStreamer, but received ${inspect(streamer, { depth: 0 })}`,
-    );
-  const eos = options.eos_token_id === undefined ? model.eos_token_id : [options.eos_token_id].flat();
-  for (const id of eos) whole(id, 0, "eos_token_id");
-  const context = model.max_position_embeddings;
-  return {
-    do_sample: options.do_sample ?? false,
-    temperature: given.temperature,
-    top_k: given.top_k,
-    top_p: given.top_p,
-    repetition_penalty: given.repetition_penalty,
-    seed: options.seed ?? Math.floor(Math.random() * 0x100000000),
-    use_cache: options.use_cache ?? true,
-    pad: options.pad_token_id ?? model.pad_token_id ?? eos[0] ?? 0,
-    stopping: (prompt) => {
-      const wanted = max_new_tokens ?? (max_length === undefined ? 20 : max_length - prompt);
-      if (wanted < 1)
-        throw new RangeError(`Expected max_length above the prompt's ${prompt} tokens but received ${max_length}`);
-      // The last token needs no position of its own: nothing is computed behind it.
-      const most = Math.min(wanted, context - prompt + 1);
-      return { eos_token_id: eos, max_new_tokens: most, min_new_tokens: given.min_new_tokens };
-    },
-  };
-}
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-function whole(value: unknown, least: number, name: string): void {
-  if (value !== undefined && (!Number.isInteger(value) || (value as number) < least))
-    throw new RangeError(`Expected integer ${least === 0 ? ">= 0" : "> 0"} for ${name} but received ${inspect(value)}`);
-}
-
-function positive(value: unknown, name: string): void {
-  if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value))
-    throw new RangeError(`Expected number > 0 for ${name} but received ${inspect(value)}`);
-}

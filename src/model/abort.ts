@@ -13,7 +13,7 @@ async function hearing<T>(
     throw new TypeError(`Expected an AbortSignal for signal but received ${inspect(signal, { depth: 0 })}`);
   const signals = [signal, host()?.signal].filter((one): one is AbortSignal => one !== undefined);
   for (const one of signals) {
-    if (one.aborted) throw abortError();
+    if (one.aborted) throw abortError(signal);
     one.addEventListener("abort", abort);
   }
   try {
@@ -23,14 +23,17 @@ async function hearing<T>(
   }
 }
 
-/** Runs `work` with a flag that any of the signals sets; an abort rejects with an `AbortError` that says so. */
+/**
+ * Runs `work` with a flag that any of the signals sets; an abort rejects with the reason that the caller's signal was given,
+ * else with an `AbortError` that says so.
+ */
 export async function abortable<T>(signal: AbortSignal | undefined, work: (flag: AbortFlag) => Promise<T>): Promise<T> {
   const flag = new (addon().AbortFlag)();
   const run = async (): Promise<T> => {
     try {
       return await work(flag);
     } catch (error) {
-      if (flag.aborted && (error as Error).name === "AbortError") throw abortError();
+      if (flag.aborted && (error as Error).name === "AbortError") throw abortError(signal);
       throw error;
     }
   };
@@ -40,11 +43,14 @@ export async function abortable<T>(signal: AbortSignal | undefined, work: (flag:
 /** What `work` gives, or an `AbortError` as soon as any of the signals fires, whether or not the work obeys them. */
 export function unlessAborted<T>(signal: AbortSignal | undefined, work: () => T | PromiseLike<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    hearing(signal, () => reject(abortError()), work).then(resolve, reject);
+    hearing(signal, () => reject(abortError(signal)), work).then(resolve, reject);
   });
 }
 
-/** What an aborted call rejects with. */
-export function abortError(): Error {
+/** What an aborted call rejects with: the reason that the signal was given, where it was given one. */
+export function abortError(signal?: AbortSignal): unknown {
+  const reason: unknown = signal?.aborted ? signal.reason : undefined;
+  const given = reason !== undefined && (reason as Error).name !== "AbortError";
+  if (given) return reason;
   return new DOMException("The operation was aborted; the model is ready for the next one.", "AbortError");
 }

@@ -1,11 +1,14 @@
 /** Loads a model: finds its files, reads their headers, hands them to the native half. */
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { type DeviceOption, readDevice } from "../devices";
+import { fileConfig } from "../generation/generation_config";
 import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
 import { addon, type Compute, type KvDtype } from "../native";
 import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { progressBar } from "../progress";
 import { sayOnce } from "../say";
+import { AutoTokenizer } from "../tokenizer";
 import {
   adapterNote,
   mergeAdapter,
@@ -16,6 +19,7 @@ import {
   quantiseNote,
   readAdapter,
 } from "../weights";
+import { readJson } from "../weights/config";
 import { abortable } from "./abort";
 import { Phi3ForCausalLM } from "./causal_lm";
 import {
@@ -133,6 +137,7 @@ export class AutoModelForCausalLM {
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
     const { path } = await resolveModel(model, { ...hub, only: "weights" });
     const found = await openWeights(path);
+    const generation = path.endsWith(".gguf") ? {} : ((await readJson(join(path, "generation_config.json"))) ?? {});
     if (options.adapter !== undefined) Object.assign(found, await merged(found, options.adapter, hub));
     const bits = quantisedTo(arithmetic);
     if (bits !== undefined) {
@@ -160,11 +165,25 @@ export class AutoModelForCausalLM {
         }),
       );
       bar.update(shards);
-      return new Phi3ForCausalLM({ native, config }, model);
+      const generation_config = fileConfig(generation, config, model);
+      const tokenizer = onceLoaded(() => AutoTokenizer.from_pretrained(model, hub));
+      return new Phi3ForCausalLM({ native, config, generation_config, tokenizer }, model);
     } finally {
       bar.close();
     }
   }
+}
+
+/** The same promise for every call; after a failure the next call tries again. */
+function onceLoaded<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () => {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
 }
 
 /** Weights with an adapter of this disk or the hub; a revision or subfolder is the model's alone. */

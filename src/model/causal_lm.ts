@@ -1,14 +1,18 @@
 /** A whole model: the stack, the head, and generation. */
 import { inspect } from "node:util";
 import { Callable } from "../callable";
-import { type GenerateArguments, type GenerateOutput, generate, type MoreThanIds } from "../generation/generate";
+import { generate } from "../generation/generate";
+import type { GenerationConfig } from "../generation/generation_config";
+import type { GenerateArguments } from "../generation/options";
+import type { GenerateOutput, MoreThanIds } from "../generation/outputs";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { Dtype, ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
 import { families } from "../weights/families";
 import type { IdsInput } from "./inputs";
 import { MemoryUse } from "./memory";
-import { type Core, forwardArguments, type ForwardOptions, LmHead, Phi3Model } from "./modules";
+import { type CausalLMOptions, causalLMOptions, forwardArguments, keepPositions } from "./forward_options";
+import { type Core, LmHead, Phi3Model } from "./modules";
 import type { CausalLMOutput } from "./outputs";
 import { type Profile, type ProfileOptions, profile } from "./profile";
 import { modelTree } from "./tree";
@@ -17,9 +21,9 @@ export interface Phi3ForCausalLM {
   /**
    * Calling the model: token ids, (T) or (rows, T), to the scores of the token after each position, (rows, T, vocab).
    */
-  (input_ids: IdsInput, options?: ForwardOptions): Promise<CausalLMOutput>;
+  (input_ids: IdsInput, options?: CausalLMOptions): Promise<CausalLMOutput>;
   /** The same with the ids among the options, as a tokenizer gives them. */
-  (options: ForwardOptions): Promise<CausalLMOutput>;
+  (options: CausalLMOptions): Promise<CausalLMOutput>;
 }
 
 /**
@@ -58,8 +62,9 @@ export class Phi3ForCausalLM extends Callable {
   }
 
   async #forward(args: unknown[]): Promise<CausalLMOutput> {
-    const { last_hidden_state, ...rest } = await this.model(forwardArguments("model", args));
-    const logits = await this.lm_head(last_hidden_state);
+    const { logits_to_keep, ...options } = forwardArguments("model", args, causalLMOptions);
+    const { last_hidden_state, ...rest } = await this.model(options);
+    const logits = await this.lm_head(keepPositions(last_hidden_state, logits_to_keep));
     return { ...rest, 0: logits, logits };
   }
 
@@ -85,6 +90,14 @@ export class Phi3ForCausalLM extends Callable {
    */
   get config(): ModelConfig {
     return this.#core.config;
+  }
+  /**
+   * Defaults of `generate`: those of the model's generation_config.json. They may be assigned to.
+   *
+   * @example model.generation_config.eos_token_id; // => [2]
+   */
+  get generation_config(): GenerationConfig {
+    return this.#core.generation_config;
   }
   /** Where the model's weights lie, and its work is done. */
   get device(): "cpu" | "cuda" {
@@ -123,7 +136,8 @@ export class Phi3ForCausalLM extends Callable {
    * @returns The ids, prompt included: int64, (rows, prompt + new).
    * @throws TypeError or RangeError for an option that does not exist or is out of its range, ids that cannot be, and
    *   a prompt longer than the context.
-   * @throws DOMException named `AbortError`, when `signal` or the notebook's interrupt stopped it.
+   * @throws DOMException named `AbortError`, when `signal` or the notebook's interrupt stopped it; what `signal` was given as
+   *   its reason, where it was given one.
    * @example
    * const ids = await model.generate({ input_ids, max_new_tokens: 2 });
    * tokenizer.decode(ids); // => "The capital of France is Paris."
@@ -144,7 +158,7 @@ export class Phi3ForCausalLM extends Callable {
     first: GenerateArguments | IdsInput,
     second?: Omit<GenerateArguments, "input_ids">,
   ): Promise<Tensor | GenerateOutput> {
-    return this.#during(() => generate(this, first, second));
+    return this.#during(() => generate(this.#core, first, second, this.name_or_path));
   }
 
   /**

@@ -1,10 +1,12 @@
 /** Models: loading, the forward pass and its two halves. */
 export { AutoModelForCausalLM, type ModelLoadOptions } from "./auto";
 export { Phi3ForCausalLM } from "./causal_lm";
-export type { IdsInput } from "./inputs";
+export type { EmbedsInput, IdsInput } from "./inputs";
 export { MemoryUse } from "./memory";
-export { type ForwardOptions, LmHead, Phi3Model } from "./modules";
-export { type BaseModelOutput, type CausalLMOutput, DynamicCache } from "./outputs";
+export type { CausalLMOptions, ForwardOptions } from "./forward_options";
+export { LmHead, Phi3Model } from "./modules";
+export { DynamicCache } from "./cache";
+export type { BaseModelOutput, CausalLMOutput } from "./outputs";
 export {
   type PlotProfileOptions,
   Profile,

@@ -2,56 +2,25 @@
 import { inspect } from "node:util";
 import { Callable } from "../callable";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
-import type { ForwardResult, ModelConfig, NativeModel } from "../native";
-import { checkOptions, type OptionNames } from "../options";
+import type { GenerationConfig } from "../generation/generation_config";
+import type { StreamTokenizer } from "../generation/streamer";
+import type { ForwardResult, ModelConfig, NativeCache, ForwardOptions as NativeForward, NativeModel } from "../native";
 import { Tensor } from "../tensor";
 import { abortable } from "./abort";
-import { type Batch, type IdsInput, readBatch } from "./inputs";
-import { type BaseModelOutput, checkCache, DynamicCache } from "./outputs";
+import { checkCache, DynamicCache } from "./cache";
+import { type ForwardOptions, forwardArguments, forwardOptions, tapNames } from "./forward_options";
+import { type Batch, type IdsInput, readBatch, uploadEmbeds } from "./inputs";
+import type { BaseModelOutput } from "./outputs";
 import { headTree, stackTree } from "./tree";
-
-/** What a call of the model, or of its stack, takes; names of transformers' `Phi3Model.forward`. */
-export interface ForwardOptions {
-  /** Token ids, (T) or (rows, T), where they are not the call's first argument. */
-  input_ids?: IdsInput;
-  /** (rows, T): 0 over padding, which may stand at the ends of a row. Default: no padding. */
-  attention_mask?: IdsInput;
-  /** The cache of an earlier call: `input_ids` go behind what it holds, and it grows by them. */
-  past_key_values?: DynamicCache;
-  /** Gives keys and values as `past_key_values`, for a later call. Default: false. */
-  use_cache?: boolean;
-  /** Gives `hidden_states`, the vectors after every layer. Default: false. */
-  output_hidden_states?: boolean;
-  /** Gives `attentions`, the attention weights of every layer. Default: false. */
-  output_attentions?: boolean;
-  /** Stops the pass, as the notebook's interrupt does: the call rejects with an `AbortError`. */
-  signal?: AbortSignal;
-}
-
-/** Their names, for checking. */
-const forwardOptions: OptionNames<ForwardOptions> = {
-  input_ids: true,
-  attention_mask: true,
-  past_key_values: true,
-  use_cache: true,
-  output_hidden_states: true,
-  output_attentions: true,
-  signal: true,
-};
 
 /** What the halves share. */
 export interface Core {
   native: NativeModel;
   config: ModelConfig;
-}
-
-/** Names of the intermediates that make `hidden_states` (all but the last) and `attentions`. */
-export function tapNames(config: ModelConfig, options: ForwardOptions): string[] {
-  const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => `model.layers.${i}`);
-  return [
-    ...(options.output_hidden_states ? ["model.embed_tokens", ...layers.slice(0, -1)] : []),
-    ...(options.output_attentions ? layers.map((layer) => `${layer}.self_attn.attn_weights`) : []),
-  ];
+  /** Defaults of generation. */
+  generation_config: GenerationConfig;
+  /** The model's own tokenizer, where its files hold one. */
+  tokenizer: () => Promise<StreamTokenizer>;
 }
 
 export interface Phi3Model {
@@ -83,22 +52,26 @@ export class Phi3Model extends Callable {
   }
 
   protected override _call(...args: unknown[]): Promise<BaseModelOutput> {
-    return this.#forward(forwardArguments("model.model", args));
+    return this.#forward(forwardArguments("model.model", args, forwardOptions));
   }
 
-  async #forward(options: ForwardOptions & { input_ids: IdsInput }): Promise<BaseModelOutput> {
+  async #forward(options: ForwardOptions): Promise<BaseModelOutput> {
     const { native, config } = this.#core;
-    const batch = readBatch(options.input_ids, options.attention_mask);
-    const past = options.past_key_values;
-    checkCache(past);
-    if (past && past.caches.length !== batch.rows.length)
-      throw new RangeError(`Expected past_key_values of ${batch.rows.length} rows but received ${past.caches.length}`);
-    const caches = past?.caches ?? (options.use_cache ? batch.rows.map(() => native.createCache()) : undefined);
+    const given = options.past_key_values;
+    checkCache(given);
+    const past = given ?? (options.use_cache ? new DynamicCache() : undefined);
+    const batch = readBatch(options, config.hidden_size, past?.columns);
     const taps = tapNames(config, options);
-    const length = batch.width + Math.max(0, ...(past?.caches.map((cache) => cache.length) ?? []));
-    const results = await abortable(options.signal, (abort) =>
-      Promise.all(batch.rows.map((ids, r) => native.forward({ ids, cache: caches?.[r], taps, length, abort }))),
-    );
+    const run = async (caches: NativeCache[] | undefined): Promise<ForwardResult[]> => {
+      const leads = past?.lead(batch.firsts) ?? batch.firsts ?? [];
+      const length = batch.width + Math.max(0, ...(caches?.map((cache) => cache.length) ?? [])) + Math.max(0, ...leads);
+      const results = await abortable(options.signal ?? undefined, (abort) =>
+        all(batch.rows.map((ids, r) => this.#row(batch, r, { ids, cache: caches?.[r], taps, length, abort }))),
+      );
+      past?.append(batch.columns);
+      return results;
+    };
+    const results = past ? await past.use(native, batch.rows.length, "the model", run) : await run(undefined);
     const last_hidden_state = this.#gather(
       batch,
       results.map((result) => result.last_hidden_state),
@@ -112,8 +85,19 @@ export class Phi3Model extends Callable {
       output.attentions = taps
         .filter((name) => name.endsWith("attn_weights"))
         .map((name) => this.#attention(batch, results, name));
-    if (caches) output.past_key_values = past ?? new DynamicCache(caches);
+    if (past) output.past_key_values = past;
     return output;
+  }
+
+  /** A pass of one row's real tokens, or of its vectors. */
+  async #row(batch: Batch, r: number, pass: NativeForward): Promise<ForwardResult> {
+    const { native } = this.#core;
+    const embeds = uploadEmbeds(native, batch, r);
+    try {
+      return await native.forward({ ...pass, embeds });
+    } finally {
+      embeds?.dispose();
+    }
   }
 
   #tap(batch: Batch, results: ForwardResult[], name: string): Tensor {
@@ -180,15 +164,10 @@ export class Phi3Model extends Callable {
   }
 }
 
-/** Ids and options out of a call's arguments. */
-export function forwardArguments(where: string, args: unknown[]): ForwardOptions & { input_ids: IdsInput } {
-  const [first, second] = args as [unknown, ForwardOptions | undefined];
-  const plain = typeof first === "object" && first !== null && "input_ids" in first;
-  const options: ForwardOptions = plain
-    ? { ...(first as ForwardOptions), ...second }
-    : { ...second, input_ids: first as IdsInput };
-  checkOptions(options, forwardOptions, where);
-  return options as ForwardOptions & { input_ids: IdsInput };
+/** What all of them give, when all are done; the error of the first that fails. */
+async function all<T>(promises: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 export interface LmHead {

@@ -12,12 +12,28 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 from transformers.generation import (
+    EncoderNoRepeatNGramLogitsProcessor,
+    EncoderRepetitionPenaltyLogitsProcessor,
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
+    ExponentialDecayLengthPenalty,
+    ForcedBOSTokenLogitsProcessor,
+    ForcedEOSTokenLogitsProcessor,
+    InfNanRemoveLogitsProcessor,
+    LogitNormalization,
     LogitsProcessorList,
     MinNewTokensLengthLogitsProcessor,
+    MinPLogitsWarper,
+    NoBadWordsLogitsProcessor,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor,
+    SuppressTokensAtBeginLogitsProcessor,
+    SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 HERE = Path(__file__).parent
@@ -30,14 +46,55 @@ MAKE = {
     "temperature": lambda value, case: TemperatureLogitsWarper(value),
     "top_k": lambda value, case: TopKLogitsWarper(value),
     "top_p": lambda value, case: TopPLogitsWarper(value),
+    "min_p": lambda value, case: MinPLogitsWarper(value),
+    "typical_p": lambda value, case: TypicalLogitsWarper(value),
+    "epsilon_cutoff": lambda value, case: EpsilonLogitsWarper(value),
+    "eta_cutoff": lambda value, case: EtaLogitsWarper(value),
+    "encoder_repetition_penalty": lambda value, case: EncoderRepetitionPenaltyLogitsProcessor(
+        value, torch.tensor([IDS[: case["prompt_length"]]])),
+    "no_repeat_ngram_size": lambda value, case: NoRepeatNGramLogitsProcessor(value),
+    "encoder_no_repeat_ngram_size": lambda value, case: EncoderNoRepeatNGramLogitsProcessor(
+        value, torch.tensor([IDS[: case["prompt_length"]]])),
+    "bad_words_ids": lambda value, case: NoBadWordsLogitsProcessor(value, case["eos_token_id"]),
+    "sequence_bias": lambda value, case: SequenceBiasLogitsProcessor(value),
+    "suppress_tokens": lambda value, case: SuppressTokensLogitsProcessor(value),
+    "begin_suppress_tokens": lambda value, case: SuppressTokensAtBeginLogitsProcessor(value, case["prompt_length"]),
+    "forced_bos_token_id": lambda value, case: ForcedBOSTokenLogitsProcessor(value),
+    "forced_eos_token_id": lambda value, case: ForcedEOSTokenLogitsProcessor(
+        case["prompt_length"] + case["max_new_tokens"], value),
+    "exponential_decay_length_penalty": lambda value, case: ExponentialDecayLengthPenalty(
+        value, case["eos_token_id"], case["prompt_length"]),
+    "remove_invalid_values": lambda value, case: InfNanRemoveLogitsProcessor(),
+    "renormalize_logits": lambda value, case: LogitNormalization(),
 }
+IDS = [7, 3, 3, 17, 25, 7]
+ONE = {"ids": IDS[:1], "prompt_length": 1}
+NEW = {"ids": IDS[:4], "prompt_length": 4}
 SETTINGS = [
     {"repetition_penalty": 1.3}, {"repetition_penalty": 0.7}, {"min_new_tokens": 3}, {"min_new_tokens": 2},
     {"temperature": 0.7}, {"temperature": 5.0}, {"top_k": 1}, {"top_k": 5}, {"top_k": 39}, {"top_k": 40},
     {"top_k": 1000}, {"top_p": 0.9}, {"top_p": 0.5}, {"top_p": 0.01}, {"top_p": 0.0}, {"top_p": 0.999},
     {"temperature": 0.6, "top_k": 10}, {"temperature": 2.0, "top_p": 0.8}, {"top_k": 7, "top_p": 0.6},
     {"repetition_penalty": 1.2, "min_new_tokens": 4, "temperature": 0.8, "top_k": 20, "top_p": 0.85},
+    {"min_p": 0.0}, {"min_p": 0.1}, {"min_p": 0.02}, {"min_p": 1.0}, {"typical_p": 0.2}, {"typical_p": 0.5},
+    {"typical_p": 0.95}, {"epsilon_cutoff": 0.01}, {"epsilon_cutoff": 0.9}, {"eta_cutoff": 0.02}, {"eta_cutoff": 0.3},
+    {"top_k": 12, "top_p": 0.9, "min_p": 0.05, "typical_p": 0.8, "epsilon_cutoff": 0.01, "eta_cutoff": 0.01},
+    {"temperature": 0.5, "min_p": 0.05}, {"top_k": 5, "renormalize_logits": True}, {"renormalize_logits": True},
+    {"encoder_repetition_penalty": 1.5}, {"encoder_repetition_penalty": 0.5}, {"no_repeat_ngram_size": 1},
+    {"no_repeat_ngram_size": 2}, {"no_repeat_ngram_size": 3}, {"no_repeat_ngram_size": 9},
+    {"encoder_no_repeat_ngram_size": 1}, {"encoder_no_repeat_ngram_size": 2}, {"encoder_no_repeat_ngram_size": 5},
+    {"bad_words_ids": [[5], [17], [25, 7, 11], [7, 30], [1, 2, 3, 4, 5, 6, 7, 8]]},
+    {"sequence_bias": [[[5], -3.0], [[7, 6], 2.5], [[25, 7, 6], 1.5], [[3, 8], 9.0]]},
+    {"suppress_tokens": [6, 20, 0]}, {"begin_suppress_tokens": [6, 20]}, {"begin_suppress_tokens": [6, 20], **NEW},
+    {"forced_bos_token_id": 9}, {"forced_bos_token_id": 9, **ONE}, {"begin_suppress_tokens": [6], **ONE},
+    {"forced_eos_token_id": [2, 17], "max_new_tokens": 3}, {"forced_eos_token_id": 2, "max_new_tokens": 4},
+    {"exponential_decay_length_penalty": (1, 1.5)}, {"exponential_decay_length_penalty": (2, 1.5)},
+    {"bad_words_ids": [[6], [20]], "remove_invalid_values": True},
+    {"sequence_bias": [[[6], -1.0]], "repetition_penalty": 1.2, "no_repeat_ngram_size": 2, "min_new_tokens": 3,
+     "suppress_tokens": [4], "temperature": 0.7, "top_k": 9, "renormalize_logits": True},
 ]
+#: Of a case, not of its processors.
+ABOUT = {"ids": IDS, "prompt_length": 4, "max_new_tokens": None}
 
 
 def numbers(tensor):
@@ -48,14 +105,15 @@ def processors():
     torch.manual_seed(3)
     scores = torch.randn(40) * 3
     scores[[4, 9, 30]] = scores[17].item()  # equals
-    ids = [7, 3, 3, 17, 25, 7]
     cases = []
-    for settings in SETTINGS:
-        case = {"settings": settings, "prompt_length": 4, "eos_token_id": [17, 2]}
+    for given in SETTINGS:
+        settings = {name: value for name, value in given.items() if name not in ABOUT}
+        about = {name: given.get(name, value) for name, value in ABOUT.items()}
+        case = {"settings": settings, "eos_token_id": [17, 2], **about}
         # The order in which transformers' generate() applies them.
         steps = LogitsProcessorList(MAKE[name](value, case) for name, value in settings.items())
-        cases.append({**case, "result": numbers(steps(torch.tensor([ids]), scores[None].clone()))})
-    return {"scores": numbers(scores), "ids": ids, "cases": cases}
+        cases.append({**case, "result": numbers(steps(torch.tensor([case["ids"]]), scores[None].clone()))})
+    return {"scores": numbers(scores), "cases": cases}
 
 
 def gap(scores):

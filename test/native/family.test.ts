@@ -113,6 +113,50 @@ function goldens(name: string, file: string, place: Place): void {
           assert.deepEqual(Array.from(result.tokens), left);
         }
       });
+
+    it("continues with the same tokens from a cache of a beginning, turn after turn, and leaves the text in it", async () => {
+      const cache = model.createCache();
+      await model.forward({ ids: ids(2), cache });
+      // Turns of 3 tokens, the first of which begin before a switch; each but the first finds all but its last token held.
+      for (let known = 0; known < tokens.length; known += 3) {
+        const start = Int32Array.from([...ids(short), ...tokens.slice(0, known)]);
+        const wanted = tokens.slice(known, known + 3);
+        const common = { ids: start, cache, use_cache: true, ...options };
+        const result = await model.generateGreedy({ ...common, max_new_tokens: wanted.length });
+        assert.deepEqual(Array.from(result.tokens), wanted);
+        assert.equal(cache.length, start.length + wanted.length - 1);
+      }
+      const held = cache.length;
+      await assert.rejects(
+        model.generateGreedy({ ids: ids(held), cache, use_cache: true, max_new_tokens: 1, ...options }),
+        /fewer positions than the prompt's/,
+      );
+      cache.truncate(short);
+      const again = {
+        ids: Int32Array.from([...ids(short), ...tokens.slice(0, 4)]),
+        cache,
+        use_cache: true,
+        ...options,
+      };
+      const result = await model.generateGreedy({ ...again, max_new_tokens: tokens.length - 4 });
+      assert.deepEqual(Array.from(result.tokens), tokens.slice(4));
+      cache.dispose();
+    });
+
+    it("gives the same of a prompt's embeddings as of its ids", async () => {
+      const taps = ["model.embed_tokens"];
+      for (const length of [short, prompt.length]) {
+        const cache = model.createCache();
+        const known = await model.forward({ ids: ids(length), taps });
+        const embeds = known.taps["model.embed_tokens"];
+        const unknown = await model.forward({ ids: new Int32Array(0), embeds, cache });
+        const [a, b] = [await logitsOf(known, length), await logitsOf(unknown, length)];
+        assert.deepEqual(a, b);
+        assert.equal(cache.length, length);
+      }
+      const wide = model.upload(new Float32Array(7), [1, 7]);
+      await assert.rejects(model.forward({ ids: ids(1), embeds: wide }), /\[forward\] Expected hidden states of/);
+    });
   });
 }
 

@@ -10,7 +10,8 @@ import {
   type Phi3ForCausalLM,
   TextStreamer,
 } from "../../src";
-import { greedy, logitsProcessors, sample } from "../../src/generation/processors";
+import { greedy, sample } from "../../src/generation/choice";
+import { lastly, logitsProcessors } from "../../src/generation/processors";
 import { randomNumbers } from "../../src/generation/random";
 import type { Tensor } from "../../src/tensor";
 import { phi3Folder } from "./tokenizer/models";
@@ -23,10 +24,11 @@ interface Told {
 interface Golden {
   processors: {
     scores: number[];
-    ids: number[];
     cases: {
       settings: Record<string, number>;
+      ids: number[];
       prompt_length: number;
+      max_new_tokens: number | null;
       eos_token_id: number[];
       result: Numbers;
     }[];
@@ -62,13 +64,14 @@ function closeTensor(actual: Tensor | undefined, expected: Told, what: string): 
 const rowsOf = (tensor: Tensor): number[][] => (tensor.tolist() as bigint[][]).map((row) => row.map(Number));
 
 describe("the processors of scores", () => {
-  const { scores, ids, cases } = golden.processors;
-  for (const { settings, prompt_length, eos_token_id, result } of cases)
-    it(`do what transformers' do: ${JSON.stringify(settings)}`, () => {
-      const none = { repetition_penalty: 1, min_new_tokens: 0, temperature: 1, top_k: 0, top_p: 1 };
+  const { scores, cases } = golden.processors;
+  for (const { settings, ids, prompt_length, max_new_tokens, eos_token_id, result } of cases)
+    it(`do what transformers' do: ${JSON.stringify(settings)} after ${ids.length - prompt_length} of ${max_new_tokens ?? "many"} tokens`, () => {
       const changed = Float32Array.from(scores);
-      for (const process of logitsProcessors({ ...none, ...settings, prompt_length, eos_token_id, do_sample: true }))
-        process(changed, ids);
+      const prompt = ids.slice(0, prompt_length);
+      const options = { prompt, prompt_length, max_new_tokens: max_new_tokens ?? 1000, eos_token_id, do_sample: true };
+      const steps = [logitsProcessors, lastly].flatMap((of) => of({ ...settings, ...options }));
+      for (const process of steps) process(changed, ids);
       close(changed, result, "scores", 1e-5);
     });
 
@@ -181,7 +184,7 @@ describe("generate", function () {
       assert.deepEqual(Object.keys(output), ["sequences", flag.replace("output_", "")]);
     }
     const bare = await model.generate({ input_ids: prompt, max_new_tokens: 2, return_dict_in_generate: true });
-    assert.deepEqual(Object.keys(bare), ["sequences"]);
+    assert.deepEqual(Object.keys(bare), ["sequences", "past_key_values"]);
     for (const extra of [{}, { repetition_penalty: 1.1 }]) {
       const start = performance.now();
       const timed = await model.generate({ input_ids: prompt, max_new_tokens: 4, return_timings: true, ...extra });
@@ -417,7 +420,6 @@ describe("generate", function () {
       [{ streamer: {} }, /streamer/],
       [{ streamer: { put: () => undefined } }, /streamer/],
       [{ streamer: { end: () => undefined } }, /streamer/],
-      [{ streamer: null }, /streamer/],
       [{ output_attentions: "all" }, /true or false for output_attentions/],
       [{ signal: 5 }, /signal/],
     ];
