@@ -108,10 +108,11 @@ export class TextGenerationPipeline extends Callable {
 
   async #one(input: string | Message[], options: PipelineOptions): Promise<TextOutput | ChatOutput> {
     const { return_full_text = true, add_special_tokens, ...generation } = options;
+    const continued = typeof input !== "string" && input.at(-1)?.role === "assistant";
     const prompt =
       typeof input === "string"
         ? input
-        : (this.tokenizer.apply_chat_template(input, { tokenize: false, add_generation_prompt: true }) as string);
+        : this.tokenizer.apply_chat_template(input, { tokenize: false, ...asContinuation(continued) });
     const ids = this.tokenizer.encode(prompt, { add_special_tokens: add_special_tokens ?? typeof input === "string" });
     const output = await this.model.generate({ ...generation, input_ids: ids });
     const all = Array.from(output.data as BigInt64Array, Number);
@@ -124,8 +125,24 @@ export class TextGenerationPipeline extends Callable {
       : this.tokenizer.decode(all.slice(ids.length), skip);
     if (!return_full_text) return { generated_text: answer };
     if (typeof input === "string") return { generated_text: input + answer };
+    if (continued) return { generated_text: continuedChat(input, answer) };
     return { generated_text: [...input, { role: "assistant", content: answer }] };
   }
+}
+
+/** A conversation that ends with the assistant's words is gone on with, any other is answered. */
+function asContinuation(continued: boolean): { continue_final_message: boolean; add_generation_prompt: boolean } {
+  return { continue_final_message: continued, add_generation_prompt: !continued };
+}
+
+/** The conversation with more in its last message: behind its text, or the last of its parts that is text. */
+function continuedChat(chat: Message[], more: string): Message[] {
+  const last = chat.at(-1) as Message;
+  const { content } = last;
+  if (!Array.isArray(content)) return [...chat.slice(0, -1), { ...last, content: `${String(content)}${more}` }];
+  const at = content.findLastIndex((part) => typeof part?.text === "string");
+  const grown = content.map((part, i) => (i === at ? { ...part, text: `${part.text}${more}` } : part));
+  return [...chat.slice(0, -1), { ...last, content: grown }];
 }
 
 function isChat(input: unknown): input is Message[] {

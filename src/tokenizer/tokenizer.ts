@@ -7,14 +7,7 @@ import { inspect } from "node:util";
 import { checkOptions, type OptionNames } from "../options";
 import type { Tensor } from "../tensor";
 import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
-import {
-  type ChatTemplateOptions,
-  chatOptions,
-  checkMessages,
-  isConversations,
-  type Message,
-  renderTemplate,
-} from "./chat";
+import { type ChatTemplateOptions, checkChatOptions, isConversations, type Message, renderChat } from "./chat";
 import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
 import { Tokenizer } from "./libraries";
@@ -277,43 +270,34 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
   apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
-    checkOptions(options, chatOptions, "tokenizer.apply_chat_template");
-    const {
-      tokenize = true,
-      add_generation_prompt = false,
-      return_dict = true,
-      chat_template,
-      tools,
-      documents,
-    } = options;
+    const { tokenize = true, return_dict = true } = options;
     const several = isConversations(conversation);
-    const source = this.#template(chat_template, tools !== undefined);
-    const texts = (several ? conversation : [conversation]).map((messages) => {
-      checkMessages(messages);
-      return renderTemplate(source, {
-        ...this.special_tokens_map,
-        messages,
-        add_generation_prompt,
-        tools: tools ?? null,
-        documents: documents ?? null,
-      });
-    });
+    const found = this.#template(options?.chat_template, options?.tools !== undefined);
+    checkChatOptions(options, found ?? "");
+    const source = found ?? this.#noTemplate();
+    const texts = (several ? conversation : [conversation]).map((messages) =>
+      renderChat(source, messages, this.special_tokens_map, options),
+    );
     if (!tokenize) return several ? texts : texts[0];
     const rows = texts.map((text) => this.#ids(text, false));
     const encoding = collate(rows, several, options, this) as BatchEncoding;
     return return_dict ? encoding : encoding.input_ids;
   }
 
-  #template(given: string | undefined, tools: boolean): string {
+  #template(given: string | undefined, tools: boolean): string | undefined {
     const own = this.chat_template;
     if (given !== undefined) return (typeof own === "object" ? own[given] : undefined) ?? given;
-    const source = typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
-    if (source === undefined) {
-      throw new Error(
-        `The tokenizer of ${this.name_or_path} has no chat template; give one as chat_template, or plain text to the tokenizer.`,
-      );
+    return typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
+  }
+
+  #noTemplate(): never {
+    const of = `The tokenizer of ${this.name_or_path} has`;
+    const { chat_template } = this;
+    if (typeof chat_template === "object") {
+      const names = Object.keys(chat_template).sort().join(", ");
+      throw new Error(`${of} no chat template named "default"; give one of ${names}, or your own, as chat_template.`);
     }
-    return source;
+    throw new Error(`${of} no chat template; give one as chat_template, or plain text to the tokenizer.`);
   }
 
   /** Tokens in the vocabulary, those added on top of it left out. */
