@@ -105,6 +105,7 @@ function variables(options: ChatTemplateOptions): Record<string, unknown> {
  *
  * @param source Jinja source.
  * @param special The special tokens, by the names under which a template knows them.
+ * @param where Names the template in errors.
  * @throws Error when the template is damaged, raises an exception of its own, or takes too long or too much.
  * @throws TypeError for what are no messages.
  */
@@ -113,6 +114,7 @@ export function renderChat(
   messages: unknown,
   special: Record<string, unknown>,
   options: ChatTemplateOptions,
+  where = "The chat template",
 ): string {
   checkMessages(messages);
   const { continue_final_message = false, add_generation_prompt = false } = options;
@@ -133,6 +135,6 @@ export function renderChat(
     return continued ? continued.cut(rendered) : rendered;
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new Error(`The chat template cannot be rendered: ${error.message.replace(/\.?$/, ".")}`, { cause: error });
+    throw new Error(`${where} cannot be rendered: ${error.message.replace(/\.?$/, ".")}`, { cause: error });
   }
 }

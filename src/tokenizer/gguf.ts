@@ -44,6 +44,7 @@ export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
   const context = gguf.metadata.get(`${ggufString(gguf, "general.architecture")}.context_length`);
   return {
     name_or_path: file,
+    file,
     json,
     special_tokens: {
       bos: named("bos_token_id"),

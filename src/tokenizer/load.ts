@@ -51,6 +51,7 @@ export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec
   const limit = config.model_max_length;
   return {
     name_or_path: folder,
+    file,
     json: tokenizer,
     special_tokens,
     additional_special_tokens,

@@ -33,6 +33,8 @@ export type SpecialTokenName = (typeof specialTokenNames)[number];
 export interface TokenizerSpec {
   /** Where it came from: an id or a path, for messages. */
   name_or_path: string;
+  /** The file that its parts lie in, for messages. */
+  file: string;
   json: TokenizerJson;
   special_tokens: Partial<Record<SpecialTokenName, string>>;
   additional_special_tokens: string[];

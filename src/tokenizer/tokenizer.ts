@@ -1,7 +1,6 @@
 /**
  * The tokenizer that cells use: text to token ids and back. The names are transformers.js'; what Python's transformers
- * offers beyond that (`encode`, `convert_ids_to_tokens`, `pad_token = …`) is there too. The algorithms are those of
- * @huggingface/tokenizers; decoding is our own (see decode.ts).
+ * offers beyond that (`encode`, `convert_ids_to_tokens`, `pad_token = …`) is there too. The algorithms lie in parts/.
  */
 import { inspect } from "node:util";
 import { checkOptions, type OptionNames } from "../options";
@@ -10,8 +9,8 @@ import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, 
 import { type ChatTemplateOptions, checkChatOptions, isConversations, type Message, renderChat } from "./chat";
 import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
-import { Tokenizer } from "./libraries";
-import { repaired } from "./repair";
+import { TokenizerError } from "./parts/bounds";
+import { Encoder } from "./parts/encoder";
 import type { TokenizerSpec } from "./spec";
 import { SpecialTokens } from "./special";
 import { TokenStream } from "./stream";
@@ -63,8 +62,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
   padding_side: "left" | "right" = "left";
   /** Jinja source of the chat template, or several by name, free to be set; undefined where there is none. */
   chat_template: string | Record<string, string> | undefined;
-  readonly #tokenizer: Tokenizer;
-  readonly #strip: (text: string) => string;
+  readonly #encoder: Encoder;
+  readonly #file: string;
   readonly #decoder: DecoderFactory;
   /** What decides where the caller does not; undefined where nothing is ever cleaned. */
   readonly #cleanUp: boolean | undefined;
@@ -75,19 +74,17 @@ export class PreTrainedTokenizer extends SpecialTokens {
   constructor(spec: TokenizerSpec) {
     super(spec);
     this.name_or_path = spec.name_or_path;
+    this.#file = spec.file;
     this.model_max_length = spec.model_max_length;
     this.chat_template = spec.chat_template;
     const { json } = spec;
     const bytePair = json.model.type === "BPE" || (json.model.type === undefined && "merges" in json.model);
     this.#cleanUp = bytePair ? undefined : spec.clean_up_tokenization_spaces;
     try {
-      const { json: equivalent, strip } = repaired(json);
-      const tokenizer = new Tokenizer(equivalent, { clean_up_tokenization_spaces: false });
-      this.#tokenizer = tokenizer;
-      this.#strip = strip;
-      this.#decoder = decoderFactory(json.decoder, (tokens) => tokenizer.decoder?.decode(tokens) ?? tokens.join(" "));
+      this.#encoder = new Encoder(json);
+      this.#decoder = decoderFactory(json.decoder);
       // Damage to some parts shows only in use.
-      this.decode(this.encode("a 1"));
+      this.decode(this.#encoder.encode("a 1", true));
     } catch (error) {
       const { message } = error as Error;
       const what = `${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`;
@@ -109,11 +106,11 @@ export class PreTrainedTokenizer extends SpecialTokens {
   }
 
   protected override _idOf(token: string): number | undefined {
-    return this.#tokenizer.token_to_id(token);
+    return this.#encoder.vocabulary.id(token);
   }
 
   protected override _tokenOf(id: number): string | undefined {
-    return this.#tokenizer.id_to_token(id);
+    return this.#encoder.vocabulary.token(id);
   }
 
   #ids(text: unknown, add_special_tokens: boolean): number[] {
@@ -122,7 +119,12 @@ export class PreTrainedTokenizer extends SpecialTokens {
         `Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`,
       );
     }
-    return this.#tokenizer.encode(this.#strip(text), { add_special_tokens }).ids;
+    try {
+      return this.#encoder.encode(text, add_special_tokens);
+    } catch (error) {
+      if (!(error instanceof TokenizerError)) throw error;
+      throw new Error(`${this.#file} cannot encode this text: ${error.message}.`, { cause: error });
+    }
   }
 
   /**
@@ -201,7 +203,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   /** The token to decode for an id; undefined when it is to be left out. */
   #token(id: number, skip_special_tokens = false): string | undefined {
     if (skip_special_tokens && this._isSpecial(id)) return undefined;
-    return this.#tokenizer.id_to_token(id);
+    return this.#encoder.vocabulary.token(id);
   }
 
   /**
@@ -219,7 +221,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   convert_ids_to_tokens(ids: Ids): (string | undefined)[];
   convert_ids_to_tokens(ids: Ids): string | undefined | (string | undefined)[] {
-    const tokens = toIds(ids).map((id) => this.#tokenizer.id_to_token(id));
+    const tokens = toIds(ids).map((id) => this.#encoder.vocabulary.token(id));
     return typeof ids === "number" || typeof ids === "bigint" ? tokens[0] : tokens;
   }
 
@@ -237,7 +239,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   convert_tokens_to_ids(tokens: string[]): (number | undefined)[];
   convert_tokens_to_ids(tokens: string | string[]): number | undefined | (number | undefined)[] {
-    const id = (token: string) => this.#tokenizer.token_to_id(token) ?? this.unk_token_id;
+    const id = (token: string) => this.#encoder.vocabulary.id(token) ?? this.unk_token_id;
     return Array.isArray(tokens) ? tokens.map(id) : id(tokens);
   }
 
@@ -276,7 +278,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
     checkChatOptions(options, found ?? "");
     const source = found ?? this.#noTemplate();
     const texts = (several ? conversation : [conversation]).map((messages) =>
-      renderChat(source, messages, this.special_tokens_map, options),
+      renderChat(source, messages, this.special_tokens_map, options, `The chat template of ${this.name_or_path}`),
     );
     if (!tokenize) return several ? texts : texts[0];
     const rows = texts.map((text) => this.#ids(text, false));
@@ -316,10 +318,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * @example tokenizer.get_vocab().get("ĠParis"); // => 7042
    */
   get_vocab(): Map<string, number> {
-    const vocabulary = this.#tokenizer.get_vocab();
-    // Ids that no token has.
-    vocabulary.delete(undefined as never);
-    return vocabulary;
+    return this.#encoder.vocabulary.entries();
   }
 
   /** What it is in a line or a few, as Python prints a tokenizer. */

@@ -14,7 +14,7 @@ export const limits = {
   elements: 100_000,
   /** Characters and elements that are made in all, which bounds the memory. */
   total: 400_000_000,
-  milliseconds: 3_000,
+  milliseconds: 2_000,
   /** Calls of macros inside one another. */
   depth: 200,
 };

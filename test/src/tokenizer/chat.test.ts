@@ -140,17 +140,17 @@ describe("a conversation's last message", () => {
 describe("templates that mean harm", () => {
   const twice = (what: string) => `{% set ns = namespace(x=${what}) %}{% for i in range(99) %}{% set ns.x = `;
   const harmful: Record<string, [template: string, error: RegExp]> = {
-    "loops in loops": ["{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", /3 seconds/],
+    "loops in loops": ["{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", /2 seconds/],
     "a text that doubles": [`${twice("'ab'")}ns.x ~ ns.x %}{% endfor %}`, /10000000 characters/],
     "a list that doubles": [`${twice("[1]")}ns.x + ns.x %}{% endfor %}`, /100000 elements/],
     "a list that holds itself twice, printed": [
       `${twice("[1]")}[ns.x, ns.x] %}{% endfor %}{{ ns.x }}`,
-      /characters|seconds/,
+      /characters|2 seconds/,
     ],
-    "the same as JSON": [`${twice("[1]")}[ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}`, /characters|seconds/],
+    "the same as JSON": [`${twice("[1]")}[ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}`, /characters|2 seconds/],
     "two such compared": [
       `${twice("1, y=1")}[ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.x == ns.y }}`,
-      /3 seconds/,
+      /2 seconds/,
     ],
     "a width": ["{{ 'a'.center(10 ** 9) }}", /10000000 characters/],
     "a format's width": ["{{ '%999999999d' % 1 }}", /10000000 characters/],

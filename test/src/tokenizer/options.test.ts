@@ -282,7 +282,10 @@ describe("chat templates", () => {
       assert.throws(
         () => render(`{{ raise_exception('${words}') }}`),
         (error: Error) => {
-          assert.equal(error.message, "The chat template cannot be rendered: No systems. None.");
+          assert.equal(
+            error.message,
+            `The chat template of ${tokenizer.name_or_path} cannot be rendered: No systems. None.`,
+          );
           assert.equal((error.cause as Error).message, words);
           return true;
         },
