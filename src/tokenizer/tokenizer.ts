@@ -5,7 +5,14 @@
 import { inspect } from "node:util";
 import { checkOptions, type OptionNames } from "../options";
 import type { Tensor } from "../tensor";
-import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
+import {
+  type BatchEncoding,
+  collate,
+  limitOf,
+  type ListEncoding,
+  type TokenizerOptions,
+  tokenizerOptions,
+} from "./batch";
 import { type ChatTemplateOptions, checkChatOptions, isConversations, type Message, renderChat } from "./chat";
 import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
@@ -58,8 +65,13 @@ export class PreTrainedTokenizer extends SpecialTokens {
   readonly name_or_path: string;
   /** Tokens that the model takes at most; Infinity where its files do not say. `truncation` cuts there. */
   model_max_length: number;
-  /** Where `padding` puts its tokens, free to be set. Default: "left", for every model here generates to the right. */
-  padding_side: "left" | "right" = "left";
+  /**
+   * Where `padding` puts its tokens, free to be set. Where the files do not say it is "left", for every model here
+   * generates to the right.
+   */
+  padding_side: "left" | "right";
+  /** Which end `truncation` cuts off, free to be set. Where the files do not say it is "right". */
+  truncation_side: "left" | "right";
   /** Jinja source of the chat template, or several by name, free to be set; undefined where there is none. */
   chat_template: string | Record<string, string> | undefined;
   readonly #encoder: Encoder;
@@ -76,6 +88,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
     this.name_or_path = spec.name_or_path;
     this.#file = spec.file;
     this.model_max_length = spec.model_max_length;
+    this.padding_side = spec.padding_side;
+    this.truncation_side = spec.truncation_side;
     this.chat_template = spec.chat_template;
     const { json } = spec;
     const bytePair = json.model.type === "BPE" || (json.model.type === undefined && "merges" in json.model);
@@ -84,7 +98,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
       this.#encoder = new Encoder(json);
       this.#decoder = decoderFactory(json.decoder);
       // Damage to some parts shows only in use.
-      this.decode(this.#encoder.encode("a 1", true));
+      this.decode(this.#encoder.encode("a 1", { special: true }));
     } catch (error) {
       const { message } = error as Error;
       const what = `${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`;
@@ -101,7 +115,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
     const [text, options = {}] = args as [string | string[], TokenizerOptions | undefined];
     checkOptions(options, tokenizerOptions, "tokenizer");
     const several = Array.isArray(text);
-    const rows = (several ? text : [text]).map((one) => this.#ids(one, options.add_special_tokens ?? true));
+    const limit = limitOf(options, this);
+    const rows = (several ? text : [text]).map((one) => this.#ids(one, options.add_special_tokens ?? true, limit));
     return collate(rows, several, options, this);
   }
 
@@ -113,14 +128,15 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return this.#encoder.vocabulary.token(id);
   }
 
-  #ids(text: unknown, add_special_tokens: boolean): number[] {
+  /** @param most Ids at most, the special ones around them included. */
+  #ids(text: unknown, special: boolean, most = Infinity): number[] {
     if (typeof text !== "string") {
       throw new TypeError(
         `Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`,
       );
     }
     try {
-      return this.#encoder.encode(text, add_special_tokens);
+      return this.#encoder.encode(text, { special, most, side: this.truncation_side });
     } catch (error) {
       if (!(error instanceof TokenizerError)) throw error;
       throw new Error(`${this.#file} cannot encode this text: ${error.message}.`, { cause: error });
@@ -281,7 +297,8 @@ export class PreTrainedTokenizer extends SpecialTokens {
       renderChat(source, messages, this.special_tokens_map, options, `The chat template of ${this.name_or_path}`),
     );
     if (!tokenize) return several ? texts : texts[0];
-    const rows = texts.map((text) => this.#ids(text, false));
+    const limit = limitOf(options, this);
+    const rows = texts.map((text) => this.#ids(text, false, limit));
     const encoding = collate(rows, several, options, this) as BatchEncoding;
     return return_dict ? encoding : encoding.input_ids;
   }

@@ -12,6 +12,16 @@ import { Unigram } from "./unigram";
 import { modelTokens, Vocabulary } from "./vocabulary";
 import { WordLevel, WordPiece } from "./word_models";
 
+/** How a text is encoded. */
+export interface EncodeOptions {
+  /** Puts BOS and the like around. */
+  special: boolean;
+  /** Ids at most, those around included. Default: as many as there are. */
+  most?: number;
+  /** The end that is cut off where there are more. Default: "right". */
+  side?: "left" | "right";
+}
+
 export class Encoder {
   readonly vocabulary: Vocabulary;
   readonly #plain: AddedTokens;
@@ -21,6 +31,8 @@ export class Encoder {
   readonly #model: WordModel;
   readonly #process: PostProcessor;
   readonly #trusted: boolean;
+  /** How many ids are put around a text. */
+  readonly #around: number;
 
   /** @throws TokenizerError when the parts do not make a tokenizer. */
   constructor(json: TokenizerJson) {
@@ -38,15 +50,19 @@ export class Encoder {
     this.#cut = preTokenizer(json.pre_tokenizer);
     this.#model = wordModel(json.model, ids);
     this.#process = postProcessor(json.post_processor, this.vocabulary);
+    this.#around = this.#process([]).length;
   }
 
   /**
-   * @param special Puts BOS and the like around.
    * @throws TokenizerError where a part takes too long or makes too much of the text.
    */
-  encode(text: string, special: boolean): number[] {
+  encode(text: string, { special, most = Infinity, side = "right" }: EncodeOptions): number[] {
     const ids = bounded(text.length, this.#trusted, () => this.#encode(text));
-    return special ? this.#process(ids) : ids;
+    const around = special ? this.#around : 0;
+    // What is put around a text is never cut off.
+    const room = Math.max(0, most - around);
+    const cut = ids.length <= room ? ids : side === "right" ? ids.slice(0, room) : ids.slice(ids.length - room);
+    return special ? this.#process(cut) : cut;
   }
 
   #encode(text: string): number[] {
