@@ -12,6 +12,8 @@ const classes: Record<string, string> = {
   w: "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}",
   h: "0-9a-fA-F",
 };
+/** Outside of classes Oniguruma takes Latin-1's fractions and superscripts for letters of a word. */
+const bareWord = `${classes.w}\\xb2\\xb3\\xb9\\xbc-\\xbe`;
 const posix: Record<string, string> = {
   alpha: "\\p{Alphabetic}",
   digit: "\\p{Nd}",
@@ -141,7 +143,7 @@ class Converter {
     return /^\(\?<\w/.test(start) || start === "(" ? `(${body})` : `(?:${body})`;
   }
 
-  #escape(fold: boolean): string {
+  #escape(fold: boolean, inClass = false): string {
     const [all, property, body] = /^\\([pP])\{(\^?[^}]*)\}/.exec(this.source.slice(this.#at)) ?? [];
     if (all !== undefined) {
       this.#at += all.length;
@@ -156,14 +158,15 @@ class Converter {
     const character = this.#next;
     this.#at += character.length;
     const lower = character.toLowerCase();
-    if (lower in classes && "sdwh".includes(lower)) return `[${character === lower ? "" : "^"}${classes[lower]}]`;
+    if (lower === "w" && !inClass) return `[${character === lower ? "" : "^"}${bareWord}]`;
+    if (lower in classes) return `[${character === lower ? "" : "^"}${classes[lower]}]`;
     if (character === "R") return "(?:\\r\\n|[\\n\\v\\f\\r\\x85\\u2028\\u2029])";
     if (character === "A") return "(?<![\\s\\S])";
     if (character === "z") return "(?![\\s\\S])";
     if (character === "Z") return "(?=\\n?(?![\\s\\S]))";
     if (character === "b" || character === "B") {
-      const [before, after] = [`(?<=[${classes.w}])`, `(?=[${classes.w}])`];
-      const edge = `${before}(?![${classes.w}])|(?<![${classes.w}])${after}`;
+      const [before, after] = [`(?<=[${bareWord}])`, `(?=[${bareWord}])`];
+      const edge = `${before}(?![${bareWord}])|(?<![${bareWord}])${after}`;
       return character === "b" ? `(?:${edge})` : `(?!${edge})`;
     }
     if (/[tnrfv0]/.test(character)) return `\\${character}`;
@@ -215,7 +218,7 @@ class Converter {
         inside += nested.slice(1, -1);
       } else if (rest.startsWith("&&")) throw new SyntaxError("&&");
       else if (character === "\\") {
-        const escaped = this.#escape(false);
+        const escaped = this.#escape(false, true);
         if (escaped.startsWith("[^") || escaped.startsWith("(")) {
           const complement: Record<string, string> = { S: "\\P{White_Space}", D: "\\P{Nd}" };
           const letter = this.source[this.#at - 1] as string;
