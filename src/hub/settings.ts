@@ -26,6 +26,18 @@ export function offline(): boolean {
   return isTrue("HF_HUB_OFFLINE") || isTrue("TRANSFORMERS_OFFLINE");
 }
 
+/** Milliseconds, from a variable in seconds as huggingface_hub reads it. */
+const seconds = (name: string, usual: number): number => {
+  const given = Number(env(name) ?? usual);
+  return (Number.isFinite(given) && given > 0 ? given : usual) * 1000;
+};
+
+/** How long the hub may take to answer. */
+export const etagTimeout = (): number => seconds("HF_HUB_ETAG_TIMEOUT", 10);
+
+/** How long a download may be silent. */
+export const downloadTimeout = (): number => seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10);
+
 /** The user's token: HF_TOKEN, or the file that `hf auth login` writes. */
 export function savedToken(): string | undefined {
   const given = env("HF_TOKEN") ?? env("HUGGING_FACE_HUB_TOKEN");
