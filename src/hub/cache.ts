@@ -42,7 +42,7 @@ export class ModelCache {
   /** The commit that a revision named when it was last asked for. */
   async commit(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision;
-    const ref = await readFile(join(this.folder, "refs", revision), "utf8").catch(() => "");
+    const ref = await readNote(join(this.folder, "refs", revision)).catch(() => "");
     return isCommit(ref.trim()) ? ref.trim() : undefined;
   }
 
@@ -122,6 +122,13 @@ export class ModelCache {
       throw error;
     }
   }
+}
+
+/** The text of a small file that any process may have put here; a pipe would be waited for without end. */
+export async function readNote(path: string): Promise<string> {
+  const found = await stat(path);
+  if (!found.isFile() || found.size > 4096) throw new Error(`${path} is no note`);
+  return readFile(path, "utf8");
 }
 
 /** Follows links: a link to a blob that is gone counts as nothing. */

@@ -7,6 +7,7 @@ import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readNote } from "./cache";
 
 const touchEvery = 10_000;
 const silentAfter = 120_000;
@@ -65,7 +66,7 @@ async function tryLock(path: string): Promise<boolean> {
 
 async function isStale(path: string): Promise<boolean> {
   try {
-    const [pid, machine, start] = (await readFile(path, "utf8")).split(" ");
+    const [pid, machine, start] = (await readNote(path)).split(" ");
     const { mtimeMs } = await stat(path);
     const age = Date.now() - mtimeMs;
     if (age > silentAfter) return true;

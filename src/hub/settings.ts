@@ -1,5 +1,5 @@
 /** Where models come from and lie: the environment variables that all Hugging Face tools share. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -44,7 +44,8 @@ export function savedToken(): string | undefined {
   if (given) return given.trim() || undefined;
   if (isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return undefined;
   try {
-    return readFileSync(expandHome(env("HF_TOKEN_PATH") ?? join(hfHome(), "token")), "utf8").trim() || undefined;
+    const path = expandHome(env("HF_TOKEN_PATH") ?? join(hfHome(), "token"));
+    return statSync(path).isFile() ? readFileSync(path, "utf8").trim() || undefined : undefined;
   } catch {
     return undefined;
   }
