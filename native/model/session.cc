@@ -89,6 +89,10 @@ void Session::drop(SequenceCache& cache) {
   cache.cache.reset();
 }
 
+void Session::check_files() {
+  if (device_ == "cpu") model().check_files();
+}
+
 void Session::check_ids(const char* operation, const std::vector<int32_t>& ids, int64_t past) const {
   const std::string prefix = std::string("[") + operation + "] ";
   if (ids.empty()) throw std::runtime_error(prefix + "Expected at least one token but received none");
@@ -109,6 +113,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   SequenceCache& sequence = reserved(cache);
   const int64_t past = sequence.length, tokens = static_cast<int64_t>(ids.size());
   check_ids("forward", ids, past);
+  check_files();
   const AbortScope scope(*this, abort);
   phi3.align(sequence, std::max(length, past + tokens));
   ForwardResult result;
@@ -130,6 +135,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
       phi3.final_norm(out.slice(first, hidden.rows), hidden);
       taps.advance(first + hidden.rows);
     });
+    check_files();
   } catch (...) {
     sequence.length = past;
     untap();
@@ -151,6 +157,7 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
   if (start < 0 || rows < 1 || start > have || rows > have - start)
     throw std::runtime_error("[lm_head] Expected rows from 0 to " + std::to_string(have - 1) + " but received " +
                              std::to_string(rows) + " from " + std::to_string(start) + " on");
+  check_files();
   const AbortScope scope(*this, abort);
   TensorRef logits = tensor({rows, vocab});
   for (int64_t done = 0; done < rows; done += phi3.max_chunk()) {
@@ -160,6 +167,7 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
     phi3.backend().checkpoint(count);
   }
   phi3.backend().synchronize();
+  check_files();
   return logits;
 }
 

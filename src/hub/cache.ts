@@ -4,27 +4,12 @@
  * written here Python's huggingface_hub reads, and the other way round.
  */
 import { randomUUID } from "node:crypto";
-import {
-  copyFile,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 
 const commitHash = /^[0-9a-f]{40}$/;
 /** Whether a revision is a commit itself, which nobody can move. */
 export const isCommit = (revision: string): boolean => commitHash.test(revision);
-
-/** How old a half-written file is whose process must be gone. */
-const leftAfter = 3_600_000;
 
 export class ModelCache {
   readonly folder: string;
@@ -66,6 +51,11 @@ export class ModelCache {
     return join(this.folder, "blobs", etag);
   }
 
+  /** Held by whoever fetches a blob. */
+  lock(etag: string): string {
+    return join(this.locks, `${etag}.phi3lab.lock`);
+  }
+
   /** Whether a commit's file lies here: its path, undefined when nobody knows, null when the commit has no such file. */
   async find(commit: string, file: string): Promise<string | null | undefined> {
     const path = join(this.snapshot(commit), file);
@@ -92,16 +82,6 @@ export class ModelCache {
       }),
     );
     return path;
-  }
-
-  /** Removes what killed processes have left half-written. */
-  async tidy(): Promise<void> {
-    for (const name of await readdir(this.locks).catch(() => [])) {
-      if (!name.endsWith(".tmp")) continue;
-      const path = join(this.locks, name);
-      const age = Date.now() - ((await lstat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
-      if (age > leftAfter) await rm(path, { force: true });
-    }
   }
 
   /** Writes a small file so that a reader never sees half of it. */

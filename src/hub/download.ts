@@ -6,7 +6,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { type ProgressBar, progressBar } from "../progress";
 import type { ModelCache } from "./cache";
 import type { HubClient, HubFile } from "./client";
@@ -39,7 +39,8 @@ export interface DownloadOptions {
   force?: boolean;
 }
 
-const incompleteOf = (blob: string): string => `${blob}.phi3lab.incomplete`;
+/** Where a blob's bytes are gathered. */
+export const incompleteOf = (blob: string): string => `${blob}.phi3lab.incomplete`;
 /** One of another length is damaged: it counts as nothing. */
 const isWhole = async (blob: string, { size }: HubFile): Promise<boolean> => (await sizeOf(blob)) === size;
 const sizeOf = (path: string): Promise<number | undefined> =>
@@ -90,8 +91,10 @@ export async function downloadFile(
   if (options.force || !(await isWhole(blob, file))) {
     const onWait = () =>
       console.error(`${client.id}/${file.path} is being fetched by another notebook or call; waiting for it.`);
-    const lock = join(cache.locks, `${file.etag}.phi3lab.lock`);
-    await withLock(lock, () => fetchBlob(client, commit, file, blob, options), { signal: options.signal, onWait });
+    await withLock(cache.lock(file.etag), () => fetchBlob(client, commit, file, blob, options), {
+      signal: options.signal,
+      onWait,
+    });
   }
   return cache.point(commit, file.path, file.etag);
 }

@@ -8,6 +8,7 @@ import { checkSpace, type DownloadOptions, downloadFile } from "./download";
 import { HubError } from "./error";
 import { ggufModels } from "./gguf_choice";
 import type { ResolvedModel } from "./local";
+import { tidy } from "./tidy";
 import { adapterFiles, tokenizerFiles, type Wanted } from "./wanted";
 
 /** Fetched where a model has them, for other tools that share the cache; not read here. */
@@ -23,7 +24,7 @@ export async function fetchModel(
   commit: string,
   options: DownloadOptions,
 ): Promise<ResolvedModel> {
-  await cache.tidy();
+  await tidy(cache);
   return new Fetching(wanted, cache, client, commit, options).run();
 }
 

@@ -7,7 +7,7 @@ import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readNote } from "./cache";
+import { exists, readNote } from "./cache";
 
 const touchEvery = 10_000;
 const silentAfter = 120_000;
@@ -50,6 +50,12 @@ export async function withLock<T>(
     clearInterval(touching);
     await rm(path, { force: true });
   }
+}
+
+/** Whether nobody holds a lock; one that a dead process left is removed. */
+export async function isFree(path: string, signal?: AbortSignal): Promise<boolean> {
+  if (await isStale(path)) await takeAway(path, signal);
+  return !(await exists(path));
 }
 
 async function tryLock(path: string): Promise<boolean> {

@@ -28,8 +28,13 @@ export async function readFolderConfig(folder: string): Promise<{ config: ModelC
   const file = join(folder, "config.json");
   const json = await readJson(file);
   if (!json) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
-  const fields = new Fields(file, (key) => json[key]);
   const generation = (await readJson(join(folder, "generation_config.json"))) ?? {};
+  return configOf(file, json, generation);
+}
+
+/** The configuration that a config.json and a generation_config.json hold. */
+export function configOf(file: string, json: Json, generation: Json): { config: ModelConfig; fields: Fields } {
+  const fields = new Fields(file, (key) => json[key]);
   return { config: normalise(fields, json, generation), fields };
 }
 

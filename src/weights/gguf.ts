@@ -50,10 +50,7 @@ export async function readGguf(file: string): Promise<Gguf> {
         return new HeaderReader(file, bytes, size).read();
       } catch (error) {
         if (!(error instanceof MoreBytes)) throw error;
-        if (error.upTo > size || bytes.length < length) {
-          const message = `${file} ends inside its header: the file is truncated or damaged; download it again.`;
-          throw new WeightsError(file, message);
-        }
+        if (error.upTo > size || bytes.length < length) throw endsInside(file);
         if (error.upTo > largestHeader) {
           throw new WeightsError(
             file,
@@ -67,6 +64,22 @@ export async function readGguf(file: string): Promise<Gguf> {
     await handle.close();
   }
 }
+
+/**
+ * The header that a whole file begins with.
+ *
+ * @throws WeightsError as {@link readGguf}.
+ */
+export function parseGguf(file: string, bytes: Buffer): Gguf {
+  try {
+    return new HeaderReader(file, bytes, bytes.length).read();
+  } catch (error) {
+    throw error instanceof MoreBytes ? endsInside(file) : error;
+  }
+}
+
+const endsInside = (file: string): WeightsError =>
+  new WeightsError(file, `${file} ends inside its header: the file is truncated or damaged; download it again.`);
 
 async function readStart(handle: FileHandle, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);

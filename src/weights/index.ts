@@ -116,14 +116,24 @@ const largestIndex = 64e6;
  *
  * @throws WeightsError when the index is damaged or names files outside its folder.
  */
-export async function readIndex(index: string): Promise<{ files: string[]; map: Map<string, string> }> {
+export async function readIndex(index: string): Promise<Index> {
+  const text = await readText(index, largestIndex);
+  return parseIndex(index, text ?? "{}");
+}
+
+interface Index {
+  files: string[];
+  map: Map<string, string>;
+}
+
+/** The same of its text. */
+export function parseIndex(index: string, text: string): Index {
   const fail = (what: string): never => {
     throw new WeightsError(index, `${index} is damaged: ${what}; download it again.`);
   };
-  const text = await readText(index, largestIndex);
-  const map = text === undefined ? undefined : jsonObject(index, text).weight_map;
+  const map = jsonObject(index, text).weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) return fail("it has no weight_map");
-  const twice = duplicateKey(text as string);
+  const twice = duplicateKey(text);
   if (twice !== undefined) fail(`it has ${quote(twice)} twice`);
   for (const [tensor, file] of Object.entries(map)) {
     const plain = typeof file === "string" && file !== "" && !isAbsolute(file) && !file.includes("\\");

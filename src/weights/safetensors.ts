@@ -63,10 +63,20 @@ export async function readSafetensors(file: string): Promise<SafeTensor[]> {
     if (8 + headerLength > size) fail(`ends inside its header: it is truncated or damaged; download it again`);
     const header = Buffer.alloc(headerLength);
     if ((await handle.read(header, 0, headerLength, 8)).bytesRead < headerLength) fail("changed while it was read");
-    return new HeaderChecker(file, 8 + headerLength, size).check(header);
+    return parseSafetensors(file, header, size);
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * The tensors of a header.
+ *
+ * @param size The whole file's.
+ * @throws WeightsError as {@link readSafetensors}.
+ */
+export function parseSafetensors(file: string, header: Buffer, size: number): SafeTensor[] {
+  return new HeaderChecker(file, 8 + header.length, size).check(header);
 }
 
 /** A tensor as a header has it. */
@@ -77,7 +87,7 @@ interface Claim extends SafeTensor {
 
 /** Characters that a header may spend on a tensor, and on what it says of itself before that is only looked through. */
 const longestEntry = 10_000;
-const longestMetadata = 100_000;
+const longestMetadata = 20_000;
 
 class HeaderChecker {
   constructor(

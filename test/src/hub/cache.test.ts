@@ -22,6 +22,7 @@ import { mock } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ModelCache } from "../../../src/hub/cache";
 import { withLock } from "../../../src/hub/lock";
+import { tidy } from "../../../src/hub/tidy";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const etag = "89abcdef0123456789abcdef0123456789abcdef";
@@ -106,19 +107,25 @@ describe("a model's folder in the cache", () => {
     }
   });
 
-  it("is rid of what killed processes left half-written, an hour later", async () => {
+  it("is rid of what killed processes left: half-written files an hour later, locks and forced fetches at once", async () => {
     await cache.setCommit("main", commit);
     for (const [name, minutes] of [
       ["main.1.tmp", 61],
       ["main.2.tmp", 59],
-      ["x.phi3lab.lock", 61],
     ] as const) {
       writeFileSync(join(cache.locks, name), "");
       const then = new Date(Date.now() - minutes * 60_000);
       utimesSync(join(cache.locks, name), then, then);
     }
-    await cache.tidy();
-    assert.deepEqual(readdirSync(cache.locks).sort(), ["main.2.tmp", "x.phi3lab.lock"]);
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    writeFileSync(cache.lock("a"), `${pid} ${hostname()}`);
+    writeFileSync(cache.lock("b"), `${process.pid} ${hostname()}`);
+    for (const name of ["a", "b", "a.phi3lab.incomplete", "b.phi3lab.incomplete", "c.phi3lab.incomplete"])
+      write(`blobs/${name}`, "");
+    await tidy(cache);
+    assert.deepEqual(readdirSync(cache.locks).sort(), ["b.phi3lab.lock", "main.2.tmp"]);
+    const blobs = ["a", "b", "b.phi3lab.incomplete", "c.phi3lab.incomplete"];
+    assert.deepEqual(readdirSync(join(repo, "blobs")).sort(), blobs, "b is being fetched, c is resumed");
   });
 
   it("knows the only commit that it has files of", async () => {
