@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { type DeviceOption, readDevice } from "../devices";
 import { fileConfig } from "../generation/generation_config";
-import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
+import { openResolved, type ResolveOptions, resolveOptions } from "../hub";
 import { addon, type Compute, type KvDtype } from "../native";
 import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { progressBar } from "../progress";
@@ -112,8 +112,8 @@ export class AutoModelForCausalLM {
   /**
    * Loads a model, fetching what is not on this disk. Bars show how it goes, the notebook's interrupt stops it.
    *
-   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a GGUF file of the hub ("owner/name:Q4_K_M" or
-   *   "owner/name/file.gguf"), a folder or a .gguf file.
+   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct", "owner/name@revision"), a GGUF file of the hub
+   *   ("owner/name:Q4_K_M" or "owner/name/file.gguf"), a page's address, a folder or a .gguf file.
    * @throws HubError, one sentence: nowhere, gated, no network, no space.
    * @throws Error, one sentence: damaged, another architecture, no such device, what a GPU lacks.
    * @throws TypeError or RangeError for an option that does not exist, or cannot be what it was given as.
@@ -135,9 +135,10 @@ export class AutoModelForCausalLM {
     const hub = pickOptions<ResolveOptions>(options, resolveOptions);
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
-    const { path } = await resolveModel(model, { ...hub, only: "weights" });
-    const found = await openWeights(path);
-    const generation = path.endsWith(".gguf") ? {} : ((await readJson(join(path, "generation_config.json"))) ?? {});
+    const { found, generation } = await openResolved(model, { ...hub, only: "weights" }, async ({ path }) => ({
+      found: await openWeights(path),
+      generation: path.endsWith(".gguf") ? {} : ((await readJson(join(path, "generation_config.json"))) ?? {}),
+    }));
     if (options.adapter !== undefined) Object.assign(found, await merged(found, options.adapter, hub));
     const bits = quantisedTo(arithmetic);
     if (bits !== undefined) {
@@ -192,6 +193,6 @@ async function merged(
   adapter: string,
   { revision, subfolder, gguf_file, ...hub }: ResolveOptions,
 ): Promise<Pick<OpenWeights, "files" | "weights">> {
-  const { folder } = await resolveModel(adapter, { ...hub, only: "adapter" });
-  return mergeAdapter(opened, await readAdapter(folder));
+  const read = await openResolved(adapter, { ...hub, only: "adapter" }, ({ folder }) => readAdapter(folder));
+  return mergeAdapter(opened, read);
 }

@@ -2,9 +2,10 @@
  * Reads a tokenizer from a folder: tokenizer.json with the settings that lie beside it (tokenizer_config.json,
  * special_tokens_map.json, chat_template.jinja or .json), joined as transformers joins them.
  */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readJson } from "../weights/config";
+import { readText } from "../weights/regular";
 import { namedTemplates, withNames } from "./named_templates";
 import {
   type AddedTokenJson,
@@ -20,6 +21,8 @@ type Json = Record<string, unknown>;
 
 /** Ids are places in an array: larger ones are damage. */
 const largestId = 2 ** 24;
+/** Bytes of a chat template; the longest take 20 thousand. */
+const largestTemplate = 1e6;
 /** Larger limits are a way of saying "none" (transformers writes 1e30). */
 const largestLimit = 1e9;
 
@@ -186,7 +189,7 @@ function around(node: JsonNode | null): { bos?: string; eos?: string } {
 }
 
 async function chatTemplate(folder: string, config: Json): Promise<string | Record<string, string> | undefined> {
-  const jinja = await readFile(join(folder, "chat_template.jinja"), "utf8").catch(() => undefined);
+  const jinja = await readText(join(folder, "chat_template.jinja"), largestTemplate);
   if (jinja !== undefined) return jinja;
   const template = (await readJson(join(folder, "chat_template.json")))?.chat_template ?? config.chat_template;
   if (isString(template)) return template;
