@@ -13,7 +13,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
   const CudaWeight& w = uploaded(projection.weight);
   // The kernels turn whole heads, and know neither a bias nor norms of heads.
   const bool taken = !tapped() && projection.matrix_alone() && table.cols == shape.head_dim;
-  if (taken && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
+  if (taken && token_fits(w, hidden.rows) && kernels_.async_copies && decode_attend_fits(shape)) {
     gemv(qkv, hidden, projection.weight, GemvEnd::store, &norm, eps);
     qkv.layout = Layout::unrotated_qkv;
     return;
@@ -46,7 +46,7 @@ void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor conte
 void CudaBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden,
                                       const Weight& norm, const Weight& weight, int64_t layer, float eps) {
   const CudaWeight& w = uploaded(weight);
-  if (!tapped() && token_fits(w, hidden.rows)) {
+  if (!tapped() && token_fits(w, hidden.rows, GemvEnd::swiglu)) {
     gemv(activation, hidden, weight, GemvEnd::swiglu, &norm, eps);
     return;
   }
@@ -76,7 +76,7 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
 
 void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                                float eps) {
-  if (tapped() || !token_fits(uploaded(weight), hidden.rows))
+  if (tapped() || !token_fits(uploaded(weight), hidden.rows, GemvEnd::logits))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
   gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
 }

@@ -139,8 +139,8 @@ void launch_tile(const Gemm& p, const DeviceProperties& device, const KernelSet&
   const int steps = ceil_div(static_cast<int>(p.cols), Tile::kDepth), tiles = row_tiles * token_tiles;
   int split = choose_split(tiles, steps, kMinBlocks * device.multiprocessors);
   if (!kernels.clusters && !partials_fit(partials, tiles, split, Tile::kRows * Tile::kTokens)) split = 1;
-  cuda::launch({dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream, kernels.overlap,
-                kernels.clusters ? split : 1},
+  cuda::launch({dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream,
+                kernels.overlap && !p.fresh_weight, kernels.clusters ? split : 1},
                kernel, p, Meeting{split, kernels.clusters, partials}, row_tiles, token_tiles);
 }
 

@@ -61,7 +61,7 @@ void launch_tiles(const Gemm& p, const Cut& cut, const DeviceProperties& device,
   prepared.prepare(kernel, device.index, Tile::kSharedBytes);
   const int shared_tiles = cut.row_tiles * cut.token_tiles - cut.whole;
   launch({dim3(static_cast<unsigned>(cut.whole + shared_tiles * cut.split)), Tile::kThreads, Tile::kSharedBytes, stream,
-          kernels.overlap},
+          kernels.overlap && !p.fresh_weight},
          kernel, p, ManyPlan{cut.row_tiles, cut.token_tiles, cut.whole, cut.split, kernels.clusters, partials});
 }
 

@@ -10,7 +10,7 @@ const source = (path: string): string => readFileSync(join(root, "native", path)
 
 describe("the tables of weights in TypeScript and in C++", () => {
   it("have the same formats, with the same numbers and bytes a block", () => {
-    const [, table = ""] = /formats\[\] = \{(.*?)\};/s.exec(source("seam/dtype.h")) ?? [];
+    const [, table = ""] = /kWeightFormats\[\] = \{(.*?)\};/s.exec(source("seam/dtype.h")) ?? [];
     const rows = [...table.matchAll(/\{"(\w+)", (\d+), (\d+)\}/g)].map(([, name, block, bytes]) => [
       name,
       { block: Number(block), bytes: Number(bytes) },
