@@ -41,7 +41,7 @@ CudaBackend::CudaBackend(const DeviceProperties& device, const KernelSet& kernel
   candidates_ = DeviceMemory(memory_, kMostCandidates * sizeof(Candidate));
   sent_ = DeviceMemory(memory_, sizeof(uint32_t));
   mailbox_ = std::make_unique<Mailbox>(sent_.as<uint32_t>());
-  if (!kernels_.async_copies || (kernels_.clusters && (kernels_.wgmma || !has_tensor_cores()))) return;
+  if (kernels_.clusters && (kernels_.wgmma || !has_tensor_cores())) return;
   const int64_t floats = device_.multiprocessors * (has_tensor_cores() ? kPartialFloats : kPartialFloats / 64);
   parts_ = DeviceMemory(memory_, static_cast<size_t>(floats) * sizeof(float));
   arrived_ = DeviceMemory(memory_, kPartialCounters * sizeof(unsigned));

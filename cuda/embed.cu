@@ -25,7 +25,7 @@ __global__ void embed_compact_kernel(float* out, CompactMatrix table, const int3
   float* to = out + blockIdx.x * table.cols;
   for (int i = threadIdx.x; i < table.cols / 8; i += blockDim.x) {
     float numbers[8];
-    compact_eight<kType>(numbers, table, row * (table.cols / 32) + i / 4, i % 4);
+    compact_eight<kType>(numbers, table, static_cast<unsigned>(row * (table.cols / 32) + i / 4), i % 4);
 #pragma unroll
     for (int k = 0; k < 8; k++) to[8 * i + k] = numbers[k];
   }

@@ -13,7 +13,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
   const CudaWeight& w = uploaded(projection.weight);
   // The kernels turn whole heads, and know neither a bias nor norms of heads.
   const bool taken = !tapped() && projection.matrix_alone() && table.cols == shape.head_dim;
-  if (taken && token_fits(w, hidden.rows) && kernels_.async_copies && decode_attend_fits(shape)) {
+  if (taken && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
     gemv(qkv, hidden, projection.weight, GemvEnd::store, &norm, eps);
     qkv.layout = Layout::unrotated_qkv;
     return;

@@ -1,5 +1,5 @@
 // The choice among the formats of compact.h.
-#include "compact_kernel.cuh"
+#include "compact_shapes.cuh"
 
 namespace phi3lab::cuda {
 
@@ -9,7 +9,7 @@ constexpr int64_t kLeastCols = 256;
 }  // namespace
 
 bool compact_gemv_fits(const CompactMatrix& weight, const DeviceProperties& device) {
-  const int64_t vector = Fixed24Vector::bytes(static_cast<int>(weight.cols / 32));
+  const int64_t vector = Fixed24Vector::bytes(static_cast<int>(weight.cols));
   // Beside the vector: sums of eight rows of so many chunks, of 512 columns at least.
   return weight.cols >= kLeastCols && vector + weight.cols / 512 * 32 + 4096 <= device.shared_memory_per_block;
 }

@@ -1,4 +1,4 @@
-// What a lane has of a row of a compact matrix, 32 columns or (of 8-bit numbers) 16, and their product with its share of
+// For registers.cuh, what a lane has of a row of a compact matrix, 32 columns or (of 8-bit numbers) 16, and their product with its share of
 // the vector: whole numbers by dp4a, a limb after the other, which become one float32 number a scale.
 #pragma once
 
@@ -7,21 +7,10 @@
 
 namespace phi3lab::cuda {
 
-/** Bytes of a matrix that no token reads twice. */
-__device__ __forceinline__ uint4 read_once(const uint4* from) {
-#if __CUDA_ARCH__ >= 800
-  uint4 v;
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(from));
-  return v;
-#else
-  return __ldcs(from);
-#endif
-}
-
 template <WeightType kType>
 struct Lane {
+  using Matrix = CompactMatrix;
+  using Shared = Fixed24Vector;
   static constexpr CompactFormat kFormat = compact_format(kType);
   static constexpr bool kPairs = kType == WeightType::Q4_1 || kType == WeightType::Q5_1;  // of d and m
   static constexpr bool kMinima = kType == WeightType::Q4_K || kType == WeightType::Q5_K;

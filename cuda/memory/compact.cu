@@ -50,18 +50,32 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/** Eight numbers as 16-bit ones, as `stored` has them one by one; all at once where none is beyond float16's range. */
+template <class T>
+__device__ __forceinline__ void store_eight(T* out, const float* numbers) {
+  alignas(16) T kept[8];
+  float largest = 0;
+#pragma unroll
+  for (int i = 0; i < 8; i++) largest = fmaxf(largest, fabsf(numbers[i]));
+  if (largest <= 65504.0f) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) kept[i] = from_float<T>(numbers[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < 8; i++) kept[i] = stored<T>(numbers[i]);
+  }
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(sizeof(kept) / 16); i++)
+    reinterpret_cast<uint4*>(out)[i] = reinterpret_cast<const uint4*>(kept)[i];
+}
+
 template <WeightType kType, class T>
-__global__ void __launch_bounds__(kThreads) unpack_kernel(T* out, CompactMatrix m, int64_t first_block, int64_t count) {
-  const int64_t at = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+__global__ void __launch_bounds__(kThreads) unpack_kernel(T* out, CompactMatrix part, unsigned count) {
+  const unsigned at = blockIdx.x * kThreads + threadIdx.x;
   if (at >= count) return;
   float numbers[8];
-  compact_eight<kType>(numbers, m, first_block + at / 4, static_cast<int>(at % 4));
-  alignas(16) T kept[8];
-#pragma unroll
-  for (int i = 0; i < 8; i++) kept[i] = stored<T>(numbers[i]);
-  auto* to = reinterpret_cast<uint4*>(out + 8 * at);
-#pragma unroll
-  for (int i = 0; i < static_cast<int>(sizeof(kept) / 16); i++) to[i] = reinterpret_cast<const uint4*>(kept)[i];
+  compact_eight<kType>(numbers, part, at / 4, static_cast<int>(at % 4));
+  store_eight(out + size_t{8} * at, numbers);
 }
 
 }  // namespace
@@ -97,12 +111,18 @@ void repack_rows(const CompactMatrix& target, int64_t first, const void* source,
 
 void unpack_rows(void* out, const CompactMatrix& matrix, int64_t first, int64_t rows, Dtype dtype,
                  cudaStream_t stream) {
-  const int64_t count = rows * (matrix.cols / 8);
+  const CompactFormat format = compact_format(matrix.type);
+  const int64_t count = rows * (matrix.cols / 8), before = first * (matrix.cols / 32);
+  CompactMatrix part = matrix;
+  part.quants += before * format.quant_bytes();
+  part.high += before * format.high_bytes();
+  part.scales += before * format.scale_bytes;
+  part.supers += before / 8 * format.super_bytes;
   with_compact_type(matrix.type, [&](auto type) {
     dispatch(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      unpack_kernel<decltype(type)::value><<<blocks_for(count), kThreads, 0, stream>>>(
-          static_cast<T*>(out), matrix, first * (matrix.cols / 32), count);
+      unpack_kernel<decltype(type)::value>
+          <<<blocks_for(count), kThreads, 0, stream>>>(static_cast<T*>(out), part, static_cast<unsigned>(count));
     });
   });
   PHI3LAB_CUDA_CHECK(cudaGetLastError());
