@@ -41,8 +41,9 @@ CudaBackend::CudaBackend(const DeviceProperties& device, const KernelSet& kernel
   candidates_ = DeviceMemory(memory_, kMostCandidates * sizeof(Candidate));
   sent_ = DeviceMemory(memory_, sizeof(uint32_t));
   mailbox_ = std::make_unique<Mailbox>(sent_.as<uint32_t>());
-  if (kernels_.clusters && (kernels_.wgmma || !has_tensor_cores())) return;
-  const int64_t floats = device_.multiprocessors * (has_tensor_cores() ? kPartialFloats : kPartialFloats / 64);
+  if (kernels_.clusters && (kernels_.wgmma || format_ == Dtype::float32)) return;
+  const int64_t floats =
+      device_.multiprocessors * (format_ != Dtype::float32 ? kPartialFloats : kPartialFloats / 64);
   parts_ = DeviceMemory(memory_, static_cast<size_t>(floats) * sizeof(float));
   arrived_ = DeviceMemory(memory_, kPartialCounters * sizeof(unsigned));
   PHI3LAB_CUDA_CHECK(cudaMemsetAsync(arrived_.data(), 0, arrived_.bytes(), stream()));
@@ -105,7 +106,7 @@ std::unique_ptr<CudaWeight> CudaBackend::upload_compact(const WeightSource& sour
 
 std::unique_ptr<Weight> CudaBackend::upload_weight(const WeightSource& source, WeightKind kind) {
   if (!loader_) loader_ = std::make_unique<Loader>(memory_, device_.index);
-  if (!prepared_ && has_tensor_cores() && !cublaslt_coming_.valid())
+  if (!prepared_ && format_ != Dtype::float32 && !cublaslt_coming_.valid())
     cublaslt_coming_ = std::async(std::launch::async, [index = device_.index] {
       PHI3LAB_CUDA_CHECK(cudaSetDevice(index));
       return CublasLt::load();

@@ -1,7 +1,7 @@
 // The GPU behind the seam of native/seam/backend.h: the mirror of cpu/, a verb a file. Verbs are launched on one
 // stream; a decoded token is recorded once as a graph and replayed. Where nothing is tapped, a token of decoding takes
 // the fused kernels of gemv/ and attention/decode.cu, a prompt the tensor cores' GEMMs with 16-bit activations between
-// them, on GPUs of capability 8.0 on.
+// them, before capability 8.0 in float16 alone and without the attention's.
 #pragma once
 
 #include <chrono>
@@ -107,7 +107,10 @@ class CudaBackend : public Backend {
   bool token_fits(const CudaWeight& weight, int64_t tokens, GemvEnd end = GemvEnd::store) const;
   /** One token's GEMV; `norm` null: of `in` as it is. Gives the number of candidates that GemvEnd::logits makes. */
   int gemv(Tensor out, Tensor in, const Weight& weight, GemvEnd end, const Weight* norm = nullptr, float eps = 0);
-  bool has_tensor_cores() const { return format_ != Dtype::float32 && kernels_.mma_bf16; }
+  /** Of a prompt's numbers; before 8.0 they multiply float16 ones alone. */
+  bool has_tensor_cores() const {
+    return format_ == Dtype::float16 || (format_ == Dtype::bfloat16 && kernels_.mma_bf16);
+  }
   bool prompt_fits(int64_t tokens, int64_t cols) const;
   void gemm(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
   /** Calls visit(numbers, first, rows) with all rows of a weight as dense `dtype` numbers: at once, or of a compact one

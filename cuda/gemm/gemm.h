@@ -32,7 +32,7 @@ inline bool gemm_fits(int64_t cols) { return cols % 8 == 0; }
 /** Up to so many tokens the weight's bytes are the limit. */
 constexpr int64_t kStreamedTokens = 64;
 
-/** Our own, by mma.sync (8.0 and later) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0. Only launches. What
+/** Our own, by mma.sync (before 8.0 of float16 numbers alone) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0. Only launches. What
  * blocks share of a result meets in `partials` where the GPU has no clusters, or not for this kernel. */
 void tensor_gemm(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                  cudaStream_t stream);

@@ -14,7 +14,7 @@
 
 namespace phi3lab::cuda {
 
-/** By mma.sync, 8.0 and later: up to kStreamedTokens tokens, for which the weight's bytes are the limit and are
+/** By mma.sync: up to kStreamedTokens tokens, for which the weight's bytes are the limit and are
  * streamed once; and any number, in tiles for many. */
 void gemm_mma_few(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                   cudaStream_t stream);
