@@ -26,8 +26,9 @@ namespace phi3lab::cuda {
 /** What there is on this machine. */
 CudaStatus status();
 /** The backend on the first GPU. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are
- * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. Quantised weights
- * stay as compact as they are (compact.h): one token reads them exactly, a prompt in `dtype`, a part at a time. */
+ * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. Quantised
+ * weights stay as compact as they are (compact.h): one token reads them exactly, a prompt in `dtype`, a part at a time.
+ */
 std::unique_ptr<Backend> make_backend(const std::string& dtype);
 
 /** An uploaded weight: (rows, cols) `dtype`, dense; a norm's and a bias's numbers are float32. Or compact. */
@@ -36,6 +37,7 @@ class CudaWeight : public Weight {
   DeviceMemory memory;
   Dtype dtype = Dtype::float32;
   std::vector<CompactMatrix> compact;  // rows of one format, one matrix behind the other; none: it is dense
+  std::shared_ptr<Buffer> planes;      // of the compact ones
   template <class T>
   const T* as() const {
     return memory.as<T>();
@@ -136,7 +138,7 @@ class CudaBackend : public Backend {
   StageTimer timer_{streams_->work};
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<CacheRanges> ranges_;
-  std::unique_ptr<Loader> loader_;             // while weights are on their way
+  std::unique_ptr<Loader> loader_;                               // while weights are on their way
   std::vector<CudaWeight*> bfloat16_weights_, compact_weights_;  // until `prepare`
   bool prepared_ = false;
   std::unique_ptr<CublasLt> cublaslt_;

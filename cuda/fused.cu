@@ -19,7 +19,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
     return;
   }
   if (taken && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
-      prompt_attend_fits(shape, device_, kernels_)) {
+      prompt_attend_fits(shape, device_)) {
     prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     kernels_, stream());
     gemm(qkv.data, normed.data, w, hidden.rows, false, false);

@@ -1,7 +1,7 @@
 // Where a decoded token's time goes: each kernel of Phi-3-mini-4k's step by itself, once a layer over weights of its
 // own, and the whole step, as graphs of launches that may overlap. Random weights; prints a table, with the run's read
-// stream. PHI3LAB_CUDA_ARCH chooses the kernels. An argument names the weights' formats: float16 (default), Q8_0, Q4_0, …,
-// or Q4_K_M, the mixture that llama.cpp makes of this model.
+// stream. PHI3LAB_CUDA_ARCH chooses the kernels. An argument names the weights' formats: float16 (default), Q8_0, Q4_0,
+// …, or Q4_K_M, the mixture that llama.cpp makes of this model.
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -105,7 +105,7 @@ class Step {
   void head() { product(logits_, hidden_, norm_, head_, GemvEnd::logits); }
 
   /** Bytes of a kind of matrix, in all layers, and of the head. */
-  double bytes_of(Matrix Layer::*kind) const {
+  double bytes_of(Matrix Layer::* kind) const {
     double bytes = 0;
     for (const Layer& layer : layers_) bytes += (layer.*kind).bytes;
     return bytes;
@@ -209,7 +209,7 @@ int main(int count, char** values) try {
       for (int l = 0; l < kLayers; l++) (step.*kernel)(l);
     };
   };
-  const auto matrices = [&](const char* name, void (Step::*kernel)(int), Matrix Layer::*kind) {
+  const auto matrices = [&](const char* name, void (Step::*kernel)(int), Matrix Layer::* kind) {
     row(name, step.time(75, layers(kernel)) / kLayers, step.bytes_of(kind) / kLayers);
   };
   matrices("norm, qkv", &Step::qkv, &Layer::qkv);

@@ -85,6 +85,13 @@ __device__ __forceinline__ void wait_previous() {
 #endif
 }
 
+/** Whether this code is compiled for GPUs that have asynchronous copies, and matrix instructions of 16 columns. */
+#if __CUDA_ARCH__ >= 800
+constexpr bool kForCopies = true;
+#else
+constexpr bool kForCopies = false;
+#endif
+
 /** The type of a Dtype, for `dispatch`. */
 template <class T>
 struct TypeTag {

@@ -137,8 +137,8 @@ class Loaded final : public CublasLt {
 
   bool gemm(const Gemm& p, cudaStream_t stream) override {
     std::lock_guard<std::mutex> lock(mutex_);
-    const Key key = {p.tokens,        p.rows,       p.cols,          p.dtype,
-                     p.out_float32,   p.accumulate, alignment(p.in), alignment(p.weight),
+    const Key key = {p.tokens,         p.rows,       p.cols,          p.dtype,
+                     p.out_float32,    p.accumulate, alignment(p.in), alignment(p.weight),
                      alignment(p.out), out_stride(p)};
     auto found = plans_.find(key);
     if (found == plans_.end()) found = plans_.emplace(key, make_plan(p)).first;

@@ -18,9 +18,9 @@ struct Gemm {
   int64_t tokens = 0, rows = 0, cols = 0;
   Dtype dtype = Dtype::bfloat16;  // bfloat16 or float16
   bool out_float32 = true;
-  bool accumulate = false;     // float32 only
-  int64_t out_stride = 0;      // numbers from a token of `out` to the next; 0: `rows`
-  bool fresh_weight = false;   // the kernel before writes the weight: nothing of it may be read ahead
+  bool accumulate = false;    // float32 only
+  int64_t out_stride = 0;     // numbers from a token of `out` to the next; 0: `rows`
+  bool fresh_weight = false;  // the kernel before writes the weight: nothing of it may be read ahead
 };
 
 /** Numbers from a token of `out` to the next. */
@@ -32,8 +32,9 @@ inline bool gemm_fits(int64_t cols) { return cols % 8 == 0; }
 /** Up to so many tokens the weight's bytes are the limit. */
 constexpr int64_t kStreamedTokens = 64;
 
-/** Our own, by mma.sync (before 8.0 of float16 numbers alone) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0. Only launches. What
- * blocks share of a result meets in `partials` where the GPU has no clusters, or not for this kernel. */
+/** Our own, by mma.sync (before 8.0 of float16 numbers alone) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0.
+ * Only launches. What blocks share of a result meets in `partials` where the GPU has no clusters, or not for this
+ * kernel. */
 void tensor_gemm(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                  cudaStream_t stream);
 

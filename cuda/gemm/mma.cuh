@@ -1,6 +1,6 @@
 // What the mma.sync products are made of: copies into shared memory, the matrix instruction and its loads. A tile whose
-// `kEverywhere` is set asks nothing of a GPU that 7.5 has not: copies that are waited for, and float16 numbers alone. The
-// others are for 8.0 and later, and compile to nothing on older GPUs.
+// `kEverywhere` is set asks nothing of a GPU that 7.5 has not: copies that are waited for, and float16 numbers alone.
+// The others are for 8.0 and later, and compile to nothing on older GPUs.
 #pragma once
 
 #include <type_traits>
@@ -86,13 +86,8 @@ __device__ __forceinline__ int turn_of(int row) {
 }
 
 /** Whether this code can run a tile. */
-#if __CUDA_ARCH__ >= 800
-constexpr bool kHasCopies = true;
-#else
-constexpr bool kHasCopies = false;
-#endif
 template <class Tile>
-constexpr bool kRunsTile = Tile::kEverywhere || kHasCopies;
+constexpr bool kRunsTile = Tile::kEverywhere || kForCopies;
 
 /** Copies stages into shared memory: rows of kDepth numbers, their pieces turned. */
 template <class T, class Tile>

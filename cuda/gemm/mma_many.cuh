@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
 #pragma unroll
         for (int t = 0; t < kTokenParts; ++t)
           multiply<T, Tile::kEverywhere>(sums[r * kTokenParts + t], weight[i % 2][r], in[i % 2][t / 2][t % 2 * 2],
-                      in[i % 2][t / 2][t % 2 * 2 + 1]);
+                                         in[i % 2][t / 2][t % 2 * 2 + 1]);
       }
     }
   }

@@ -1,5 +1,5 @@
-// Which shape of the kernel of registers.cuh takes which compact matrix. Included by a file for each format, so that they
-// compile apart.
+// Which shape of the kernel of registers.cuh takes which compact matrix. Included by a file for each format, so that
+// they compile apart.
 #pragma once
 
 #include "compact.h"

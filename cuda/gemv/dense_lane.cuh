@@ -1,4 +1,5 @@
-// For registers.cuh, what a lane has of a row of a dense matrix: 16 bytes, and the same columns of the vector as float32.
+// For registers.cuh, what a lane has of a row of a dense matrix: 16 bytes, and the same columns of the vector as
+// float32.
 #pragma once
 
 #include "kernel.cuh"

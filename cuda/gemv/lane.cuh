@@ -1,5 +1,6 @@
-// For registers.cuh, what a lane has of a row of a compact matrix, 32 columns or (of 8-bit numbers) 16, and their product with its share of
-// the vector: whole numbers by dp4a, a limb after the other, which become one float32 number a scale.
+// For registers.cuh, what a lane has of a row of a compact matrix, 32 columns or (of 8-bit numbers) 16, and their
+// product with its share of the vector: whole numbers by dp4a, a limb after the other, which become one float32 number
+// a scale.
 #pragma once
 
 #include "cuda/memory/compact.cuh"
@@ -99,8 +100,7 @@ struct Lane {
     const unsigned words[4] = {quants.x, quants.y, quants.z, quants.w};
     if constexpr (kFormat.bits == 8) return words[i];
     const unsigned low = (i < 4 ? words[i % 4] : words[i % 4] >> 4) & 0x0f0f0f0fu;
-    if constexpr (kFormat.bits == 5)
-      return low | ((i < 4 ? high[0] << (4 - i) : high[0] >> (i - 4)) & 0x10101010u);
+    if constexpr (kFormat.bits == 5) return low | ((i < 4 ? high[0] << (4 - i) : high[0] >> (i - 4)) & 0x10101010u);
     if constexpr (kFormat.bits == 6) {
       const unsigned bits = high[i / 4];
       return low | ((i % 4 < 2 ? bits << (4 - 2 * (i % 4)) : bits >> (2 * (i % 4) - 4)) & 0x30303030u);

@@ -1,5 +1,5 @@
-// A vector in fixed point: of every 32 numbers x[k] = scale · (65536 · limb[0][k] + 256 · limb[1][k] + limb[2][k]), int8
-// limbs, exact to 2^-24 of the block's largest number. cpu/matmul/fixed24.h is the same for processors.
+// A vector in fixed point: of every 32 numbers x[k] = scale · (65536 · limb[0][k] + 256 · limb[1][k] + limb[2][k]),
+// int8 limbs, exact to 2^-24 of the block's largest number. cpu/matmul/fixed24.h is the same for processors.
 #pragma once
 
 #include "cuda/device/device.cuh"
@@ -17,20 +17,22 @@ struct Fixed24Vector {
 
   static __host__ __device__ constexpr int bytes(int cols) { return cols / 32 * 100; }
   __device__ Fixed24Vector(void* shared, int cols)
-      : limbs(static_cast<unsigned*>(shared)), scales(reinterpret_cast<float*>(limbs + cols / 32 * 24)), blocks(cols / 32) {}
+      : limbs(static_cast<unsigned*>(shared)),
+        scales(reinterpret_cast<float*>(limbs + cols / 32 * 24)),
+        blocks(cols / 32) {}
   /** Limb `l` of the 16 columns that are half `half` of a block. */
   __device__ __forceinline__ uint4 at(int l, int half, int block) const {
     return reinterpret_cast<const uint4*>(limbs)[(2 * l + half) * blocks + block];
   }
   /** Turns `in` (times `norm` if it is given) into fixed point, by all threads of the block; adds the squares of this
-   * thread's numbers of `in` to `square`. What is written may be read after a barrier. Called before the previous kernel
-   * has ended, and waits for it. */
+   * thread's numbers of `in` to `square`. What is written may be read after a barrier. Called before the previous
+   * kernel has ended, and waits for it. */
   template <bool kNormed>
   __device__ __forceinline__ void fill(const float* in, const float* norm, float& square) const;
 };
 
-/** Calls take(numbers, piece) for every four numbers of `in` (4 * pieces), times `norm` if it is given, on all lanes of a
- * warp together: zeros where a lane has none. Several are asked for at once, after the previous kernel has ended. */
+/** Calls take(numbers, piece) for every four numbers of `in` (4 * pieces), times `norm` if it is given, on all lanes of
+ * a warp together: zeros where a lane has none. Several are asked for at once, after the previous kernel has ended. */
 template <bool kNormed, class Take>
 __device__ __forceinline__ void each_four(const float* in, const float* norm, int pieces, float& square,
                                           const Take& take) {

@@ -1,8 +1,8 @@
 // A matrix times one vector by rows that come into registers: of compact weights (compact.h) on every GPU, and of dense
-// ones where the GPU has no asynchronous copies (kernel.cuh). The block prepares the vector in its shared memory; a warp
-// owns the columns of its lanes in every few rows of the block, with its share of the vector in registers, and has the
-// next rows on their way while it multiplies; the first before the previous kernel has ended. The warps' sums meet once,
-// at the end. What a lane has of a row, and how it multiplies, is its type's (lane.cuh, dense_lane.cuh).
+// ones where the GPU has no asynchronous copies (kernel.cuh). The block prepares the vector in its shared memory; a
+// warp owns the columns of its lanes in every few rows of the block, with its share of the vector in registers, and has
+// the next rows on their way while it multiplies; the first before the previous kernel has ended. The warps' sums meet
+// once, at the end. What a lane has of a row, and how it multiplies, is its type's (lane.cuh, dense_lane.cuh).
 #pragma once
 
 #include <algorithm>
@@ -162,8 +162,7 @@ RegisterPlan plan_registers(int rows, int cols, int unit, const DeviceProperties
   for (plan.blocks = held;; plan.blocks += held) {
     const int most = (units + plan.blocks - 1) / plan.blocks * unit;
     plan.part_stride = (most + Shape::kRows - 1) / Shape::kRows * Shape::kRows;
-    plan.shared_bytes =
-        OfLane::Shared::bytes(cols) + plan.chunks * plan.part_stride * static_cast<int>(sizeof(float));
+    plan.shared_bytes = OfLane::Shared::bytes(cols) + plan.chunks * plan.part_stride * static_cast<int>(sizeof(float));
     const bool fits = plan.shared_bytes <= device.shared_memory_per_block - kSpareBytes;
     if (fits || most <= Shape::kRows || plan.blocks + held > kMostCandidates) return plan;
   }
@@ -173,8 +172,7 @@ template <class OfLane, class Shape, bool kNormed, GemvEnd kEnd>
 int launch_registers(const Gemv& m, const typename OfLane::Matrix& weight, const DeviceProperties& device,
                      const KernelSet& kernels, cudaStream_t stream) {
   const auto kernel = register_gemv_kernel<OfLane, Shape, kNormed, kEnd>;
-  const RegisterPlan plan =
-      plan_registers<OfLane, Shape>(m.rows, m.cols, kEnd == GemvEnd::swiglu ? 2 : 1, device);
+  const RegisterPlan plan = plan_registers<OfLane, Shape>(m.rows, m.cols, kEnd == GemvEnd::swiglu ? 2 : 1, device);
   static const bool prepared = [&] {
     int bytes = 0;
     PHI3LAB_CUDA_CHECK(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device.index));

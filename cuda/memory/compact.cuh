@@ -12,7 +12,8 @@ __device__ __forceinline__ float2 halves_of(unsigned pair) {
 }
 __device__ __forceinline__ float half_of(unsigned bits) { return __half2float(__ushort_as_half(bits & 0xffffu)); }
 
-/** Columns 8 part … of block `block` (of 32 columns, counted over all rows: a matrix of 2^37 numbers would be too large). */
+/** Columns 8 part … of block `block` (of 32 columns, counted over all rows: a matrix of 2^37 numbers would be too
+ * large). */
 template <WeightType kType>
 __device__ __forceinline__ void compact_eight(float* out, const CompactMatrix& m, unsigned block, int part) {
   constexpr CompactFormat kFormat = compact_format(kType);

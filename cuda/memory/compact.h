@@ -1,6 +1,6 @@
-// Quantised weights as the GPU keeps them: every number of the file, in as many bits as the file has, but in planes that
-// whole warps read in order: the quants' low bits, their high bits, the scales of blocks of 32 columns, and what blocks
-// of 256 have besides.
+// Quantised weights as the GPU keeps them: every number of the file, in as many bits as the file has, but in planes
+// that whole warps read in order: the quants' low bits, their high bits, the scales of blocks of 32 columns, and what
+// blocks of 256 have besides.
 #pragma once
 
 #include "cuda/device/types.h"
@@ -65,8 +65,8 @@ CompactMatrix compact_at(void* memory, WeightType type, int64_t rows, int64_t co
 void repack_rows(const CompactMatrix& target, int64_t first, const void* source, const int32_t* row_map, int64_t rows,
                  cudaStream_t stream);
 
-/** out (rows, cols) `dtype` = rows [first, first + rows): float32 to the bit as the format defines them. `out` begins on
- * 16 bytes. */
+/** out (rows, cols) `dtype` = rows [first, first + rows): float32 to the bit as the format defines them. `out` begins
+ * on 16 bytes. */
 void unpack_rows(void* out, const CompactMatrix& matrix, int64_t first, int64_t rows, Dtype dtype, cudaStream_t stream);
 
 }  // namespace phi3lab::cuda

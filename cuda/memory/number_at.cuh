@@ -42,8 +42,8 @@ __device__ __forceinline__ int six_bits(const uint8_t* packed, int j, int which)
 template <WeightType kType>
 inline constexpr int kBlockBytes = static_cast<int>(format_of(kType).block_bytes);
 
-/** The integer at place `in` of a block of one of the formats that stay compact (compact.h), as the file has it: without
- * its offset, signed for Q8_0 alone. */
+/** The integer at place `in` of a block of one of the formats that stay compact (compact.h), as the file has it:
+ * without its offset, signed for Q8_0 alone. */
 template <WeightType kType>
 __device__ __forceinline__ int stored_quant(const uint8_t* block, int in) {
   if constexpr (kType == WeightType::Q4_0 || kType == WeightType::Q4_1) {
@@ -56,8 +56,8 @@ __device__ __forceinline__ int stored_quant(const uint8_t* block, int in) {
   } else if constexpr (kType == WeightType::Q4_K) {  // d, dmin, scales 12, quants 128
     return block[16 + in / 64 * 32 + in % 32] >> (4 * (in / 32 % 2)) & 15;
   } else if constexpr (kType == WeightType::Q5_K) {  // d, dmin, scales 12, high bits 32, low bits 128
-    return (block[48 + in / 64 * 32 + in % 32] >> (4 * (in / 32 % 2)) & 15) |
-           (block[16 + in % 32] >> (in / 32) & 1) << 4;
+    return (block[48 + in / 64 * 32 + in % 32] >> (4 * (in / 32 % 2)) & 15) | (block[16 + in % 32] >> (in / 32) & 1)
+                                                                                  << 4;
   } else {
     static_assert(kType == WeightType::Q6_K);  // low bits 128, high bits 64, scales 16, d
     const int half = in / 128, part = in % 128 / 32, i = in % 32;

@@ -40,9 +40,10 @@ Verdict feed_forward(Bench& bench, const Shape& shape) {
   const Guarded stacked(backend, tokens, 2 * ffn), activation(backend, tokens, ffn),
       projected(backend, tokens, hidden_size);
   Numbers expected = numbers_of(start), scale(expected.size());
-  const Numbers added = twin::matmul(
-      twin::swiglu(twin::matmul(twin::rms_norm(expected, norm.numbers(), kEps), gate_up, gate_up.kept(bench.dtype, tokens)), ffn),
-      down, down.kept(bench.dtype, tokens));
+  const Numbers added = twin::matmul(twin::swiglu(twin::matmul(twin::rms_norm(expected, norm.numbers(), kEps), gate_up,
+                                                               gate_up.kept(bench.dtype, tokens)),
+                                                  ffn),
+                                     down, down.kept(bench.dtype, tokens));
   {
     const Tapping definitions(backend, tapped);
     Tensor between = activation.tensor();

@@ -104,8 +104,8 @@ class Model {
       Numbers qkv = twin::matmul(twin::rms_norm(hidden, w->norm.numbers(), kEps), w->qkv, w->qkv.kept(dtype, 1));
       twin::rope(qkv, angles_, position, shape_.heads);
       twin::append(w->cache, qkv, position, shape_.heads, dtype);
-      add(twin::matmul(twin::attend(qkv, w->cache, position, shape_.heads).context,
-                       w->projection, w->projection.kept(dtype, 1)));
+      add(twin::matmul(twin::attend(qkv, w->cache, position, shape_.heads).context, w->projection,
+                       w->projection.kept(dtype, 1)));
       const Numbers normed = twin::rms_norm(hidden, w->feed_forward_norm.numbers(), kEps);
       add(twin::matmul(twin::swiglu(twin::matmul(normed, w->gate_up, w->gate_up.kept(dtype, 1)), shape_.ffn), w->down,
                        w->down.kept(dtype, 1)));
