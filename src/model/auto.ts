@@ -43,15 +43,16 @@ export interface ModelLoadOptions extends ResolveOptions {
   /** Python's name for `device`. */
   device_map?: string;
   /**
-   * What weights, keys and values are kept in on a GPU; the CPU computes in float32 whatever this says. Default: "auto",
-   * the type that most of the files' bytes are of, or float32 where they are quantised. bfloat16 weights become float16
+   * What a GPU computes in and keeps float weights, keys and values in; the CPU computes in float32 whatever this says.
+   * Default: "auto", the type that most of the files' bytes are of, or float32 where they are quantised. bfloat16 weights become float16
    * numbers where those hold them (each matrix's largest from 2^-9 to 65,280), as all models' do: weights from 2^-17 on
    * stay exact, smaller ones move by 2^-25 at most, and keys, values and a prompt's activations, which stop at 65,504,
-   * are rounded to 11 bits instead of 8.
+   * are rounded to 11 bits instead of 8. Weights in Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K stay as compact as
+   * they are: one token multiplies by them exactly, a prompt in this type; other quantised formats become numbers of it.
    *
    * "q8" and "q4" quantise a model of float weights at load, which makes it small, and a twin to compare with: every
    * matrix in GGUF's Q8_0 (8.5 bits a number, as gguf-py quantises), or in Q4_0 (4.5 bits, each block's step the one that
-   * errs least) with embeddings and head in Q8_0. A GPU keeps the quantised numbers as float32.
+   * errs least) with embeddings and head in Q8_0.
    * Norms, matrices whose rows are no multiple of 32 and weights that are quantised already stay.
    */
   dtype?: DtypeOption;

@@ -21,7 +21,7 @@ import { insteadOf, isThere, weightFiles } from "./weight_files";
 export { adapterNote, mergeAdapter, readAdapter } from "./adapter";
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
-export { bytesPerElement } from "./formats";
+export { bytesPerElement, gpuBytesPerElement, isQuantised } from "./formats";
 export { type Quantised, quantise, quantiseNote } from "./quantise";
 export { insteadOf, partNames, weightFiles } from "./weight_files";
 
