@@ -56,6 +56,7 @@ describe("the compiler's snapshot", function () {
     make();
     assert.equal(snapshots().length, 1);
     assert.deepEqual(ask(), without);
+    assert.ok(statSync(snapshots()[0] as string).size > 0, "Node.js did not start from it");
 
     writeFileSync(join(folder, "tsconfig.json"), '{ "compilerOptions": { "strict": true, "lib": ["es2015"] } }');
     const strict = ask();
