@@ -1,8 +1,8 @@
 // Weights into the GPU's memory, dense or compact, and compact ones out of it part by part, for products of dense ones.
 #include <algorithm>
 
-#include "backend.h"
-#include "cuda/memory/convert.h"
+#include "convert.h"
+#include "cuda/backend.h"
 
 namespace phi3lab::cuda {
 namespace {
