@@ -108,7 +108,7 @@ export interface GenerationOptions extends NeutralOptions {
   forced_bos_token_id?: number | null;
   /** The id, or ids, of which one comes last where the length is reached. Default: none. */
   forced_eos_token_id?: number | readonly number[] | null;
-  /** [start, factor]: after so many new tokens the end gains by this factor to the count of those beyond. Default: none. */
+  /** Start and factor: after so many new tokens the end gains by the factor to the count of those beyond. Default: none. */
   exponential_decay_length_penalty?: readonly [number, number] | null;
   /** true: scores that are NaN become 0, infinite ones the greatest numbers. Default: false, NaN is an error. */
   remove_invalid_values?: boolean | null;
