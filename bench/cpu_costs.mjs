@@ -55,7 +55,7 @@ export const costs = {
     const { kept, anew, tokens } = node(join(programs, "turns.mjs"), model, String(rounds));
     return {
       measured: `${median(kept).toFixed(1)} (${Math.min(...kept).toFixed(1)}) ms`,
-      share: `${percent(median(kept) / median(anew))} of the ${median(anew).toFixed(0)} ms that its ${tokens[1]} tokens take without the first turn's cache`,
+      share: `${percent(median(kept) / median(anew))} of the ${median(anew).toFixed(0)} ms without the first turn's cache; ${tokens.fresh} of its ${tokens.all} tokens are new`,
       values: { kept, anew, tokens },
     };
   },

@@ -187,7 +187,7 @@ export const costRows = [
     floor: "+ 50 MiB",
   },
   { name: "load", title: "load to first token, the file in the page cache", target: "0.25 s", floor: "0.4 s" },
-  { name: "turns", title: "the second turn of a chat, to its first token", target: "its own tokens' share" },
+  { name: "turns", title: "the second turn of a chat, to its first token", target: "the share of its new tokens" },
   { name: "idle", title: "processor time of an idle notebook over 10 s", target: "1%", floor: "1%" },
   {
     name: "neighbour",

@@ -122,7 +122,7 @@ async function cached(loaded, tokenizer, timings) {
   const max_new_tokens = options.tokens ?? (loaded.device === "cpu" ? 10 : 100);
   const run = async (use_cache) => {
     const start = performance.now();
-    const ids = await loaded.generate({ input_ids, max_new_tokens, use_cache });
+    const ids = await loaded.generate({ input_ids, max_new_tokens, use_cache, do_sample: false });
     const made = numbers(ids).slice(prompt);
     const rate = (1000 * made.length) / (performance.now() - start);
     const how = use_cache ? "with the cache" : "without";

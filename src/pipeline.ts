@@ -2,7 +2,8 @@
 import { inspect } from "node:util";
 import { Callable } from "./callable";
 import { Conversation } from "./generation/conversation";
-import { type TokenOptions, tokenOptions } from "./generation/options";
+import { tokenOptions } from "./generation/option_names";
+import type { TokenOptions } from "./generation/options";
 import { AutoModelForCausalLM, type ModelLoadOptions, type Phi3ForCausalLM } from "./model";
 import { checkOptions, nearest, type OptionNames, pickOptions } from "./options";
 import { AutoTokenizer, type Message, type PreTrainedTokenizer } from "./tokenizer";
@@ -14,9 +15,9 @@ import { type TokenizerLoadOptions, tokenizerLoadOptions } from "./tokenizer/aut
  */
 export interface PipelineOptions extends TokenOptions {
   /** true (default): the prompt (or conversation) and its continuation; false: the continuation alone. */
-  return_full_text?: boolean;
+  return_full_text?: boolean | null;
   /** BOS and the like before the prompt, where the model wants them. Default: true for text, false for conversations. */
-  add_special_tokens?: boolean;
+  add_special_tokens?: boolean | null;
 }
 
 /** What {@link pipeline} takes: a model, its tokenizer, and the defaults of every call. */
@@ -96,7 +97,7 @@ export class TextGenerationPipeline extends Callable {
     checkOptions(options, names, "the pipeline");
     const merged = { ...this.#defaults, ...options };
     for (const name of ["return_full_text", "add_special_tokens"] as const)
-      if (merged[name] !== undefined && typeof merged[name] !== "boolean")
+      if (merged[name] !== undefined && merged[name] !== null && typeof merged[name] !== "boolean")
         throw new TypeError(`Expected true or false for ${name} but received ${inspect(merged[name])}`);
     if (typeof input === "string" || isChat(input)) return this.#one(input, merged);
     if (Array.isArray(input) && input.length > 0 && input.every((item) => typeof item === "string" || isChat(item))) {
@@ -110,7 +111,7 @@ export class TextGenerationPipeline extends Callable {
   }
 
   async #one(input: string | Message[], options: PipelineOptions): Promise<(TextOutput | ChatOutput)[]> {
-    const { return_full_text = true, add_special_tokens, ...rest } = options;
+    const { return_full_text, add_special_tokens, ...rest } = options;
     const continued = typeof input !== "string" && input.at(-1)?.role === "assistant";
     const prompt =
       typeof input === "string"
@@ -124,7 +125,7 @@ export class TextGenerationPipeline extends Callable {
         : await this.#conversation.generate(this.model, ids, generation);
     return Array.from(sequences, (row) => {
       const answer = this.#answer(ids, Array.from(row.data as BigInt64Array, Number));
-      if (!return_full_text) return { generated_text: answer };
+      if (return_full_text === false) return { generated_text: answer };
       if (typeof input === "string") return { generated_text: input + answer };
       if (continued) return { generated_text: continuedChat(input, answer) };
       return { generated_text: [...input, { role: "assistant", content: answer }] };

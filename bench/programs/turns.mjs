@@ -1,6 +1,7 @@
 /**
  * The second turn of a chat through the pipeline: MODEL ROUNDS. Prints as JSON milliseconds to the answer's first token with
- * what the first turn left in the cache, and in a pipeline that knows nothing of it, turn about; and the prompt's tokens.
+ * what the first turn left in the cache, and in a pipeline that knows nothing of it, turn about; and of the second prompt's
+ * tokens all, and those that no cache holds.
  */
 import { createRequire } from "node:module";
 
@@ -30,16 +31,19 @@ async function toFirst(generator, chat) {
   return ms;
 }
 
+const tokensOf = (chat) =>
+  tokenizer.apply_chat_template(chat, { add_generation_prompt: true, return_dict: false }).size;
 const kept = [];
 const anew = [];
 let tokens;
 for (let round = 0; round <= rounds; round++) {
-  const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 40 });
-  const [{ generated_text }] = await generator(first);
+  const generator = pipeline("text-generation", { model, tokenizer });
+  let answered = -1; // the prompt comes first
+  const streamer = { put: () => void answered++, end: () => undefined };
+  const [{ generated_text }] = await generator(first, { max_new_tokens: 40, streamer });
   const second = [...generated_text, { role: "user", content: "And what does it look back at?" }];
-  tokens = [first, second].map(
-    (chat) => tokenizer.apply_chat_template(chat, { add_generation_prompt: true, return_dict: false }).size,
-  );
+  // The answer's last token is in no cache yet.
+  tokens = { all: tokensOf(second), fresh: tokensOf(second) - tokensOf(first) - answered + 1 };
   kept.push(await toFirst(generator, second));
   const other = pipeline("text-generation", { model, tokenizer });
   anew.push(await toFirst(other, second));

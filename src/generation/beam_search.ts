@@ -45,7 +45,7 @@ export async function beamSearch(
   let running = Array.from({ length: num_beams }, (_, b) => empty(b === 0 ? 0 : impossible));
   let done = running.map(() => empty(impossible));
   for (let better = true; ; ) {
-    const scores = (await steps.logits(running)).map((logits) => Float32Array.from(logSoftmax(logits)));
+    const scores = (await steps.logits(running)).map((logits) => new Float32Array(logSoftmax(logits)));
     steps.change(running, scores);
     const found = continuations(running, scores, wanted, settings.do_sample ? steps.random : undefined);
     const ends = steps.ends(found);

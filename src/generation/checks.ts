@@ -1,6 +1,6 @@
 /** What the values of generation options can be; every error is a sentence that says what was expected. */
 import { inspect } from "node:util";
-import type { GenerationOptions } from "./options";
+import type { GenerationOptions, NeutralOptions } from "./options";
 
 type Check = (value: unknown, name: string) => void;
 
@@ -23,11 +23,33 @@ export const flag = check((value) => typeof value === "boolean", "true or false"
 const positive = check((value) => isNumber(value) && value > 0, "number > 0");
 const notNegative = check((value) => isNumber(value) && value >= 0, "number >= 0");
 const share = check((value) => isNumber(value) && value >= 0 && value <= 1, "number from 0 to 1");
+const aboveNone = check((value) => isNumber(value) && value > 0 && value <= 1, "number > 0, at most 1,");
 const cutoff = check((value) => isNumber(value) && value >= 0 && value < 1, "number from 0 to below 1");
 const ids = check(listOf(isId), "an array of token ids");
 const oneOrMore: Check = (value, name) => {
   for (const id of [value].flat()) wholeNumber(id, name);
 };
+
+/** Options that are not computed, and their values that ask for nothing; of other ones there is nothing to ignore. */
+export const asksForNothing: {
+  [Name in Exclude<keyof NeutralOptions, "cache_implementation" | "bos_token_id">]-?: readonly unknown[];
+} = {
+  guidance_scale: [1],
+  num_beam_groups: [1],
+  diversity_penalty: [0],
+  penalty_alpha: [0],
+  dola_layers: [],
+  constraints: [],
+  force_words_ids: [],
+  watermarking_config: [],
+  token_healing: [false],
+};
+const nothing = Object.fromEntries(
+  Object.entries(asksForNothing).map(([name, values]) => [
+    name,
+    check((value) => values.includes(value), `${[...values, "null"].join(" or ")} (others are not computed)`),
+  ]),
+) as Record<keyof typeof asksForNothing, Check>;
 
 const checks: { [Name in keyof GenerationOptions]-?: Check } = {
   max_new_tokens: positiveInteger,
@@ -48,8 +70,9 @@ const checks: { [Name in keyof GenerationOptions]-?: Check } = {
   temperature: check((value) => isNumber(value) && value >= 0, "number > 0"),
   top_k: wholeNumber,
   top_p: share,
+  top_h: aboveNone,
   min_p: share,
-  typical_p: check((value) => isNumber(value) && value > 0 && value <= 1, "number > 0, at most 1,"),
+  typical_p: aboveNone,
   epsilon_cutoff: cutoff,
   eta_cutoff: cutoff,
   repetition_penalty: positive,
@@ -74,6 +97,9 @@ const checks: { [Name in keyof GenerationOptions]-?: Check } = {
   eos_token_id: oneOrMore,
   pad_token_id: wholeNumber,
   use_cache: flag,
+  cache_implementation: check((value) => typeof value === "string", "a text"),
+  bos_token_id: wholeNumber,
+  ...nothing,
 };
 
 /** @throws RangeError or TypeError, a sentence, where the option cannot have that value. */

@@ -2,8 +2,9 @@
 import { inspect } from "node:util";
 import { checkOptions } from "../options";
 import { sayOnce } from "../say";
-import { checkValue } from "./checks";
-import { type GenerationOptions, generationOptions } from "./options";
+import { asksForNothing, checkValue } from "./checks";
+import { generationOptions } from "./option_names";
+import type { GenerationOptions } from "./options";
 
 export interface GenerationConfig extends GenerationOptions {}
 
@@ -26,20 +27,6 @@ export class GenerationConfig {
   }
 }
 
-/** What a configuration may ask for that is not computed here, and the values that ask for nothing. */
-const notComputed: Record<string, readonly unknown[]> = {
-  guidance_scale: [1],
-  penalty_alpha: [0],
-  num_beam_groups: [1],
-  diversity_penalty: [0],
-  top_h: [1],
-  dola_layers: [],
-  constraints: [],
-  force_words_ids: [],
-  watermarking_config: [],
-  token_healing: [false],
-};
-
 /**
  * The defaults that a file's fields make, those that transformers alone knows left out; one line says which of them would
  * change the tokens.
@@ -57,19 +44,31 @@ export function fileConfig(
   const config = new GenerationConfig();
   for (const [key, value] of Object.entries(json)) {
     if (value === null || key === "eos_token_id" || key === "pad_token_id") continue;
-    if (Object.hasOwn(generationOptions, key)) {
-      const option = key as keyof GenerationOptions;
-      checkValue(option, value, `${key} in generation_config.json of ${name}`);
-      Object.assign(config, { [option]: value });
-    } else if (Object.hasOwn(notComputed, key) && !notComputed[key]?.includes(value))
-      sayOnce(
-        `generation_config.json of ${name} asks for ${key} = ${inspect(value, { depth: 0 })}, which phi3lab does not compute: generation goes on without it`,
-      );
+    if (!Object.hasOwn(generationOptions, key)) continue;
+    const option = key as keyof GenerationOptions;
+    if (Object.hasOwn(asksForNothing, key)) {
+      if (!asksForNothing[option as keyof typeof asksForNothing].includes(value))
+        sayOnce(
+          `generation_config.json of ${name} asks for ${key} = ${inspect(value, { depth: 0 })}, which phi3lab does not compute: generation goes on without it`,
+        );
+      continue;
+    }
+    checkValue(option, value, `${key} in generation_config.json of ${name}`);
+    Object.assign(config, { [option]: value });
   }
   return Object.assign(config, own);
 }
 
-const samplers = ["temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"] as const;
+const samplers = [
+  "temperature",
+  "top_h",
+  "top_k",
+  "top_p",
+  "min_p",
+  "typical_p",
+  "epsilon_cutoff",
+  "eta_cutoff",
+] as const;
 
 /** Says, once, that a model's configuration and nobody else makes it draw its tokens. */
 export function saySampling(config: GenerationOptions, name: string): void {

@@ -1,6 +1,6 @@
 /** Generation: options, streaming, what it gives. */
 export { GenerationConfig } from "./generation_config";
-export type { GenerateArguments, GenerateOptions, GenerationOptions, TokenOptions } from "./options";
+export type { GenerateArguments, GenerateOptions, GenerationOptions, NeutralOptions, TokenOptions } from "./options";
 export type { GenerateOutput, GenerationTimings, MoreThanIds } from "./outputs";
 export type { LogitsProcessor } from "./processors";
 export type { StoppingCriterion } from "./stopping";

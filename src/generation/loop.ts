@@ -46,9 +46,7 @@ export async function loopRows(rows: readonly Row[], loop: Loop): Promise<void> 
       spent.push(performance.now() - start);
       start = performance.now();
     }
-    const scores = new Map(
-      (everyRow ? rows : active).map((row) => [row, Float32Array.from(row.logits as Float32Array)]),
-    );
+    const scores = new Map((everyRow ? rows : active).map((row) => [row, (row.logits as Float32Array).slice()]));
     const text = (row: Row) => (): number[] => paddedText(row, n, settings.pad);
     loop.change(
       Array.from(scores, ([row, own]) => ({ index: row.prompt.index, ids: row.ids, text: text(row), scores: own })),

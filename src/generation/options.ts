@@ -1,16 +1,41 @@
-/** The options of `generate`: their names and what they mean. settings.ts checks them and fills in what is not given. */
-import type { FlagNames, OptionNames } from "../options";
+/** The options of `generate` and what they mean. settings.ts checks them and fills in what is not given. */
 import type { EmbedsInput, IdsInput } from "../model/inputs";
 import type { DynamicCache } from "../model/cache";
 import type { LogitsProcessor } from "./processors";
 import type { StoppingCriterion } from "./stopping";
 import type { BaseStreamer, StreamTokenizer } from "./streamer";
 
+/** Options of transformers that are accepted where they ask for nothing, so that code written for it runs as it is. */
+export interface NeutralOptions {
+  /** Accepted and ignored: there is one kind of cache. */
+  cache_implementation?: string | null;
+  /** Accepted and ignored: a prompt is always given. */
+  bos_token_id?: number | null;
+  /** 1 or null: there is no guidance by a second prompt. */
+  guidance_scale?: 1 | null;
+  /** 1 or null: all beams are of one group. */
+  num_beam_groups?: 1 | null;
+  /** 0 or null: all beams are of one group. */
+  diversity_penalty?: 0 | null;
+  /** 0 or null: there is no contrastive search. */
+  penalty_alpha?: 0 | null;
+  /** null: there is no DoLa. */
+  dola_layers?: null;
+  /** null: nothing is forced but single ids. */
+  constraints?: null;
+  /** null: nothing is forced but single ids. */
+  force_words_ids?: null;
+  /** null: there are no watermarks. */
+  watermarking_config?: null;
+  /** false or null: a prompt's last token stays. */
+  token_healing?: false | null;
+}
+
 /**
  * What a {@link GenerationConfig} holds, and every generating call takes: names and defaults of transformers'
  * `GenerationConfig`. A model's own generation_config.json goes before the defaults here. `null` turns an option off.
  */
-export interface GenerationOptions {
+export interface GenerationOptions extends NeutralOptions {
   /** New tokens at most, > 0. Default: 20, as in transformers. Generation also ends where the model's context does. */
   max_new_tokens?: number | null;
   /** Tokens at most, prompt included: more than the prompt has. `max_new_tokens` goes before it. Default: none. */
@@ -52,6 +77,8 @@ export interface GenerationOptions {
   top_k?: number | null;
   /** Draws among the fewest tokens whose probabilities sum to this, from 0 to 1. Default: 1, all. */
   top_p?: number | null;
+  /** Draws among the most probable tokens whose part of the entropy is at most this share of it, > 0 to 1. Default: none. */
+  top_h?: number | null;
   /** Draws among tokens that have at least this share, from 0 to 1, of the top-1 token's probability. Default: 0, all. */
   min_p?: number | null;
   /** Draws among the tokens closest to the expected surprise that sum to this, > 0 to 1. Default: 1, all. */
@@ -81,7 +108,7 @@ export interface GenerationOptions {
   forced_bos_token_id?: number | null;
   /** The id, or ids, of which one comes last where the length is reached. Default: none. */
   forced_eos_token_id?: number | readonly number[] | null;
-  /** [start, factor]: after so many new tokens the end gains by this factor to the count of those beyond. Default: none. */
+  /** Start and factor: after so many new tokens the end gains by the factor to the count of those beyond. Default: none. */
   exponential_decay_length_penalty?: readonly [number, number] | null;
   /** true: scores that are NaN become 0, infinite ones the greatest numbers. Default: false, NaN is an error. */
   remove_invalid_values?: boolean | null;
@@ -180,80 +207,3 @@ export interface GenerateArguments extends GenerateOptions {
   /** A cache that holds a beginning of each row of `input_ids`, which is not computed again; an empty one is filled. */
   past_key_values?: DynamicCache | null;
 }
-
-/** Options that are true or false. */
-export const flags: FlagNames<Omit<GenerateOptions, "early_stopping">> = {
-  do_sample: true,
-  use_cache: true,
-  remove_invalid_values: true,
-  renormalize_logits: true,
-  output_scores: true,
-  output_logits: true,
-  output_hidden_states: true,
-  output_attentions: true,
-  return_dict_in_generate: true,
-  return_timings: true,
-};
-
-/** Names of {@link GenerationOptions}. */
-export const generationOptions: OptionNames<GenerationOptions> = {
-  max_new_tokens: true,
-  max_length: true,
-  min_new_tokens: true,
-  min_length: true,
-  max_time: true,
-  stop_strings: true,
-  do_sample: true,
-  num_beams: true,
-  early_stopping: true,
-  length_penalty: true,
-  num_return_sequences: true,
-  temperature: true,
-  top_k: true,
-  top_p: true,
-  min_p: true,
-  typical_p: true,
-  epsilon_cutoff: true,
-  eta_cutoff: true,
-  repetition_penalty: true,
-  encoder_repetition_penalty: true,
-  no_repeat_ngram_size: true,
-  encoder_no_repeat_ngram_size: true,
-  bad_words_ids: true,
-  sequence_bias: true,
-  suppress_tokens: true,
-  begin_suppress_tokens: true,
-  forced_bos_token_id: true,
-  forced_eos_token_id: true,
-  exponential_decay_length_penalty: true,
-  remove_invalid_values: true,
-  renormalize_logits: true,
-  eos_token_id: true,
-  pad_token_id: true,
-  use_cache: true,
-};
-
-/** Names of {@link TokenOptions}. */
-export const tokenOptions: OptionNames<TokenOptions> = {
-  ...generationOptions,
-  seed: true,
-  generation_config: true,
-  logits_processor: true,
-  stopping_criteria: true,
-  prefix_allowed_tokens_fn: true,
-  streamer: true,
-  signal: true,
-};
-
-/** Names of {@link GenerateArguments}. */
-export const generateArguments: OptionNames<GenerateArguments> = {
-  ...tokenOptions,
-  ...flags,
-  tokenizer: true,
-  input_ids: true,
-  inputs: true,
-  inputs_embeds: true,
-  attention_mask: true,
-  position_ids: true,
-  past_key_values: true,
-};

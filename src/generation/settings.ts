@@ -3,14 +3,8 @@ import { inspect } from "node:util";
 import { checkOptions } from "../options";
 import { checkValue, flag, wholeNumber } from "./checks";
 import { saySampling } from "./generation_config";
-import {
-  flags,
-  type GenerateArguments,
-  type GenerateOptions,
-  generateArguments,
-  type GenerationOptions,
-  generationOptions,
-} from "./options";
+import { flags, generateArguments, generationOptions } from "./option_names";
+import type { GenerateArguments, GenerateOptions, GenerationOptions } from "./options";
 import type { LogitsProcessor } from "./processors";
 import type { StoppingCriterion } from "./stopping";
 
@@ -37,6 +31,7 @@ const neutral = {
   temperature: 1,
   top_k: 0,
   top_p: 1,
+  top_h: undefined as number | undefined,
   min_p: 0,
   typical_p: 1,
   epsilon_cutoff: 0,

@@ -5,11 +5,12 @@ import type { ProcessorOptions, RowProcessor } from "./processors";
 export function warpers(options: ProcessorOptions): RowProcessor[] {
   if (!options.do_sample) return [];
   const { temperature: divisor = 1, top_k = 0, top_p = 1, min_p = 0, typical_p = 1 } = options;
-  const { epsilon_cutoff = 0, eta_cutoff = 0, num_beams = 1 } = options;
+  const { top_h, epsilon_cutoff = 0, eta_cutoff = 0, num_beams = 1 } = options;
   // Beams go on only with tokens that do not end the text: one must be left.
   const least = num_beams > 1 ? options.eos_token_id.length + 1 + Number(options.eos_token_id.length === 0) : 1;
   const list: RowProcessor[] = [];
   if (divisor !== 1) list.push(temperature(divisor));
+  if (top_h !== undefined) list.push(topH(top_h));
   if (top_k > 0) list.push(topK(Math.max(top_k, least)));
   if (top_p < 1) list.push(topP(top_p, least));
   if (min_p > 0) list.push(minP(min_p, least));
@@ -49,6 +50,27 @@ export function topP(p: number, least = 1): RowProcessor {
     let equal = dropped - order.indexOf(last);
     for (let i = 0; i < scores.length; i++)
       if ((scores[i] as number) < last || (scores[i] === last && equal-- > 0)) scores[i] = Number.NEGATIVE_INFINITY;
+  };
+}
+
+/** Of the 100 greatest scores, keeps the first whose entropy is at most this share of that of all 100. */
+export function topH(share: number): RowProcessor {
+  return (scores) => {
+    const least = nthGreatest(scores, Math.min(100, scores.length));
+    const order = possible(scores)
+      .filter((i) => (scores[i] as number) >= least)
+      .sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b)
+      .slice(0, 100);
+    const logs = logSoftmax(Float32Array.from(order, (i) => scores[i] as number));
+    const terms = logs.map((log) => -log * Math.exp(log));
+    const most = terms.reduce((sum, term) => sum + term, 0) * share;
+    const before = scores.slice();
+    scores.fill(Number.NEGATIVE_INFINITY);
+    let sum = 0;
+    order.forEach((i, rank) => {
+      sum += terms[rank] as number;
+      if (rank === 0 || sum <= most) scores[i] = before[i] as number;
+    });
   };
 }
 

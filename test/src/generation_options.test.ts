@@ -11,7 +11,7 @@ import {
   type Phi3ForCausalLM,
   Tensor,
 } from "../../src";
-import { generateArguments } from "../../src/generation/options";
+import { generateArguments } from "../../src/generation/option_names";
 
 const tiny = join(__dirname, "..", "golden", "tiny", "multi_head");
 const prompt = [5, 77, 130, 9, 201, 64, 33, 150, 8, 91, 12, 180];
@@ -79,6 +79,8 @@ describe("generate's options", function () {
       { logits_processor: () => undefined, stopping_criteria: () => false, max_time: 1000 },
       { remove_invalid_values: true, renormalize_logits: true },
       { do_sample: true, top_k: 1 },
+      { guidance_scale: 1, num_beam_groups: 1, diversity_penalty: 0, penalty_alpha: 0, token_healing: false },
+      { cache_implementation: "static", bos_token_id: 1 },
     ];
     for (const options of neutral) assert.deepEqual(await generate(options), plain, JSON.stringify(options));
   });
@@ -101,6 +103,9 @@ describe("generate's options", function () {
       [{ length_penalty: "1" }, /a number for length_penalty/],
       [{ min_p: 2 }, /number from 0 to 1 for min_p but received 2/],
       [{ typical_p: 0 }, /number > 0, at most 1, for typical_p but received 0/],
+      [{ top_h: 0 }, /number > 0, at most 1, for top_h but received 0/],
+      [{ guidance_scale: 3 }, /Expected 1 or null \(others are not computed\) for guidance_scale but received 3/],
+      [{ constraints: [] }, /Expected null \(others are not computed\) for constraints but received \[\]/],
       [{ epsilon_cutoff: 1 }, /number from 0 to below 1 for epsilon_cutoff but received 1/],
       [{ eta_cutoff: -1 }, /number from 0 to below 1 for eta_cutoff/],
       [{ no_repeat_ngram_size: -1 }, /integer >= 0 for no_repeat_ngram_size but received -1/],

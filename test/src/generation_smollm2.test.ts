@@ -143,7 +143,8 @@ describe("SmolLM2 generates as transformers does", function () {
           : Reflect.get(target, name),
     });
     const kept = pipeline("text-generation", { model: counted, tokenizer, max_new_tokens: 12 });
-    const anew = pipeline("text-generation", { model, tokenizer, max_new_tokens: 12, use_cache: false });
+    const anew = (chat: { role: string; content: string }[]) =>
+      pipeline("text-generation", { model, tokenizer, max_new_tokens: 12 })(chat);
     let chat = [{ role: "user", content: "Name the largest planet." }];
     for (const question of ["And the smallest?", "Why?", ""]) {
       const [answer] = await kept(chat);
@@ -172,6 +173,30 @@ describe("SmolLM2 generates as transformers does", function () {
     kept.reset();
     await model.generate({ input_ids: [1], max_new_tokens: 1 });
     assert.ok(model.memory().cache < before);
+  });
+
+  it("two chats at once, one that is stopped, and a reset meanwhile leave every answer what it is", async () => {
+    const generator = pipeline("text-generation", { model, tokenizer, max_new_tokens: 8 });
+    const chats = ["Name a colour.", "Name a number.", "Name a fruit."].map((content) => [{ role: "user", content }]);
+    const alone = [];
+    for (const chat of chats) {
+      generator.reset();
+      alone.push((await generator(chat))[0]);
+    }
+    const [first, second, third] = chats as [(typeof chats)[0], (typeof chats)[0], (typeof chats)[0]];
+    const together = Promise.all([generator(first), generator(second)]);
+    generator.reset();
+    assert.deepEqual((await together).flat(), alone.slice(0, 2));
+    let shown = 0;
+    const controller = new AbortController();
+    const put = () => {
+      shown++;
+      if (shown === 4) controller.abort();
+    };
+    const stopped = generator(third, { streamer: { put, end: () => undefined }, signal: controller.signal });
+    await assert.rejects(stopped, { name: "AbortError" });
+    assert.deepEqual(await generator(third), [alone[2]]);
+    assert.deepEqual(await generator(first), [alone[0]]);
   });
 
   it("several answers of a prompt are several results, by beams and drawn", async () => {
