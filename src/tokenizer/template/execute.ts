@@ -1,6 +1,6 @@
 /** Runs the statements of a template. */
 import { applyFilter, callValue, evaluate, evaluateArgs, Scope, unpack } from "./evaluate";
-import { limits, spend, spendGrowth } from "./limits";
+import { nested, spend, spendGrowth } from "./limits";
 import type { Body, Expr, Signature, Statement, Target } from "./nodes";
 import { equals, iterate } from "./operators";
 import { str } from "./text";
@@ -35,21 +35,6 @@ export class Output {
 
 /** How a body ended: by itself, or by a statement of the loop around. */
 type End = "break" | "continue" | undefined;
-
-let depth = 0;
-
-/** Guards what calls itself. */
-function nested<T>(run: () => T): T {
-  if (++depth > limits.depth) {
-    depth = 0;
-    throw new TemplateError(`it calls macros more than ${limits.depth} deep`);
-  }
-  try {
-    return run();
-  } finally {
-    depth = Math.max(0, depth - 1);
-  }
-}
 
 /** The line that ran last, for errors. */
 export const place = { line: 0 };
