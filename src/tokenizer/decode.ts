@@ -2,7 +2,7 @@
  * Turns token ids back into text, all at once or as they come. The same decoder serves both, so that the pieces of a
  * stream joined are the text of the whole.
  */
-import { bounded } from "./parts/bounds";
+import { bounded, enter } from "./parts/bounds";
 import { decoderSteps, finish, run, type Step } from "./parts/decoders";
 import { knownExpressions } from "./parts/trust";
 import type { JsonNode } from "./spec";
@@ -34,10 +34,12 @@ class ChainDecoder implements StreamDecoder {
 
   push(token: string): string {
     if (this.trusted) return run(this.steps, token).join("");
+    enter("decoder");
     return bounded(token.length, false, () => run(this.steps, token).join(""));
   }
 
   end(): string {
+    enter("decoder");
     return bounded(0, this.trusted, () => finish(this.steps).join(""));
   }
 }
@@ -60,32 +62,39 @@ export function cleanUpSpaces(text: string): string {
 /** Cleans as {@link cleanUpSpaces} does, holding back what the next characters may turn into a pattern. */
 export class CleaningDecoder implements StreamDecoder {
   readonly #inner: StreamDecoder;
-  #held = "";
+  /** What is held back, in pieces: joining them each time would take a time square in the text. */
+  #held: string[] = [];
+  /** The last character before what comes next. */
+  #last = "";
 
   constructor(inner: StreamDecoder) {
     this.#inner = inner;
   }
 
   push(token: string): string {
-    const before = this.#held.length;
-    this.#held += this.#inner.push(token);
-    // Where no pattern can lie across, nor come to lie there once others are replaced; what was held has no such place.
-    for (let at = this.#held.length - 1; at >= Math.max(1, before); at--) {
-      if (!apart(this.#held[at - 1] as string, this.#held[at] as string)) continue;
-      const text = this.#held.slice(0, at);
-      this.#held = this.#held.slice(at);
-      return cleanUpSpaces(text);
+    const piece = this.#inner.push(token);
+    if (piece === "") return "";
+    // Where no pattern can lie across, nor come to lie there once others are replaced; what is held has no such place.
+    let at = piece.length - 1;
+    while (at >= 0 && !apart(at > 0 ? (piece[at - 1] as string) : this.#last, piece[at] as string)) at--;
+    this.#last = piece.at(-1) as string;
+    if (at < 0) {
+      this.#held.push(piece);
+      return "";
     }
-    return "";
+    const text = this.#held.join("") + piece.slice(0, at);
+    this.#held = [piece.slice(at)];
+    return cleanUpSpaces(text);
   }
 
   end(): string {
-    return cleanUpSpaces(this.#held + this.#inner.end());
+    return cleanUpSpaces(this.#held.join("") + this.#inner.end());
   }
 }
 
 /** Whether a text can be cleaned in two halves, between two of its characters. */
 function apart(left: string, right: string): boolean {
+  if (left === "") return false;
   if (right === " ") return !/[ 'n]/.test(left);
   return !/[ 'vr]/.test(left) && !/[.?!,']/.test(right);
 }

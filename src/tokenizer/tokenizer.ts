@@ -135,11 +135,18 @@ export class PreTrainedTokenizer extends SpecialTokens {
         `Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`,
       );
     }
+    return this.#named("encode this text", () =>
+      this.#encoder.encode(text, { special, most, side: this.truncation_side }),
+    );
+  }
+
+  /** Runs a part of the tokenizer, with the file that it came from in its errors. */
+  #named<T>(task: string, run: () => T): T {
     try {
-      return this.#encoder.encode(text, { special, most, side: this.truncation_side });
+      return run();
     } catch (error) {
       if (!(error instanceof TokenizerError)) throw error;
-      throw new Error(`${this.#file} cannot encode this text: ${error.message}.`, { cause: error });
+      throw new Error(`${this.#file} cannot ${task}: ${error.message}.`, { cause: error });
     }
   }
 
@@ -178,7 +185,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   decode(ids: Ids, options: DecodeOptions = {}): string {
     checkOptions(options, decodeOptions, "tokenizer.decode");
     const stream = new TokenStream(this.#decoder(), (id) => this.#token(id, options.skip_special_tokens));
-    const text = stream.push(ids) + stream.end();
+    const text = this.#named("decode these ids", () => stream.push(ids) + stream.end());
     return this.#cleans(options) ? cleanUpSpaces(text) : text;
   }
 

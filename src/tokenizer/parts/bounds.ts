@@ -31,7 +31,6 @@ export function checkLength(length: number): void {
 
 const shared: { run: () => unknown } = { run: () => undefined };
 let watched: { script: Script; context: object } | undefined;
-let running = false;
 
 /**
  * Runs what encodes a text of `length` characters.
@@ -41,10 +40,9 @@ let running = false;
  */
 export function bounded<T>(length: number, trusted: boolean, run: () => T): T {
   mostCharacters = growth.base + growth.factor * length;
-  if (running || (trusted && length < shortText)) return run();
+  if (trusted && length < shortText) return run();
   watched ??= { script: new Script("run()"), context: createContext(shared) };
   shared.run = run;
-  running = true;
   const timeout = Math.round(longest.milliseconds + longest.perCharacter * length);
   try {
     return watched.script.runInContext(watched.context, { timeout }) as T;
@@ -54,7 +52,6 @@ export function bounded<T>(length: number, trusted: boolean, run: () => T): T {
       `its ${part} took more than ${Math.round(timeout / 1000)} seconds for ${length} characters`,
     );
   } finally {
-    running = false;
     shared.run = () => undefined;
   }
 }

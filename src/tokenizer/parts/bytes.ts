@@ -1,12 +1,13 @@
 /** GPT-2's alphabet: the printable characters that stand for the 256 bytes of text in UTF-8. */
 
 const letters: string[] = [];
-const bytes = new Map<string, number>();
+/** By the letter's code; -1: no letter of the alphabet. */
+const bytes = new Int16Array(0x144).fill(-1);
 for (let byte = 0, spare = 256; byte < 256; byte++) {
   const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  const letter = String.fromCharCode(printable ? byte : spare++);
-  letters.push(letter);
-  bytes.set(letter, byte);
+  const code = printable ? byte : spare++;
+  letters.push(String.fromCharCode(code));
+  bytes[code] = byte;
 }
 
 const utf8 = new TextEncoder();
@@ -32,9 +33,20 @@ function fromBytes(encoded: Uint8Array): string {
 export function fromByteLetters(token: string): Uint8Array {
   const result = new Uint8Array(token.length);
   for (let i = 0; i < token.length; i++) {
-    const byte = bytes.get(token[i] as string);
-    if (byte === undefined) return utf8.encode(token);
+    const byte = bytes[token.charCodeAt(i)] ?? -1;
+    if (byte < 0) return utf8.encode(token);
     result[i] = byte;
+  }
+  return result;
+}
+
+/** The text that a token's letters stand for where all of them are ASCII; undefined for others. */
+export function asciiOf(token: string): string | undefined {
+  let result = "";
+  for (let i = 0; i < token.length; i++) {
+    const byte = bytes[token.charCodeAt(i)] ?? -1;
+    if (byte < 0 || byte > 0x7f) return undefined;
+    result += String.fromCharCode(byte);
   }
   return result;
 }

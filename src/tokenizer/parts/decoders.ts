@@ -4,7 +4,7 @@
  */
 import type { JsonNode } from "../spec";
 import { checkLength, TokenizerError } from "./bounds";
-import { fromByteLetters } from "./bytes";
+import { asciiOf, fromByteLetters } from "./bytes";
 import { matchesOf } from "./pieces";
 import { metaspaceOptions, objectOf } from "./pre_tokenizers";
 import { patternOf } from "./regex";
@@ -89,7 +89,13 @@ class Ctc implements Step {
 /** Bytes to text; a character may lie across tokens. */
 class ByteLevel implements Step {
   readonly #text = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** Whether a character may have begun that is not whole. */
+  #open = false;
+
   push(token: string): string[] {
+    const plain = asciiOf(token);
+    if (plain !== undefined && !this.#open) return [plain];
+    this.#open = plain === undefined;
     return [this.#text.decode(fromByteLetters(token), { stream: true })];
   }
   end(): string[] {

@@ -3,7 +3,8 @@ import { getAttribute, getItem, Slice } from "./attributes";
 import { type Filter, valueFilters } from "./filters";
 import { globals, unknownName } from "./globals";
 import { spend, spendText } from "./limits";
-import type { ArgNodes, Expr } from "./nodes";
+import { type Names, namesOf } from "./names";
+import type { ArgNodes, Body, Expr } from "./nodes";
 import { binary, compare, iterate, sign } from "./operators";
 import { type Registry, sequenceFilters } from "./sequence_filters";
 import { tests } from "./tests";
@@ -26,7 +27,29 @@ import {
 /** The names of a block, and those around it. */
 export class Scope {
   readonly #names = new Map<string, Value>();
-  constructor(readonly parent?: Scope) {}
+  readonly #own: Names | undefined;
+
+  /**
+   * @param body The block, where it has names of its own.
+   * @param given Names that it is given: a loop's, a macro's parameters.
+   */
+  constructor(
+    readonly parent?: Scope,
+    body?: Body,
+    readonly given: readonly string[] = [],
+  ) {
+    if (!body) return;
+    this.#own = namesOf(body);
+    for (const name of this.#own.assignedFirst) {
+      if (!given.includes(name) && !parent?.mentions(name)) this.#names.set(name, unknownName(name));
+    }
+  }
+
+  /** Whether this block or one around it speaks of a name. */
+  mentions(name: string): boolean {
+    if (this.#own?.mentioned.has(name) || this.given.includes(name)) return true;
+    return this.parent?.mentions(name) ?? false;
+  }
 
   get(name: string): Value {
     for (let scope: Scope | undefined = this; scope; scope = scope.parent) {

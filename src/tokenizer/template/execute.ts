@@ -1,6 +1,7 @@
 /** Runs the statements of a template. */
 import { applyFilter, callValue, evaluate, evaluateArgs, Scope, unpack } from "./evaluate";
-import { limits, spend, spendGrowth } from "./limits";
+import { nested, spend, spendGrowth } from "./limits";
+import { targetNames } from "./names";
 import type { Body, Expr, Signature, Statement, Target } from "./nodes";
 import { equals, iterate } from "./operators";
 import { str } from "./text";
@@ -35,21 +36,6 @@ export class Output {
 
 /** How a body ended: by itself, or by a statement of the loop around. */
 type End = "break" | "continue" | undefined;
-
-let depth = 0;
-
-/** Guards what calls itself. */
-function nested<T>(run: () => T): T {
-  if (++depth > limits.depth) {
-    depth = 0;
-    throw new TemplateError(`it calls macros more than ${limits.depth} deep`);
-  }
-  try {
-    return run();
-  } finally {
-    depth = Math.max(0, depth - 1);
-  }
-}
 
 /** The line that ran last, for errors. */
 export const place = { line: 0 };
@@ -88,7 +74,7 @@ function step(statement: Statement, scope: Scope, output: Output): End {
       assign(statement.target, evaluate(statement.value, scope), scope);
       return undefined;
     case "set_block": {
-      const text = textOf(statement.body, new Scope(scope));
+      const text = textOf(statement.body, new Scope(scope, statement.body));
       const { filter } = statement;
       assign(statement.target, filter ? applyFilter(filter, scope, text) : text, scope);
       return undefined;
@@ -105,16 +91,17 @@ function step(statement: Statement, scope: Scope, output: Output): End {
       return undefined;
     }
     case "filter_block":
-      output.write(str(applyFilter(statement.filter, scope, textOf(statement.body, new Scope(scope)))));
+      output.write(str(applyFilter(statement.filter, scope, textOf(statement.body, new Scope(scope, statement.body)))));
       return undefined;
     case "with": {
-      const inner = new Scope(scope);
+      const names = statement.assignments.flatMap(([target]) => targetNames(target));
+      const inner = new Scope(scope, statement.body, names);
       const values = statement.assignments.map(([, value]) => evaluate(value, scope));
       for (const [i, [target]] of statement.assignments.entries()) assign(target, values[i], inner);
       return execute(statement.body, inner, output);
     }
     case "scope":
-      return execute(statement.body, new Scope(scope), output);
+      return execute(statement.body, new Scope(scope, statement.body), output);
     default:
       return statement.type;
   }
@@ -192,22 +179,26 @@ function turns(
     (name) => (Object.hasOwn(attributes, name) ? attributes[name]?.() : undefined),
     recurse,
   );
+  const names = ["loop", ...targetNames(target)];
+  // As Jinja has it, "else" is for loops of which no turn came to its end.
+  let completed = false;
   for (; index < items.length; index++) {
     spend(1);
-    const inner = new Scope(scope);
+    const inner = new Scope(scope, body, names);
     inner.set("loop", self);
     assign(target, items[index], inner);
-    if (execute(body, inner, output) === "break") return undefined;
+    const end = execute(body, inner, output);
+    if (end === "break") break;
+    if (end === undefined) completed = true;
   }
-  if (items.length > 0) return undefined;
-  return execute(otherwise, new Scope(scope), output);
+  return completed ? undefined : execute(otherwise, new Scope(scope, otherwise), output);
 }
 
 function macro(name: string, { names, defaults }: Signature, body: Body, scope: Scope): Func {
   const optional = names.length - defaults.length;
   const run = ({ list, named }: Args): string =>
     nested(() => {
-      const inner = new Scope(scope);
+      const inner = new Scope(scope, body, [...names, "caller", "varargs", "kwargs"]);
       const left = new Map(named);
       const defaultOf = (i: number): Value => {
         const node: Expr | undefined = defaults[i - optional];

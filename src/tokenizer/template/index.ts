@@ -43,7 +43,7 @@ export function render(source: string, variables: Record<string, Value>): string
     bounded(() => {
       try {
         // What the template sets does not touch what it was given.
-        execute(body, new Scope(scope), output);
+        execute(body, new Scope(scope, body), output);
       } catch (error) {
         if (!(error instanceof TemplateError) || error instanceof RaisedByTemplate) throw error;
         throw new TemplateError(`line ${place.line}: ${error.message}`, { cause: error });

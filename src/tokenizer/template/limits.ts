@@ -22,17 +22,30 @@ export const limits = {
 let deadline = Infinity;
 let spent = 0;
 let unchecked = 0;
+let depth = 0;
 
 /** Runs something that may spend {@link limits}, and no more. */
 export function bounded<T>(run: () => T): T {
-  const before = { deadline, spent };
+  // Set here and not only behind it: an interrupt of the kernel leaves without a word.
   deadline = performance.now() + limits.milliseconds;
   spent = 0;
   unchecked = 0;
+  depth = 0;
   try {
     return run();
   } finally {
-    ({ deadline, spent } = before);
+    deadline = Infinity;
+  }
+}
+
+/** Runs what may call itself. @throws TemplateError when it does so without end. */
+export function nested<T>(run: () => T): T {
+  if (depth >= limits.depth) throw new TemplateError(`it calls macros more than ${limits.depth} deep`);
+  depth++;
+  try {
+    return run();
+  } finally {
+    depth--;
   }
 }
 

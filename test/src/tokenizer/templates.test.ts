@@ -1,7 +1,13 @@
 /** Chat templates render as jinja2 does in transformers' environment: templates.py asked it. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { renderChat } from "../../../src/tokenizer/chat";
 import type { ChatTemplateOptions, Message } from "../../../src/tokenizer";
+import { render as renderTemplate, TemplateError } from "../../../src/tokenizer/template";
+import { fromJs } from "../../../src/tokenizer/template/values";
+import { usually } from "../../length";
+import { referencePython } from "../reference";
 import cases from "./templates.json";
 
 /** The time at which templates.py rendered. */
@@ -37,6 +43,25 @@ describe("chat templates", () => {
         wrong.push(`${template}\n  expected ${JSON.stringify(expected)}\n  received ${JSON.stringify(text)}`);
     }
     assert.deepEqual(wrong, [], `${wrong.length} of ${cases.snippets.length}:\n${wrong.join("\n")}`);
+  });
+
+  it("give jinja2's text on random ones, whatever signs and white space stand in them", function () {
+    this.timeout(120_000);
+    const python = referencePython(this, "transformers", "jinja2");
+    const count = usually(500, 10_000);
+    const args = [join(__dirname, "templates_random.py"), "7", String(count)];
+    const made = execFileSync(python, args, { encoding: "utf8", maxBuffer: 2 ** 28 });
+    const { variables, rows } = JSON.parse(made) as { variables: object; rows: [string, string | null][] };
+    const values = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, fromJs(value)]));
+    for (const [template, expected] of rows) {
+      let text: string | null = null;
+      try {
+        text = renderTemplate(template, values);
+      } catch (error) {
+        assert.ok(error instanceof TemplateError, String((error as Error).stack));
+      }
+      assert.equal(text, expected, template);
+    }
   });
 
   for (const { name, template, texts } of cases.chats) {
