@@ -20,6 +20,9 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   Backend& backend = phi3.backend();
   check_ids("generate", request.ids, 0);
   check_files();
+  if (request.length < 0 || request.chunk < 0)
+    throw std::runtime_error("[generate] Expected length and chunk from 0 on but received " +
+                             std::to_string(request.length) + " and " + std::to_string(request.chunk));
   const AbortScope scope(*this, abort);
   const CacheRef cache = make_cache();
   SequenceCache& sequence = reserved(cache);

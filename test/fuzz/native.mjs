@@ -56,7 +56,13 @@ export function run(program, path, seconds, seed) {
       for (const line of String(chunk).split("\n")) {
         const found = /^seed (\d+)$/.exec(line)?.[1];
         if (found !== undefined) last = Number(found);
-        else if (line !== "" && output.length < 20_000 && !/WARNING: AddressSanitizer failed to allocate/.test(line))
+        // Of a stack its upper frames, which are ours.
+        else if (
+          line !== "" &&
+          !/^ +#([6-9]|\d\d) /.test(line) &&
+          output.length < 20_000 &&
+          !/WARNING: AddressSanitizer failed to allocate/.test(line)
+        )
           output += `${line}\n`;
       }
     });

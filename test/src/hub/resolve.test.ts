@@ -376,6 +376,47 @@ describe("resolveModel", function () {
       assert.equal(known, "0 [('acme/tiny', 7)]");
     });
 
+    it("takes a branch that moved as it does, each the other's files, online and off", async () => {
+      const names = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+      const theirs = (more = "") =>
+        run(
+          `from huggingface_hub import hf_hub_download as d\nfor f in ${JSON.stringify(names)}: print(open(d("${id}", f${more}), "rb").read().hex())`,
+        );
+      const ours = async (options = {}) => {
+        const { path } = await resolveModel(id, { only: "tokenizer", ...options });
+        return [content(path, "tokenizer.json"), content(path, "tokenizer_config.json")].map((file) =>
+          file.toString("hex"),
+        );
+      };
+      for (const round of [1, 2, 3, 4]) {
+        const moved = round.toString().repeat(40);
+        const files = {
+          ...repo.files,
+          "tokenizer.json": randomBytes(5000),
+          "config.json": Buffer.from(`{"a": ${round}}`),
+        };
+        server.repos.set(id, { id, commit: moved, files });
+        const right = names.map((name) => (files as Record<string, Buffer>)[name]?.toString("hex"));
+        // Whoever comes first fetches it.
+        const [first, second] = round % 2 === 0 ? [await theirs(), await ours()] : [await ours(), await theirs()];
+        const [them, us] = round % 2 === 0 ? [first, second] : [second, first];
+        assert.deepEqual(String(them).split("\n"), right);
+        assert.deepEqual(us, right.slice(1));
+        assert.deepEqual((await theirs(", local_files_only=True")).split("\n"), right);
+        assert.deepEqual(await ours({ local_files_only: true }), right.slice(1));
+      }
+    });
+
+    it("serves a commit that it fetched by its name offline, without a note of the branch", async () => {
+      await run(
+        `from huggingface_hub import hf_hub_download as d\nfor f in ["tokenizer.json", "tokenizer_config.json"]: d("${id}", f, revision="${commit}")`,
+      );
+      assert.ok(!existsSync(join(cache(), "refs")));
+      process.env.HF_HUB_OFFLINE = "1";
+      const { path } = await resolveModel(`${id}@${commit}`, { only: "tokenizer" });
+      assert.deepEqual(content(path, "tokenizer.json"), repo.files["tokenizer.json"]);
+    });
+
     it("reads a cache that it wrote, whole or in part", async () => {
       const files = [
         "config.json",
