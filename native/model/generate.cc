@@ -20,9 +20,10 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   Backend& backend = phi3.backend();
   check_ids("generate", request.ids, 0);
   check_files();
-  if (request.length < 0 || request.chunk < 0)
-    throw std::runtime_error("[generate] Expected length and chunk from 0 on but received " +
-                             std::to_string(request.length) + " and " + std::to_string(request.chunk));
+  for (int64_t count : {request.length, request.chunk})
+    if (count < 0 || count > INT32_MAX)
+      throw std::runtime_error("[generate] Expected a length and a chunk from 0 to 2147483647 but received " +
+                               std::to_string(count));
   const AbortScope scope(*this, abort);
   const CacheRef cache = make_cache();
   SequenceCache& sequence = reserved(cache);

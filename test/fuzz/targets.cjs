@@ -346,7 +346,7 @@ const makers = {
           await readJson(file);
         }
         // As a long one is looked through first.
-        if (input.length % 97 === 0) jsonObject(file, input.toString().padEnd(4_000_100));
+        if (inputs % 2000 === 3) jsonObject(file, input.toString().padEnd(4_000_100));
         parseIndex(file, input.toString());
       },
       refuses: (error) => error instanceof WeightsError,
