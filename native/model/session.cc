@@ -224,8 +224,8 @@ void Session::read(float* out, const DeviceTensor& tensor, int64_t start, int64_
   if (!tensor.buffer) throw std::runtime_error("[read] The tensor was disposed, or the model that it belongs to");
   if (start < 0 || count < 0 || start > tensor.size() || count > tensor.size() - start)
     throw std::runtime_error("[read] Expected elements from 0 to " + std::to_string(tensor.size()) + " but received " +
-                             std::to_string(start) + " to " + std::to_string(start + count));
-  model().backend().read(out, tensor.data() + start, static_cast<size_t>(count) * sizeof(float));
+                             std::to_string(count) + " from " + std::to_string(start) + " on");
+  if (count > 0) model().backend().read(out, tensor.data() + start, static_cast<size_t>(count) * sizeof(float));
 }
 
 Memory Session::memory() {

@@ -135,7 +135,8 @@ class Loader {
            format.name + " but received " + std::to_string(cols));
     if (part.file < 0 || part.file >= static_cast<int64_t>(files_.size()))
       fail(name + " lies in file " + std::to_string(part.file) + " of " + std::to_string(files_.size()));
-    if (part.interleaved_heads < 0 || (part.interleaved_heads > 0 && rows % (2 * part.interleaved_heads) != 0))
+    const int64_t heads = part.interleaved_heads;
+    if (heads < 0 || heads > rows / 2 || (heads > 0 && rows % (2 * heads) != 0))
       fail("Expected the rows of " + name + " to be those of " + std::to_string(part.interleaved_heads) + " heads");
     const MappedFile& file = *files_[static_cast<size_t>(part.file)];
     const size_t stride = part.conversion ? part.conversion->stored.row_bytes(cols) : row_bytes(part.type, cols);

@@ -6,7 +6,7 @@ import type { Architecture, ModelConfig } from "../native";
 import { checkRope, rotaryOf } from "./rope";
 
 /** Numbers of a head: lists of its rotated pairs are made before any weight is looked at. */
-const largestHead = 65_536;
+const largestHead = 1024;
 
 /**
  * Refuses what the forward pass does not compute, before any weight is looked at.

@@ -89,6 +89,7 @@ async function main() {
         sinceNew,
         pool: pool.length,
         rate: Math.round((1000 * runs) / (told - start)),
+        heavy: target.heavy === true,
         ...lines(),
       });
       // Messages are only taken between turns.

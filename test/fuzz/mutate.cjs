@@ -135,8 +135,8 @@ function mutator(seed, words) {
     const kind = random(6);
     if (kind === 0) return word();
     if (kind === 1) return pick(interesting);
-    if (kind === 2) return Array.from({ length: random(5) }, () => pick(odd));
-    if (kind === 3) return { [word()]: pick(odd) };
+    if (kind === 2) return Array.from({ length: random(5) }, () => structuredClone(pick(odd)));
+    if (kind === 3) return { [word()]: structuredClone(pick(odd)) };
     return structuredClone(pick(odd));
   };
   const put = (owner, key, made) =>

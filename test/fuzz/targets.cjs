@@ -6,6 +6,9 @@ const { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 const { tmpdir } = require("node:os");
 const { join, resolve } = require("node:path");
 
+const { entry, sizes, u32, u64, withEntries } = require("./gguf_bytes.cjs");
+const { templates, tokenizers } = require("./texts.cjs");
+
 const root = resolve(__dirname, "../..");
 const dist = join(root, "dist", "src");
 const golden = join(root, "test", "golden");
@@ -39,122 +42,10 @@ function temporary() {
   return folder;
 }
 
-const base = {
-  version: "1.0",
-  added_tokens: [
-    { id: 0, content: "<unk>", special: true },
-    { id: 1, content: "<s>", special: true },
-    { id: 2, content: "</s>", special: true },
-    { id: 40, content: "<|x|>", special: false, lstrip: true, rstrip: true, single_word: true, normalized: true },
-  ],
-};
-const letters = Object.fromEntries(
-  ["<unk>", "<s>", "</s>", "▁", "a", "b", "ab", "Ġ", "Ġa", "1"].map((text, i) => [text, i]),
-);
-const bpe = { type: "BPE", vocab: letters, merges: ["a b", "Ġ a"], unk_token: "<unk>", byte_fallback: false };
-const tokenizers = [
-  { ...base, model: bpe, normalizer: null, pre_tokenizer: null, post_processor: null, decoder: { type: "Fuse" } },
-  {
-    ...base,
-    model: { ...bpe, merges: [["a", "b"]], byte_fallback: true, fuse_unk: true },
-    normalizer: {
-      type: "Sequence",
-      normalizers: [
-        { type: "Prepend", prepend: "▁" },
-        { type: "Replace", pattern: { String: " " }, content: "▁" },
-        { type: "NFC" },
-        { type: "Lowercase" },
-      ],
-    },
-    pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: true },
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-      pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
-      special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
-    },
-    decoder: {
-      type: "Sequence",
-      decoders: [
-        { type: "Replace", pattern: { String: "▁" }, content: " " },
-        { type: "ByteFallback" },
-        { type: "Fuse" },
-        { type: "Strip", content: " ", start: 1, stop: 0 },
-      ],
-    },
-  },
-  {
-    ...base,
-    model: bpe,
-    normalizer: { type: "NFKC" },
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        {
-          type: "Split",
-          pattern: { Regex: "\\p{N}{1,3}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+" },
-          behavior: "Isolated",
-          invert: false,
-        },
-        { type: "Digits", individual_digits: true },
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
-      ],
-    },
-    post_processor: { type: "ByteLevel", add_prefix_space: true, trim_offsets: false, use_regex: true },
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-  },
-  {
-    ...base,
-    model: {
-      type: "Unigram",
-      vocab: [
-        ["<unk>", 0],
-        ["<s>", 0],
-        ["</s>", 0],
-        ["▁", -1],
-        ["a", -2],
-        ["ab", -1.5],
-      ],
-      unk_id: 0,
-    },
-    pre_tokenizer: { type: "Whitespace" },
-  },
-  {
-    ...base,
-    model: {
-      type: "WordPiece",
-      vocab: { "[UNK]": 0, a: 1, "##b": 2 },
-      unk_token: "[UNK]",
-      continuing_subword_prefix: "##",
-      max_input_chars_per_word: 100,
-    },
-    normalizer: {
-      type: "BertNormalizer",
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase: true,
-    },
-    pre_tokenizer: { type: "BertPreTokenizer" },
-    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
-  },
-  {
-    ...base,
-    model: { type: "WordLevel", vocab: { "<unk>": 0, a: 1 }, unk_token: "<unk>" },
-    pre_tokenizer: { type: "WhitespaceSplit" },
-  },
-];
-
-const templates = [
-  "{% for message in messages %}{{'<|' + message['role'] + '|>' + '\\n' + message['content'] + '<|end|>\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
-  "{%- set ns = namespace(a=0) -%}{% for m in messages if m.role != 'system' %}{% set ns.a = ns.a + loop.index0 %}{{ m.content | trim | upper }}{% else %}none{% endfor %}{{ ns.a }}",
-  "{% macro f(x, y=1) %}{{ x ~ y }}{% endmacro %}{{ f(messages[0].content[:2], y=[1,2]|length) }}{{ messages | tojson }}{{ raise_exception('no') if messages|length > 9 }}",
-  "{{ bos_token }}{% if not loop is defined and messages[0]['role'] in ['user','x'] %}{{ messages[-1].content.split(' ')|join(',') }}{% elif true %}{{ {'a': 1}.items()|list }}{% endif %}",
-];
-
-/** Errors by which JavaScript says that a program is wrong, whatever a reader makes of its input. */
-const internal =
-  /Cannot (?:read|set|convert|mix|destructure|access)|is not (?:a function|iterable|an object|a constructor|defined)|undefined|Maximum call stack|Invalid (?:array|string|typed array) length|Invalid array|out of memory|regular expression too large|\[object Object\]/i;
+/** Whether an error is a sentence of ours, and none by which JavaScript says that a program is wrong. */
+const isSentence = (error) =>
+  !["TypeError", "RangeError", "SyntaxError", "ReferenceError", "InternalError"].includes(error.name) ||
+  error.message.startsWith("Expected ");
 
 /**
  * The targets; each is made once, behind the counters.
@@ -168,11 +59,35 @@ const makers = {
     const { Checkpoint } = load("weights/checkpoint.js");
     const { assignRoles } = load("weights/roles.js");
     const { readConfig, WeightsError } = load("weights/index.js");
-    const config = readConfig(join(golden, "tiny", "grouped"));
+    // Their configurations, of which an input's own is one.
+    const configs = ["grouped", "fp8_block", "fp8_channel", "f64", "llama"].map((name) =>
+      readConfig(join(golden, "tiny", name)),
+    );
+    const renamed = (header, rename) =>
+      Buffer.from(
+        JSON.stringify(
+          Object.fromEntries(Object.entries(JSON.parse(header)).map(([name, value]) => [rename(name), value])),
+        ),
+      );
     return {
       reader: /weights\/(safetensors|members|checkpoint)\.js$/,
       kind: "json",
-      seeds: () => models.flatMap((model) => weightsOf(model).map((name) => safetensorsHeader(read(model, name)))),
+      seeds() {
+        const plain = models.flatMap((model) => weightsOf(model).map((name) => safetensorsHeader(read(model, name))));
+        const [first] = plain;
+        const note = JSON.stringify({ format: "pt", note: '\\"x'.repeat(8000) });
+        return [
+          ...plain,
+          renamed(first, (name) => name.replace(/^model\./, "")),
+          renamed(first, (name) =>
+            name.replace(/^model\./, "language_model.model.").replace(/^lm_head/, "language_model.lm_head"),
+          ),
+          renamed(first, (name) => name.replace(/proj\.weight$/, "proj.qweight")),
+          renamed(first, (name) => name.replace(/^lm_head\.weight$/, "model.layers.0.self_attn.attn.bias")),
+          Buffer.from(`{"__metadata__":${note}, ${first.toString().trim().slice(1)}`),
+          Buffer.from(`{"__metadata__":[${note}]}`),
+        ];
+      },
       async run(input) {
         const ends = [...input.toString("latin1").matchAll(/"data_offsets":\[\d+,(\d+)\]/g)].map((match) =>
           Number(match[1]),
@@ -193,7 +108,15 @@ const makers = {
           tensors.map((one) => ({ ...one, file: 0 })),
           { block: [128, 128] },
         );
-        checkpoint.read(assignRoles("a.safetensors", await config, checkpoint.parts, "transformers"));
+        let refused;
+        for (const config of configs)
+          try {
+            return checkpoint.read(assignRoles("a.safetensors", await config, checkpoint.parts, "transformers"));
+          } catch (error) {
+            if (!this.refuses(error)) throw error;
+            refused = error;
+          }
+        throw refused;
       },
       refuses: (error) => error instanceof WeightsError,
     };
@@ -217,11 +140,44 @@ const makers = {
             .map((name) => join(kind, name)),
         );
         // The header alone: its tensors' data are put behind it again.
-        return files.map((file) => {
+        const heads = files.map((file) => {
           const bytes = read(file);
           const first = Math.min(...parseGguf("a.gguf", bytes).tensors.map(({ offset }) => offset));
           return bytes.subarray(0, first);
         });
+        const [head] = heads;
+        const at = (change) => {
+          const copy = Buffer.from(head);
+          change(copy);
+          return copy;
+        };
+        return [
+          ...heads,
+          at((bytes) => bytes.writeUInt32BE(3, 4)),
+          at((bytes) => bytes.writeUInt32LE(1, 4)),
+          at((bytes) => bytes.writeUInt32LE(2 ** 31, 8)),
+          at((bytes) => bytes.writeUInt32LE(70_000, 16)),
+          withEntries(head, entry("general.alignment", 4, u32(64))),
+          withEntries(head, entry("general.alignment", 4, u32(3))),
+          withEntries(head, entry("split.count", 2, Buffer.from([2, 0])), entry("split.no", 2, Buffer.from([0, 0]))),
+          withEntries(
+            head,
+            ...[0, 1, 3, 5, 6, 7, 10, 11, 12].map((type) =>
+              entry(`a.${type}`, type, Buffer.alloc(8, 255).subarray(0, sizes[type])),
+            ),
+          ),
+          withEntries(
+            head,
+            entry("a.list", 9, Buffer.concat([u32(6), u64(3), Buffer.alloc(12)])),
+            entry("a.texts", 9, Buffer.concat([u32(8), u64(1), u64(2), Buffer.from("hi")])),
+          ),
+          withEntries(head, entry("a.nested", 9, Buffer.concat([u32(9), u64(1)]))),
+          withEntries(
+            head,
+            entry("llama.rope.scaling.type", 8, Buffer.concat([u64(4), Buffer.from("yarn")])),
+            entry("llama.rope.scaling.factor", 6, Buffer.from([0, 0, 128, 64])),
+          ),
+        ];
       },
       async run(input) {
         if (throughFile(input)) {
@@ -264,7 +220,7 @@ const makers = {
           await readJson(file);
         }
         // As a long one is looked through first.
-        if (input.length % 97 === 0) jsonObject(file, input.toString().padEnd(4_000_100));
+        if (inputs % 2000 === 3) jsonObject(file, input.toString().padEnd(4_000_100));
         parseIndex(file, input.toString());
       },
       refuses: (error) => error instanceof WeightsError,
@@ -313,7 +269,7 @@ const makers = {
         const tokenizer = await AutoTokenizer.from_pretrained(folder);
         for (const text of ["", "a ab <|x|> 1b", "</s>é\u0000 \n"]) tokenizer.decode(tokenizer.encode(text));
       },
-      refuses: (error) => !internal.test(error.message),
+      refuses: isSentence,
     };
   },
   template() {
@@ -337,7 +293,7 @@ const makers = {
           chat_template: input.toString(),
           add_generation_prompt: true,
         }),
-      refuses: (error) => !internal.test(error.message),
+      refuses: isSentence,
     };
   },
 };

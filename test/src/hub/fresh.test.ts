@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { AutoModelForCausalLM, AutoTokenizer } from "../../../src";
 import { openResolved, resolveModel } from "../../../src/hub";
 import { WeightsError } from "../../../src/weights";
 import { HubSandbox, rejects } from "./sandbox";
@@ -198,6 +199,37 @@ describe("A model in the cache", function () {
         `2 files of ${id} in the cache are damaged and fetched again.`,
       ]);
       assert.deepEqual(readdirSync(path).sort(), ["config.json", "model.safetensors"]);
+    });
+
+    it("loads all the same, weights and tokenizer, as readers have them", async () => {
+      const tiny = join(__dirname, "../../golden/tiny/grouped");
+      const files = Object.fromEntries(
+        ["config.json", "generation_config.json", "model.safetensors"].map((name) => [
+          name,
+          readFileSync(join(tiny, name)),
+        ]),
+      );
+      const vocab = { "<unk>": 0, a: 1 };
+      const tokenizer = { model: { type: "BPE", vocab, merges: [], unk_token: "<unk>" }, added_tokens: [] };
+      server.repos.set(id, {
+        id,
+        commit: first,
+        files: { ...files, "tokenizer.json": Buffer.from(JSON.stringify(tokenizer)) },
+      });
+      const load = async () => {
+        const model = await AutoModelForCausalLM.from_pretrained(id, { device: "cpu", threads: 1 });
+        const { input_ids } = (await AutoTokenizer.from_pretrained(id))("a");
+        const ids = await model.generate({ input_ids, max_new_tokens: 3, eos_token_id: [] });
+        await model.dispose();
+        return Array.from(ids.data, Number);
+      };
+      const expected = await load();
+      const { path } = await resolveModel(id);
+      for (const name of ["config.json", "model.safetensors", "tokenizer.json"]) {
+        truncateSync(blob(path, name), 30);
+        assert.deepEqual(await load(), expected, name);
+      }
+      assert.equal(said.length, 3);
     });
 
     it("is an error that says so where nothing may be fetched", async () => {

@@ -1,7 +1,6 @@
-/** Models are found and fetched as DESIGN.md promises; against a hub on the loopback and Python's huggingface_hub. */
+/** Models are found and fetched as DESIGN.md promises; against a hub on the loopback. */
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
 import {
   existsSync,
   lstatSync,
@@ -14,35 +13,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { type ProgressInfo, resolveModel } from "../../../src/hub";
-import { referencePython } from "../reference";
 import { HubSandbox, rejects } from "./sandbox";
 import type { HubServer, Repo } from "./server";
-
-const commit = "0123456789abcdef0123456789abcdef01234567";
-const id = "acme/tiny";
-
-/** A header as safetensors has it, and noise: nobody opens the weights here. */
-function modelFiles(): Record<string, Buffer> {
-  const map = { a: "model-00001-of-00002.safetensors", b: "model-00002-of-00002.safetensors" };
-  return {
-    "config.json": Buffer.from('{"model_type": "phi3"}'),
-    "generation_config.json": Buffer.from('{"eos_token_id": [7]}'),
-    "tokenizer.json": randomBytes(5000),
-    "tokenizer_config.json": Buffer.from("{}"),
-    "model.safetensors.index.json": Buffer.from(
-      JSON.stringify({ weight_map: map, metadata: { note: "x".repeat(100) } }),
-    ),
-    "model-00001-of-00002.safetensors": randomBytes(3_000_000),
-    "model-00002-of-00002.safetensors": randomBytes(70_000),
-    "pytorch_model.bin": randomBytes(200),
-    "README.md": Buffer.from("hello"),
-    "small/config.json": Buffer.from("{}"),
-    "small/model.safetensors": randomBytes(300),
-    "q/tiny-Q4_0.gguf": randomBytes(1000),
-  };
-}
+import { commit, id, modelFiles } from "./tiny_files";
 
 describe("resolveModel", function () {
   this.timeout(60_000);
@@ -349,51 +323,5 @@ describe("resolveModel", function () {
       mkdirSync(join(folder, "hub"), { mode: 0o500 });
     }
     await rejects(resolveModel(id), /cannot be written|may not be written/, /HF_HUB_CACHE/);
-  });
-
-  describe("beside Python's huggingface_hub", () => {
-    let python: string;
-    const run = async (code: string) => {
-      const { stdout } = await promisify(execFile)(python, ["-c", code], {
-        env: { ...process.env, HF_HUB_DISABLE_XET: "1" },
-      });
-      return stdout.trim();
-    };
-
-    before(function () {
-      python = referencePython(this, "huggingface_hub");
-    });
-
-    it("leaves a cache that it reads", async () => {
-      const { path } = await resolveModel(id);
-      const found = await run(
-        `from huggingface_hub import hf_hub_download as d; print(d("${id}", "config.json", local_files_only=True))`,
-      );
-      assert.equal(found, join(path, "config.json"));
-      const known = await run(
-        "from huggingface_hub import scan_cache_dir as s; i = s(); print(len(i.warnings), [(r.repo_id, r.nb_files) for r in i.repos])",
-      );
-      assert.equal(known, "0 [('acme/tiny', 7)]");
-    });
-
-    it("reads a cache that it wrote, whole or in part", async () => {
-      const files = [
-        "config.json",
-        "generation_config.json",
-        "model.safetensors.index.json",
-        "model-00001-of-00002.safetensors",
-        "model-00002-of-00002.safetensors",
-      ];
-      await run(`from huggingface_hub import hf_hub_download as d\nfor f in ${JSON.stringify(files)}: d("${id}", f)`);
-      server.seen.length = 0;
-      const { path } = await resolveModel(id, { only: "weights" });
-      assert.deepEqual(
-        content(path, "model-00001-of-00002.safetensors"),
-        repo.files["model-00001-of-00002.safetensors"],
-      );
-      assert.equal(server.seen.length, 1);
-      await resolveModel(id, { only: "tokenizer" });
-      assert.equal(server.requests("config.json").length, 0);
-    });
   });
 });
