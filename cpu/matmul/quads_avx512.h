@@ -97,9 +97,11 @@ template <WeightType type>
 static inline void begin_sums(__m512i* a, const Fixed24Block& x, int run) {
 #pragma GCC unroll 3
   for (int i = 0; i < 3; i++) {
-    if constexpr (type == WeightType::Q6_K)
-      a[i] = _mm512_set1_epi32(4 * (run == 0 ? x.minus_8_first[i] : x.minus_8[i] - x.minus_8_first[i]));
-    else if constexpr (type == WeightType::Q4_0)
+    if constexpr (type == WeightType::Q6_K) {
+      const __m512i of_first = _mm512_set1_epi32(x.minus_8_first[i]);
+      const __m512i of_run = run == 0 ? of_first : _mm512_sub_epi32(_mm512_set1_epi32(x.minus_8[i]), of_first);
+      a[i] = _mm512_slli_epi32(of_run, 2);
+    } else if constexpr (type == WeightType::Q4_0)
       a[i] = _mm512_set1_epi32(x.minus_8[i]);
     else if constexpr (type == WeightType::Q5_0)
       a[i] = _mm512_slli_epi32(_mm512_set1_epi32(x.minus_8[i]), 1);

@@ -67,13 +67,15 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
     const __m256i by[2] = {load_signed(scales), load_signed(scales + 16)};
     __m256i pair[2];
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) {
+    for (int h = 0; h < 2; h++)
       pair[h] = _mm256_or_si256(_mm256_slli_epi32(by[h], 16), _mm256_and_si256(by[h], _mm256_set1_epi32(0xffff)));
+    // The quants are 32 too large.
+    const __m256i by_4[2] = {_mm256_slli_epi32(by[0], 2), _mm256_slli_epi32(by[1], 2)};
 #pragma GCC unroll 3
-      for (int i = 0; i < 3; i++) {
-        const int32_t minus_8 = h == 0 ? x.minus_8_first[i] : x.minus_8[i] - x.minus_8_first[i];
-        s[i] = _mm256_add_epi32(s[i], _mm256_mullo_epi32(by[h], _mm256_set1_epi32(4 * minus_8)));
-      }
+    for (int i = 0; i < 3; i++) {
+      const __m256i of_first = _mm256_set1_epi32(x.minus_8_first[i]);
+      const __m256i of_second = _mm256_sub_epi32(_mm256_set1_epi32(x.minus_8[i]), of_first);
+      s[i] = _mm256_add_epi32(_mm256_mullo_epi32(by_4[0], of_first), _mm256_mullo_epi32(by_4[1], of_second));
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {

@@ -120,6 +120,7 @@ inline float reduce_max_ps(__m512 a) {
 }
 
 inline __m512i add_epi32(__m512i a, __m512i b) { return as<__m512i>(as<Ints>(a) + as<Ints>(b)); }
+inline __m512i sub_epi32(__m512i a, __m512i b) { return as<__m512i>(as<Ints>(a) - as<Ints>(b)); }
 inline __m512i and_si512(__m512i a, __m512i b) { return as<__m512i>(as<Ints>(a) & as<Ints>(b)); }
 inline __m512i or_si512(__m512i a, __m512i b) { return as<__m512i>(as<Ints>(a) | as<Ints>(b)); }
 inline __m512i xor_si512(__m512i a, __m512i b) { return as<__m512i>(as<Ints>(a) ^ as<Ints>(b)); }
@@ -244,6 +245,7 @@ inline __m256i maskz_set1_epi8(__mmask32 mask, int x) {
 #define _mm512_reduce_add_ps phi3lab_twin::reduce_add_ps
 #define _mm512_reduce_max_ps phi3lab_twin::reduce_max_ps
 #define _mm512_add_epi32 phi3lab_twin::add_epi32
+#define _mm512_sub_epi32 phi3lab_twin::sub_epi32
 #define _mm512_and_si512 phi3lab_twin::and_si512
 #define _mm512_or_si512 phi3lab_twin::or_si512
 #define _mm512_xor_si512 phi3lab_twin::xor_si512
