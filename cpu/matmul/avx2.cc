@@ -8,7 +8,6 @@ namespace {
 
 struct Avx2Path {
   using V = Avx2;
-  static constexpr bool has_super = true;
 
   template <WeightType type>
   static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
@@ -44,8 +43,8 @@ struct Avx2Path {
     bool any4 = false, any8 = false;
     for_interleaved16(p,
                       [&](const Segment& s, int64_t, int64_t) { (s.type == WeightType::Q8_0 ? any8 : any4) = true; });
-    const auto bytes = reinterpret_cast<Fixed24Parts*>(p.own);
-    const auto words = reinterpret_cast<Fixed16Block*>(p.own + static_cast<size_t>(p.cols / 32) * sizeof(Fixed24Parts));
+    const auto bytes = reinterpret_cast<Fixed24Block*>(p.own);
+    const auto words = reinterpret_cast<Fixed16Block*>(p.own + static_cast<size_t>(p.cols / 32) * sizeof(Fixed24Block));
     if (!to_fixed(any4 ? bytes : nullptr, any8 ? words : nullptr, p.in, p.cols)) return false;
     for_interleaved16(p, [&](const Segment& s, int64_t first, int64_t last) {
       const auto multiply = [&](const auto* x, const auto& group) {

@@ -27,8 +27,12 @@ constexpr int64_t kBf16Tokens = 24;
 void multiply_float(const Gemm& p, float* out, const float* in) {
   float* tile = reinterpret_cast<float*>(p.own);
   transpose_tiles(tile, in, p.in_stride, 1, p.cols, 0, p.cols);
-  for_interleaved16(
-      p, [&](const Segment& s, int64_t first, int64_t last) { multiply_tiles(p, s, tile, out, 1, first, last); });
+  for_interleaved16(p, [&](const Segment& s, int64_t first, int64_t last) {
+    if (has_tiles(s.type))
+      multiply_tiles(p, s, tile, out, 1, first, last);
+    else
+      multiply_interleaved16_rows(out, in, s, p.cols, first, last, tile + p.cols);
+  });
 }
 
 /** For few tokens, in fixed point where that can be: each thread turns them into it for itself. */

@@ -13,6 +13,11 @@ namespace phi3lab::cpu {
 void transpose_tiles(float* out, const float* x, int64_t x_stride, int64_t tokens, int64_t cols, int64_t first,
                      int64_t last);
 
+/** Whether `multiply_tiles` has a format: those that processors without dot products of bytes have as interleaved16. */
+static constexpr bool has_tiles(WeightType type) {
+  return type == WeightType::Q4_0 || type == WeightType::Q4_1 || type == WeightType::Q8_0;
+}
+
 /** Rows [first, last) of a interleaved16 segment for up to Workspace::kSharedTokens tokens, from transposed tiles. */
 void multiply_tiles(const Gemm& p, const Segment& s, const float* tiles, float* out, int64_t tokens, int64_t first,
                     int64_t last);

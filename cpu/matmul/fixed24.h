@@ -12,9 +12,9 @@ namespace phi3lab::cpu {
 struct alignas(64) Fixed24Block {
   int8_t limbs[3][32];
   float scale;
-  float sum;             // of the block's x
-  int32_t minus_8[3];    // −8 · the sum of limbs[i]: what the offset of Q4_0's weights amounts to
-  int32_t minus_128[3];  // and that of Q8_0's
+  float sum;                 // of the block's x
+  int32_t minus_8[3];        // −8 · the sum of limbs[i]: what the offset of Q4_0's weights amounts to
+  int32_t minus_8_first[3];  // the same of the first 16 columns
 };
 static_assert(sizeof(Fixed24Block) == 128, "two cache lines");
 
@@ -23,13 +23,13 @@ constexpr float kLargestFixed = 8300000.0f;  // of the fixed-point numbers: 127�
 /** Whether a block whose largest magnitude this is can be in fixed point; false for NaN as well. */
 static inline bool fits_fixed24(float largest) { return largest == 0 || (largest >= 0x1p-96f && largest <= 0x1p96f); }
 
-/** What a block holds besides its limbs, whose sums are `total`. */
-static inline void finish_block(Fixed24Block* block, float largest, const int32_t* total) {
+/** What a block holds besides its limbs, whose sums are `total`, of the first 16 columns `first`. */
+static inline void finish_block(Fixed24Block* block, float largest, const int32_t* total, const int32_t* first) {
   block->scale = largest / kLargestFixed;
   block->sum = static_cast<float>(total[0] * 65536 + total[1] * 256 + total[2]) * block->scale;
   for (int i = 0; i < 3; i++) {
     block->minus_8[i] = -8 * total[i];
-    block->minus_128[i] = -128 * total[i];
+    block->minus_8_first[i] = -8 * first[i];
   }
 }
 

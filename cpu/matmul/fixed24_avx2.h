@@ -8,11 +8,6 @@
 
 namespace phi3lab::cpu {
 
-/** A block of 32 activations for weights of four to six bits. */
-struct alignas(64) Fixed24Parts : Fixed24Block {
-  int32_t minus_32[2][3];  // −32 · the sum of limbs[i] over 16 columns: what the offset of Q6_K's weights amounts to
-};
-
 /** A block of 32 activations for weights of eight bits: x[k] = scale · (256·limbs[0][k] + limbs[1][k]). */
 struct alignas(16) Fixed16Block {
   int16_t limbs[2][32];
@@ -50,7 +45,7 @@ static inline float largest_of(const float* x) {
  * x (cols,) in fixed point, exact to 2⁻²⁴ of each block's largest, in the forms that are wanted (else null). false
  * where that cannot be: a NaN, an infinity, or a block whose largest number is next to the ends of float32's range.
  */
-static bool to_fixed(Fixed24Parts* bytes, Fixed16Block* words, const float* x, int64_t cols) {
+static bool to_fixed(Fixed24Block* bytes, Fixed16Block* words, const float* x, int64_t cols) {
   // A number plus 128 in each of its three bytes has its limbs, each plus 128, for bytes.
   const __m256i bias = _mm256_set1_epi32(0x808080), flip = _mm256_set1_epi8(-128);
   const __m256i by_limb =
@@ -82,17 +77,16 @@ static bool to_fixed(Fixed24Parts* bytes, Fixed16Block* words, const float* x, i
         _mm_store_si128(reinterpret_cast<__m128i*>(words[b].limbs[1] + 8 * i), _mm256_extracti128_si256(both, 1));
       }
     }
-    int32_t total[3] = {};
+    int32_t total[3] = {}, first[3] = {};
     for (int half = 0; half < 2; half++) {
       alignas(32) int64_t biased_sums[4];
       _mm256_store_si256(reinterpret_cast<__m256i*>(biased_sums), sums[half]);
       for (int limb = 0; limb < 3; limb++) {
-        const int32_t sum = static_cast<int32_t>(biased_sums[limb]) - 16 * 128;
-        total[limb] += sum;
-        if (bytes) bytes[b].minus_32[half][limb] = -32 * sum;
+        total[limb] += static_cast<int32_t>(biased_sums[limb]) - 16 * 128;
+        if (half == 0) first[limb] = total[limb];
       }
     }
-    if (bytes) finish_block(bytes + b, largest, total);
+    if (bytes) finish_block(bytes + b, largest, total, first);
     if (words) {
       words[b].scale = largest / kLargestFixed;
       words[b].minus_128[0] = -128 * (256 * total[0] + total[1]);
@@ -121,7 +115,7 @@ static inline __m256 sum_of_limbs(const __m256i* s) {
 
 /** 16 rows of Q4_0 or Q4_1 times a token: sums (2 · 8 rows). */
 template <WeightType type>
-static inline void multiply_group4(__m256* sums, const uint8_t* block, const Fixed24Parts* x, int64_t blocks,
+static inline void multiply_group4(__m256* sums, const uint8_t* block, const Fixed24Block* x, int64_t blocks,
                                    bool fetch) {
   const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi16(1);
   sums[0] = sums[1] = _mm256_setzero_ps();

@@ -4,15 +4,14 @@
 #include <immintrin.h>
 
 #include "avx512.h"
+#include "quads_avx512.h"
 
 namespace phi3lab::cpu {
 namespace {
 
-/** low half of the lanes of (a, b, c) summed: each dword lane of the result's first three. */
-inline __m128i sum_lanes3(__m256i a, __m256i b, __m256i c) {
-  const __m256i ab = _mm256_hadd_epi32(a, b), c0 = _mm256_hadd_epi32(c, c);
-  const __m256i all = _mm256_hadd_epi32(ab, c0);
-  return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+/** Of a, b and c, sums of eight bytes each, the sum of either half: dwords 0, 1 and 2 of the half. */
+inline __m256i sum_halves3(__m256i a, __m256i b, __m256i c) {
+  return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, c));
 }
 
 inline float largest_of(__m512 a, __m512 b) {
@@ -21,17 +20,6 @@ inline float largest_of(__m512 a, __m512 b) {
   __m128 n = _mm_max_ps(_mm256_castps256_ps128(m), _mm256_extractf128_ps(m, 1));
   n = _mm_max_ps(n, _mm_movehl_ps(n, n));
   return _mm_cvtss_f32(_mm_max_ss(n, _mm_movehdup_ps(n)));
-}
-
-/** What a block's products begin with, for each limb. */
-template <WeightType type>
-inline void begin_sums(__m512i* a, const Fixed24Block& x) {
-  for (int i = 0; i < 3; i++) {
-    if constexpr (type == WeightType::Q4_1)
-      a[i] = _mm512_setzero_si512();
-    else
-      a[i] = _mm512_set1_epi32(type == WeightType::Q4_0 ? x.minus_8[i] : x.minus_128[i]);
-  }
 }
 
 /** a += the products of four columns: the bytes of g times 16 rows with each limb. */
@@ -46,86 +34,58 @@ inline void add_quad(__m512i (*a)[3], const __m512i* w, const Fixed24Block& x, i
   }
 }
 
-/** sum + what a block adds, of scales d and (Q4_1) minima m. */
-template <WeightType type>
-inline __m512 end_sums(__m512 sum, const __m512i* a, const Fixed24Block& x, __m512 d, __m512 m) {
-  // |256·a₀ + a₁| < 2²⁸: exact in int32; the two conversions and the sum round as float32 does.
-  const __m512 high = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(a[0], 8), a[1]));
-  const __m512 fixed = _mm512_fmadd_ps(high, _mm512_set1_ps(256.0f), _mm512_cvtepi32_ps(a[2]));
-  sum = _mm512_fmadd_ps(_mm512_mul_ps(fixed, _mm512_set1_ps(x.scale)), d, sum);
-  if constexpr (type == WeightType::Q4_1) sum = _mm512_fmadd_ps(m, _mm512_set1_ps(x.sum), sum);
-  return sum;
-}
-
-/** Calls use(quad, w) for each four columns of a block, w being the 16 rows' weights as bytes. */
-template <WeightType type, class Use>
-inline void for_quads(const uint8_t* block, Use use) {
-  const __m512i nibble = _mm512_set1_epi8(15);
-  for (int i = 0; i < static_cast<int>(quants16(type) / 64); i++) {
-    const __m512i w = _mm512_loadu_si512(block + 64 * i);
-    if constexpr (type == WeightType::Q8_0) {
-      use(i, w);
-    } else {
-      use(i, _mm512_and_si512(w, nibble));
-      use(4 + i, _mm512_and_si512(_mm512_srli_epi32(w, 4), nibble));
-    }
-  }
-}
-
-/** A block's scales; its minima where it has any. */
-template <WeightType type>
-inline __m512 scales_of(const uint8_t* block) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + quants16(type))));
-}
-template <WeightType type>
-inline __m512 minima_of(const uint8_t* block) {
-  if constexpr (type != WeightType::Q4_1) return _mm512_setzero_ps();
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + quants16(type) + 32)));
-}
-
 /** How far ahead of a token's product its weights are fetched, where that helps. */
 constexpr size_t kAhead = 8192;
 
-/** 16 rows times a token. */
+/** 16 rows times a token; `parts` of 32 columns. */
 template <WeightType type, bool fetch>
-inline __m512 multiply_group(const uint8_t* block, const Fixed24Block* x, int64_t blocks) {
+inline __m512 multiply_group(const uint8_t* group, const Fixed24Block* x, int64_t parts) {
+  constexpr int runs = runs_of(type);
   __m512 sum = _mm512_setzero_ps();
-  for (int64_t b = 0; b < blocks; b++, x++, block += block16(type)) {
-    for (size_t at = 0; fetch && at < block16(type); at += 64) __builtin_prefetch(block + kAhead + at);
-    __m512i a[1][3];  // sums for each limb, the most significant first
-    begin_sums<type>(a[0], *x);
-    for_quads<type>(block, [&](int quad, __m512i w) __attribute__((always_inline)) { add_quad<1>(a, &w, *x, quad); });
-    sum = end_sums<type>(sum, a[0], *x, scales_of<type>(block), minima_of<type>(block));
+  for (int64_t p = 0; p < parts; p++, x++) {
+    const uint8_t* part = group + part_offset<type>(p);
+    for (size_t at = 0; fetch && at < part16(type); at += 64) __builtin_prefetch(part + kAhead + at);
+    __m512i a[runs][1][3];  // sums for each limb, the most significant first
+#pragma GCC unroll 2
+    for (int run = 0; run < runs; run++) begin_sums<type>(a[run][0], *x, run);
+    for_quads<type>(part, [&](int quad, __m512i w)
+                              __attribute__((always_inline)) { add_quad<1>(a[quad * runs / 8], &w, *x, quad); });
+    const PartScales scales = scales_of<type>(part, p);
+#pragma GCC unroll 2
+    for (int run = 0; run < runs; run++) sum = end_sums<type>(sum, a[run][0], *x, run, scales);
   }
   return sum;
 }
 
 template <WeightType type, bool fetch>
 void multiply(float* out, const Segment& s, const Fixed24Block* x, int64_t cols, int64_t first, int64_t last) {
-  const int64_t blocks = cols / 32;
-  const uint8_t* group = s.data + static_cast<size_t>(first / kGroupRows * blocks) * block16(type);
-  for (int64_t row = first; row < last; row += kGroupRows, group += static_cast<size_t>(blocks) * block16(type)) {
+  const int64_t parts = cols / 32;
+  const size_t bytes = part_offset<type>(parts);
+  const uint8_t* group = s.data + static_cast<size_t>(first / kGroupRows) * bytes;
+  for (int64_t row = first; row < last; row += kGroupRows, group += bytes) {
     const int64_t left = last - row;
     const __mmask16 present = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
-    _mm512_mask_storeu_ps(out + s.first + row, present, multiply_group<type, fetch>(group, x, blocks));
+    _mm512_mask_storeu_ps(out + s.first + row, present, multiply_group<type, fetch>(group, x, parts));
   }
 }
 
-/** A block of 16 rows as several tokens' products read it. */
+/** A part of 16 rows as several tokens' products read it. */
 struct alignas(64) UnpackedBlock {
   uint8_t quads[8][64];
-  float d[16], m[16];
+  float first[16], second[16];  // PartScales
 };
 static_assert(2 * kFixed24Blocks * sizeof(UnpackedBlock) == kFixed24Scratch, "two groups of rows");
 constexpr int64_t kFetched = 128;
 
 template <WeightType type>
-void unpack(UnpackedBlock* out, const uint8_t* block, int64_t blocks) {
-  for (int64_t b = 0; b < blocks; b++, block += block16(type), out++) {
+void unpack(UnpackedBlock* out, const uint8_t* group, int64_t first, int64_t count) {
+  for (int64_t p = first; p < first + count; p++, out++) {
+    const uint8_t* part = group + part_offset<type>(p);
     for_quads<type>(
-        block, [&](int quad, __m512i w) __attribute__((always_inline)) { _mm512_store_si512(out->quads[quad], w); });
-    _mm512_store_ps(out->d, scales_of<type>(block));
-    _mm512_store_ps(out->m, minima_of<type>(block));
+        part, [&](int quad, __m512i w) __attribute__((always_inline)) { _mm512_store_si512(out->quads[quad], w); });
+    const PartScales scales = scales_of<type>(part, p);
+    _mm512_store_ps(out->first, scales.first);
+    _mm512_store_ps(out->second, scales.second);
   }
 }
 
@@ -147,25 +107,30 @@ void multiply_tile(float* out, int64_t out_stride, bool more, __mmask16 present,
   const UnpackedBlock* const end = w + blocks;
   for (; w < end; w++, x++, ahead += kFetched) {
     for (int64_t at = 0; at < kFetched; at += 64) __builtin_prefetch(ahead + at, 0, 2);
-    __m512i a[n][g][3];
-#pragma GCC unroll 3
-    for (int t = 0; t < n; t++)
+    constexpr int runs = runs_of(type);
 #pragma GCC unroll 2
-      for (int j = 0; j < g; j++) begin_sums<type>(a[t][j], x[t * x_stride]);
+    for (int run = 0; run < runs; run++) {
+      __m512i a[n][g][3];
+#pragma GCC unroll 3
+      for (int t = 0; t < n; t++)
+#pragma GCC unroll 2
+        for (int j = 0; j < g; j++) begin_sums<type>(a[t][j], x[t * x_stride], run);
 #pragma GCC unroll 8
-    for (int quad = 0; quad < 8; quad++) {
-      __m512i bytes[g];
+      for (int quad = run * 8 / runs; quad < (run + 1) * 8 / runs; quad++) {
+        __m512i bytes[g];
 #pragma GCC unroll 2
-      for (int j = 0; j < g; j++) bytes[j] = _mm512_load_si512(w[j * blocks].quads[quad]);
+        for (int j = 0; j < g; j++) bytes[j] = _mm512_load_si512(w[j * blocks].quads[quad]);
 #pragma GCC unroll 3
-      for (int t = 0; t < n; t++) add_quad<g>(a[t], bytes, x[t * x_stride], quad);
+        for (int t = 0; t < n; t++) add_quad<g>(a[t], bytes, x[t * x_stride], quad);
+      }
+#pragma GCC unroll 3
+      for (int t = 0; t < n; t++)
+#pragma GCC unroll 2
+        for (int j = 0; j < g; j++) {
+          const PartScales scales{_mm512_load_ps(w[j * blocks].first), _mm512_load_ps(w[j * blocks].second)};
+          sums[t][j] = end_sums<type>(sums[t][j], a[t][j], x[t * x_stride], run, scales);
+        }
     }
-#pragma GCC unroll 3
-    for (int t = 0; t < n; t++)
-#pragma GCC unroll 2
-      for (int j = 0; j < g; j++)
-        sums[t][j] = end_sums<type>(sums[t][j], a[t][j], x[t * x_stride], _mm512_load_ps(w[j * blocks].d),
-                                    _mm512_load_ps(w[j * blocks].m));
   }
 #pragma GCC unroll 3
   for (int t = 0; t < n; t++)
@@ -177,12 +142,11 @@ void multiply_tile(float* out, int64_t out_stride, bool more, __mmask16 present,
 template <WeightType type, int count>
 void multiply_groups(float* out, int64_t out_stride, const Segment& s, int64_t row, __mmask16 present,
                      const Fixed24Run* runs, int run_count, int64_t blocks, UnpackedBlock* w) {
-  const int64_t group_bytes = blocks * static_cast<int64_t>(block16(type));
+  const int64_t group_bytes = static_cast<int64_t>(part_offset<type>(blocks));
   const uint8_t* group = s.data + row / kGroupRows * group_bytes;
   for (int64_t first = 0; first < blocks; first += kFixed24Blocks) {
     const int64_t some = blocks - first < kFixed24Blocks ? blocks - first : kFixed24Blocks;
-    for (int j = 0; j < count; j++)
-      unpack<type>(w + j * some, group + j * group_bytes + first * static_cast<int64_t>(block16(type)), some);
+    for (int j = 0; j < count; j++) unpack<type>(w + j * some, group + j * group_bytes, first, some);
     // The first tiles fetch the next groups, as far as they get; those after them what is here anyway.
     const uint8_t *next = group + count * group_bytes, *here = reinterpret_cast<const uint8_t*>(w);
     int64_t fetched = 0;
@@ -240,17 +204,20 @@ bool to_fixed24(Fixed24Block* out, const float* x, int64_t cols) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(out->limbs[2]), _mm512_castsi512_si256(_mm512_xor_si512(last, flip)));
     const __m512i sums = _mm512_sad_epu8(first, _mm512_setzero_si512());
     const __m256i last_sums = _mm256_sad_epu8(_mm512_castsi512_si256(last), _mm256_setzero_si256());
-    const __m128i biased = sum_lanes3(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64(sums, 1), last_sums);
-    alignas(16) int32_t total[4];
-    _mm_store_si128(reinterpret_cast<__m128i*>(total), _mm_sub_epi32(biased, _mm_set1_epi32(32 * 128)));
-    finish_block(out, largest, total);
+    const __m256i halves = sum_halves3(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64(sums, 1), last_sums);
+    const __m128i of_first = _mm_sub_epi32(_mm256_castsi256_si128(halves), _mm_set1_epi32(16 * 128));
+    const __m128i of_second = _mm_sub_epi32(_mm256_extracti128_si256(halves, 1), _mm_set1_epi32(16 * 128));
+    alignas(16) int32_t total[4], of_half[4];
+    _mm_store_si128(reinterpret_cast<__m128i*>(total), _mm_add_epi32(of_first, of_second));
+    _mm_store_si128(reinterpret_cast<__m128i*>(of_half), of_first);
+    finish_block(out, largest, total, of_half);
   }
   return nonfinite == 0 && in_range;
 }
 
 void multiply_fixed24(float* out, const Segment& s, const Fixed24Block* x, int64_t cols, int64_t first, int64_t last,
                       const Isa& isa) {
-  with_interleaved16_type(s.type, [&](auto type) {
+  with_any16_type(s.type, [&](auto type) {
     const auto multiply_rows =
         isa.fetches ? multiply<decltype(type)::value, true> : multiply<decltype(type)::value, false>;
     multiply_rows(out, s, x, cols, first, last);
@@ -260,7 +227,7 @@ void multiply_fixed24(float* out, const Segment& s, const Fixed24Block* x, int64
 void multiply_fixed24_tiles(float* out, int64_t out_stride, const Segment& s, const Fixed24Run* runs, int count,
                             int64_t cols, int64_t first, int64_t last, uint8_t* scratch) {
   UnpackedBlock* w = reinterpret_cast<UnpackedBlock*>(scratch);
-  with_interleaved16_type(s.type, [&](auto type) {
+  with_any16_type(s.type, [&](auto type) {
     multiply_runs<decltype(type)::value>(out, out_stride, s, runs, count, cols, first, last, w);
   });
 }

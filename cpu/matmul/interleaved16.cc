@@ -11,16 +11,26 @@
 namespace phi3lab::cpu {
 namespace {
 
-/** A as_stored block's parts: all three formats begin with d, Q4_1 has m next, the quants follow. */
+/** A as_stored block's parts: all begin with d, then m where there is one, the fifth bits, the quants. */
 struct FiledBlock {
   const uint8_t* d;
   const uint8_t* m;
+  const uint8_t* high;
   const uint8_t* quants;
 };
 
 FiledBlock filed_block(WeightType type, const uint8_t* row, int64_t index) {
   const uint8_t* b = row + static_cast<size_t>(index) * row_bytes(type, 32);
-  return {b, b + 2, b + (type == WeightType::Q4_1 ? 4 : 2)};
+  const uint8_t* high = b + (has_minima16(type) ? 4 : 2);
+  return {b, b + 2, high, high + (has_fifth16(type) ? 4 : 0)};
+}
+
+/** The fifth bits of 32 columns, bit i of column i, as the layout has them: bit 8k + i of column 4i + k. */
+uint32_t fifth_bits(uint32_t high) {
+  uint32_t word = 0;
+  for (int i = 0; i < 8; i++)
+    for (int k = 0; k < 4; k++) word |= (high >> (4 * i + k) & 1) << (8 * k + i);
+  return word;
 }
 
 /** One row of 16 in one block; `lane` is its place among them. */
@@ -28,13 +38,12 @@ void put_row(uint8_t* block, WeightType type, int lane, const FiledBlock& from) 
   const size_t quants = quants16(type);
   const uint32_t flip = type == WeightType::Q8_0 ? 0x80808080u : 0;  // signed to plus 128
   for (size_t i = 0; i < quants / 64; i++) {
-    uint32_t word;
-    std::memcpy(&word, from.quants + 4 * i, 4);
-    word ^= flip;
+    const bool fifth = i == 4 && has_fifth16(type);
+    const uint32_t word = fifth ? fifth_bits(load32(from.high)) : load32(from.quants + 4 * i) ^ flip;
     std::memcpy(block + 64 * i + 4 * lane, &word, 4);
   }
   std::memcpy(block + quants + 2 * lane, from.d, 2);
-  if (type == WeightType::Q4_1) std::memcpy(block + quants + 32 + 2 * lane, from.m, 2);
+  if (has_minima16(type)) std::memcpy(block + quants + 32 + 2 * lane, from.m, 2);
 }
 
 /** Drops the whole pages of a read-only file mapping within [begin, end); they would come back from the file if read.
@@ -55,6 +64,9 @@ inline uint32_t low_of(const BlockQ5_K& b, int j, int i) {
 }
 inline uint32_t low_of(const BlockQ6_K& b, int j, int i) {
   return load32(b.low + j / 4 * 64 + j % 2 * 32 + 4 * i) >> (4 * (j % 4 / 2)) & 0x0f0f0f0fu;
+}
+inline uint32_t low_of(const BlockIQ4_XS& b, int j, int i) {
+  return load32(b.quants + 16 * j + i % 4 * 4) >> (4 * (i / 4)) & 0x0f0f0f0fu;
 }
 inline uint32_t high_of(const BlockQ5_K& b, int j, int i) { return load32(b.high + 4 * i) >> j & 0x01010101u; }
 inline uint32_t high_of(const BlockQ6_K& b, int j, int i) {
@@ -83,24 +95,25 @@ void put_super_row(uint8_t* out, int lane, const Block& b) {
         put(out + 256, word);
       }
       scales[lane] = static_cast<uint8_t>(packed.scales[0] >> (8 * j));
-      scales[16 + lane] = static_cast<uint8_t>(packed.mins[0] >> (8 * j));
+      if constexpr (has_super_minima16(type)) scales[16 + lane] = static_cast<uint8_t>(packed.mins[0] >> (8 * j));
     }
   }
   std::memcpy(out + 2 * lane, b.d, 2);
-  if constexpr (type != WeightType::Q6_K) std::memcpy(out + 32 + 2 * lane, b.dmin, 2);
+  if constexpr (has_super_minima16(type)) std::memcpy(out + 32 + 2 * lane, b.dmin, 2);
 }
 
 /** Block `index` of a row of the file, or of a row that fills up a group, into lane `lane`. */
 void put(uint8_t* block, WeightType type, int lane, const uint8_t* row, int64_t index) {
   static constexpr uint8_t zeros[210] = {};
-  if (is_super16(type)) {
-    return with_super16_type(type, [&](auto tag) {
-      using Block = typename SuperBlockOf<decltype(tag)::value>::Block;
-      const auto& from = reinterpret_cast<const Block*>(row ? row : zeros)[row ? index : 0];
-      put_super_row<decltype(tag)::value>(block, lane, from);
-    });
-  }
-  put_row(block, type, lane, row ? filed_block(type, row, index) : FiledBlock{zeros, zeros, zeros});
+  with_any16_type(type, [&](auto tag) {
+    constexpr WeightType of = decltype(tag)::value;
+    if constexpr (is_super16(of)) {
+      using Block = typename SuperBlockOf<of>::Block;
+      put_super_row<of>(block, lane, reinterpret_cast<const Block*>(row ? row : zeros)[row ? index : 0]);
+    } else {
+      put_row(block, of, lane, row ? filed_block(of, row, index) : FiledBlock{zeros, zeros, zeros, zeros});
+    }
+  });
 }
 
 /** Row `lane` of a block of 256 columns. */
@@ -116,6 +129,8 @@ void read_super_row(float* out, const uint8_t* block, int lane) {
       if constexpr (type == WeightType::Q6_K) {
         q += (block[256 + k / 16 * 64 + 4 * lane + k % 4] >> (2 * (i % 4)) & 3) * 16 - 32;
         out[k] = d * static_cast<float>(static_cast<int8_t>(scales[k / 16 * 16 + lane])) * static_cast<float>(q);
+      } else if constexpr (type == WeightType::IQ4_XS) {
+        out[k] = d * static_cast<float>(static_cast<int8_t>(scales[lane])) * static_cast<float>(kIQ4[q]);
       } else {
         if constexpr (type == WeightType::Q5_K) q += (block[256 + 4 * lane + k % 4] >> i & 1) * 16;
         const float product = d * static_cast<float>(scales[lane]) * static_cast<float>(q);
@@ -125,32 +140,49 @@ void read_super_row(float* out, const uint8_t* block, int lane) {
   }
 }
 
+/** The number of column k that a row's scale multiplies, in a block of 32 columns. */
+template <WeightType type>
+int number_of(const uint8_t* block, int lane, int k) {
+  const auto byte = [&](int vector) { return block[64 * vector + 4 * lane + k % 4]; };
+  if (type == WeightType::Q8_0) return byte(k / 4) - 128;
+  const int low = byte(k % 16 / 4) >> (4 * (k / 16)) & 15;
+  if (is_iq4(type)) return kIQ4[low];
+  const int q = has_fifth16(type) ? low + (byte(4) >> (k / 4) & 1) * 16 : low;
+  return type == WeightType::Q4_0 ? q - 8 : type == WeightType::Q5_0 ? q - 16 : q;
+}
+
+/** Row `lane` of a block of 32 columns. */
+template <WeightType type>
+void read_block_row(float* out, const uint8_t* block, int lane) {
+  constexpr size_t quants = quants16(type);
+  const float d = half_at(block + quants + 2 * lane);
+  for (int k = 0; k < 32; k++) {
+    out[k] = d * static_cast<float>(number_of<type>(block, lane, k));
+    if constexpr (has_minima16(type)) out[k] += half_at(block + quants + 32 + 2 * lane);
+  }
+}
+
 bool is_finite(const uint8_t* half) { return (load16(half) & 0x7c00) != 0x7c00; }
 
 }  // namespace
 
 bool finite_scales(const RowGroup& g, int64_t cols) {
-  if (is_super16(g.type)) {
-    bool finite = true;
-    with_super16_type(g.type, [&](auto tag) {
-      constexpr WeightType type = decltype(tag)::value;
-      const auto* b = static_cast<const typename SuperBlockOf<type>::Block*>(g.data);
-      for (int64_t i = 0; i < g.rows * (cols / 256); i++) {
-        finite &= is_finite(b[i].d);
-        if constexpr (type != WeightType::Q6_K) finite &= is_finite(b[i].dmin);
+  bool finite = true;
+  with_any16_type(g.type, [&](auto tag) {
+    constexpr WeightType type = decltype(tag)::value;
+    const auto* data = static_cast<const uint8_t*>(g.data);
+    for (int64_t i = 0; i < g.rows * (cols / columns16(type)); i++) {
+      if constexpr (is_super16(type)) {
+        const auto& b = reinterpret_cast<const typename SuperBlockOf<type>::Block*>(data)[i];
+        finite &= is_finite(b.d);
+        if constexpr (has_super_minima16(type)) finite &= is_finite(b.dmin);
+      } else {
+        const FiledBlock b = filed_block(type, data, i);
+        finite &= is_finite(b.d) && (!has_minima16(type) || is_finite(b.m));
       }
-    });
-    return finite;
-  }
-  const size_t stride = row_bytes(g.type, cols);
-  for (int64_t r = 0; r < g.rows; r++) {
-    const uint8_t* row = static_cast<const uint8_t*>(g.data) + static_cast<size_t>(r) * stride;
-    for (int64_t b = 0; b < cols / 32; b++) {
-      const FiledBlock block = filed_block(g.type, row, b);
-      if (!is_finite(block.d) || (g.type == WeightType::Q4_1 && !is_finite(block.m))) return false;
     }
-  }
-  return true;
+  });
+  return finite;
 }
 
 void repack_interleaved16(uint8_t* out, const RowGroup& g, int64_t cols, ThreadPool* pool) {
@@ -185,27 +217,23 @@ void repack_interleaved16(uint8_t* out, const RowGroup& g, int64_t cols, ThreadP
 }
 
 void read_interleaved16_row(float* out, const Segment& s, int64_t row, int64_t cols) {
-  const size_t bytes = block16(s.type), quants = quants16(s.type);
-  const int64_t columns = columns16(s.type);
-  const uint8_t* group = s.data + static_cast<size_t>(row / kGroupRows * (cols / columns)) * bytes;
-  const int64_t lane = row % kGroupRows;
-  if (is_super16(s.type)) {
-    return with_super16_type(s.type, [&](auto type) {
-      for (int64_t b = 0; b < cols / columns; b++)
-        read_super_row<decltype(type)::value>(out + b * columns, group + b * bytes, static_cast<int>(lane));
-    });
-  }
-  for (int64_t b = 0; b < cols / 32; b++, group += bytes, out += 32) {
-    const float d = half_at(group + quants + 2 * lane);
-    const float m = s.type == WeightType::Q4_1 ? half_at(group + quants + 32 + 2 * lane) : 0.0f;
-    for (int k = 0; k < 32; k++) {
-      if (s.type == WeightType::Q8_0) {
-        out[k] = d * static_cast<float>(group[k / 4 * 64 + 4 * lane + k % 4] - 128);
-      } else {
-        const int byte = group[k % 16 / 4 * 64 + 4 * lane + k % 4], q = k < 16 ? byte & 15 : byte >> 4;
-        out[k] = s.type == WeightType::Q4_1 ? d * static_cast<float>(q) + m : d * static_cast<float>(q - 8);
-      }
-    }
+  const int lane = static_cast<int>(row % kGroupRows);
+  with_any16_type(s.type, [&](auto tag) {
+    constexpr WeightType type = decltype(tag)::value;
+    constexpr int64_t columns = columns16(type);
+    const uint8_t* block = s.data + static_cast<size_t>(row / kGroupRows * (cols / columns)) * block16(type);
+    for (int64_t k = 0; k < cols; k += columns, block += block16(type))
+      is_super16(type) ? read_super_row<type>(out + k, block, lane) : read_block_row<type>(out + k, block, lane);
+  });
+}
+
+void multiply_interleaved16_rows(float* out, const float* in, const Segment& s, int64_t cols, int64_t first,
+                                 int64_t last, float* numbers) {
+  for (int64_t row = first; row < last; row++) {
+    read_interleaved16_row(numbers, s, row, cols);
+    double sum = 0;
+    for (int64_t k = 0; k < cols; k++) sum += static_cast<double>(numbers[k]) * static_cast<double>(in[k]);
+    out[s.first + row] = static_cast<float>(sum);
   }
 }
 

@@ -28,16 +28,13 @@ static void multiply_segment(const Gemm& p, const Segment& s, const PackedTokens
       Path::template unpack<type>(panel, s.data + block * block16(type), row % kGroupRows != 0, count / columns);
     });
   };
-  if constexpr (Path::has_super) {
-    if (is_super16(s.type)) return with_super16_type(s.type, multiply);
-  }
-  with_interleaved16_type(s.type, multiply);
+  is_super16(s.type) ? with_super16_type(s.type, multiply) : with_interleaved16_type(s.type, multiply);
 }
 
 /**
- * This thread's share of a product. `Path` has the vectors V; has_super, whether it multiplies blocks of 256 columns;
- * unpack<type>(panel, block, half, blocks), which puts 8 of a group's 16 rows from `block` on as float32 into half of a
- * panel (16 rows wide); and multiply_one(p), one token's share in fixed point, false where that cannot be.
+ * This thread's share of a product. `Path` has the vectors V; unpack<type>(panel, block, half, blocks), which puts 8 of a
+ * group's 16 rows from `block` on as float32 into half of a panel (16 rows wide); and multiply_one(p), one token's share
+ * in fixed point, false where that cannot be.
  */
 template <class Path>
 static void multiply_mixed(const Gemm& p) {

@@ -2,16 +2,17 @@
 // dot products has, by fixed point for few tokens and by panels for more.
 #include "cpu/simd/neon.h"
 #include "interleaved16_products.h"
+#include "super16_neon.h"
 
 namespace phi3lab::cpu {
 namespace {
 
 struct NeonPath {
   using V = Neon;
-  static constexpr bool has_super = false;
 
   template <WeightType type>
   static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
+    if constexpr (is_super16(type)) return unpack_super<type>(panel, block, half, blocks);
     constexpr size_t quants = quants16(type);
     const uint32x4_t mask = vdupq_n_u32(type == WeightType::Q8_0 ? 255 : 15);
     for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * kGroupRows) {

@@ -55,7 +55,7 @@ static inline void load_above(__m256i* above, const uint8_t* part) {
  * 4-bit quants, 4 of 5-bit ones and 2 of 6-bit ones: 2·63·128·2 = 32,256.
  */
 template <WeightType type>
-static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_t* scales, const Fixed24Parts& x,
+static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_t* scales, const Fixed24Block& x,
                                    __m256 d, __m256 dmin) {
   const __m256i one = _mm256_set1_epi16(1);
   __m256i above[2], s[3], low[3], high[3];
@@ -67,11 +67,15 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
     const __m256i by[2] = {load_signed(scales), load_signed(scales + 16)};
     __m256i pair[2];
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) {
+    for (int h = 0; h < 2; h++)
       pair[h] = _mm256_or_si256(_mm256_slli_epi32(by[h], 16), _mm256_and_si256(by[h], _mm256_set1_epi32(0xffff)));
+    // The quants are 32 too large.
+    const __m256i by_4[2] = {_mm256_slli_epi32(by[0], 2), _mm256_slli_epi32(by[1], 2)};
 #pragma GCC unroll 3
-      for (int i = 0; i < 3; i++)
-        s[i] = _mm256_add_epi32(s[i], _mm256_mullo_epi32(by[h], _mm256_set1_epi32(x.minus_32[h][i])));
+    for (int i = 0; i < 3; i++) {
+      const __m256i of_first = _mm256_set1_epi32(x.minus_8_first[i]);
+      const __m256i of_second = _mm256_sub_epi32(_mm256_set1_epi32(x.minus_8[i]), of_first);
+      s[i] = _mm256_add_epi32(_mm256_mullo_epi32(by_4[0], of_first), _mm256_mullo_epi32(by_4[1], of_second));
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
@@ -107,7 +111,7 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
 
 /** 16 rows of Q4_K, Q5_K or Q6_K times a token; `blocks` of 256 columns. */
 template <WeightType type>
-static inline void multiply_super_group(__m256* sums, const uint8_t* block, const Fixed24Parts* x, int64_t blocks,
+static inline void multiply_super_group(__m256* sums, const uint8_t* block, const Fixed24Block* x, int64_t blocks,
                                         bool fetch) {
   constexpr size_t bytes = part16(type);
   sums[0] = sums[1] = _mm256_setzero_ps();

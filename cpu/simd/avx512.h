@@ -22,7 +22,7 @@ struct Avx512 : Bytes32<Avx512> {
   static inline Vector load(const float* p) { return _mm512_loadu_ps(p); }
   /** v in a register: GCC else reads what is used several times from memory as often. */
   static inline Vector held(Vector v) {
-#ifdef __GNUC__
+#ifdef __AVX512F__
     __asm__("" : "+v"(v));
 #endif
     return v;

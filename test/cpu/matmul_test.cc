@@ -2,7 +2,8 @@
 //
 // Prints a line a case: "ok <name> <error>" or "not ok <name> <error> > <tolerance>", then "done"; the error is the
 // largest |out − definition| over its scale Σ|w·x| (see kTolerances for what the scale counts). Exit status 1 on
-// failure.
+// failure. Usage: matmul_test [path]; default: every path that this processor has, and AVX-512 as other processors read
+// memory.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -119,11 +120,19 @@ void run_nonfinite(const Isa& isa) {
   }
 }
 
+/** Whether VNNI multiplies a format in fixed point. */
+bool is_fixed(WeightType type) {
+  return format_of(type).block_size > 1 && type != WeightType::Q2_K && type != WeightType::Q3_K;
+}
+
 /** In fixed point several tokens' product is that of each by itself, to the bit. */
 void run_alike(const Isa& isa) {
-  for (WeightType type : {WeightType::Q4_0, WeightType::Q4_1, WeightType::Q8_0}) {
+  for (WeightType type : ops::all_weight_types()) {
+    if (!is_fixed(type)) continue;
     for (int64_t tokens : {2, 7, 8, 9, 10, 47, 145, 300}) {
-      const Example e({{type, 39, false}, {type, 20, false}}, 8448);
+      // More columns than are unpacked at a time; with long prompts in two formats.
+      const bool longest = tokens <= 10 || type == WeightType::Q4_0 || type == WeightType::Q8_0;
+      const Example e({{type, 39, false}, {type, 20, false}}, longest ? 8448 : 512);
       std::vector<float> x = random_activations(tokens, e.cols);
       x[70] = NAN;
       Arena arena;
@@ -196,10 +205,12 @@ std::vector<Case> cases() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const std::string chosen = argc > 1 ? argv[1] : "";
   for (const Isa& available : available_isas()) {
+    if (!chosen.empty() && chosen != isa_name(available)) continue;
     std::vector<Isa> isas = {available};
-    if (available.path == Path::avx512) {
+    if (available.path == Path::avx512 && chosen.empty()) {
       isas.push_back(available);
       isas.back().fetches = !available.fetches;
     }

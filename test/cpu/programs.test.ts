@@ -1,4 +1,5 @@
 /** What the CPU backend is made of: products on every path in every format, attention, and the thread pool. */
+import { addon } from "../../src/native";
 import { expectOk, program } from "../native/programs";
 
 describe("the CPU backend's parts", function () {
@@ -6,6 +7,12 @@ describe("the CPU backend's parts", function () {
 
   it("multiply in every format on every path as a definition in double does", async () => {
     await expectOk(await program("test/cpu", "matmul_test"), [], /^done$/);
+  });
+
+  it("multiply in every format by AVX-512 and by VNNI, whose instructions AVX2 stands in for", async function () {
+    if (!addon().cpu().paths.includes("avx2")) this.skip();
+    const twin = await program("test/cpu/twin", "matmul_twin_test");
+    for (const path of ["avx512", "avx512vnni"]) await expectOk(twin, [path], /^done$/);
   });
 
   it("attend with the same numbers to the bit however a text is cut, blind to what a query may not see", async () => {
