@@ -1,20 +1,22 @@
 /**
- * `npm run bench -- cpu`: the CPU backend on the small model's GGUF file, with the machine's limits of the same run, what is
- * aimed at, and where a token's time goes. `--peers` installs llama.cpp, transformers and transformers.js into bench/.peers
- * and copies of the model in their formats (9 GB in all); once there they are measured in every run. `--only ROW` measures
- * one row (or several: --only decode --only memory), by the names in bench/cpu_rows.mjs. Programs take turns, a round each,
+ * `npm run bench -- cpu`: the CPU backend on files of Phi-3-mini's shape and on the small model's, with the machine's limits
+ * of the same run, what is aimed at, and where a token's time goes. `--peers` installs llama.cpp, transformers and
+ * transformers.js into bench/.peers and copies of the model in their formats (9 GB in all); once there they are measured in
+ * every run. `--all` measures every row, `--only ROW` one (or several: --only decode --only memory), by the names in
+ * bench/cpu_rows.mjs. Programs take turns, a round each,
  * and so do the machine's limits, which change while others use the host. Figures are medians (and bests) of
  * the rounds, ratios and shares medians of what they are within each round.
  */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { cpus } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProgram } from "./build.mjs";
 import { costs } from "./cpu_costs.mjs";
 import { costRows, peersOf, rateRows, weightsOf } from "./cpu_rows.mjs";
-import { havePeers, installPeers, modelCopies } from "./peers.mjs";
+import { havePeers, installPeers, modelCopies, phi3MiniFiles } from "./peers.mjs";
 import { median, medianAndBest, percent, start, turnAbout } from "./runner.mjs";
 
 const folder = dirname(fileURLToPath(import.meta.url));
@@ -24,13 +26,15 @@ export async function bench(args) {
     args,
     options: {
       peers: { type: "boolean", default: false },
+      all: { type: "boolean", default: false },
       only: { type: "string", multiple: true },
       rounds: { type: "string", default: "5" },
       json: { type: "string" },
     },
   });
-  const known = [...rateRows, ...costRows].map(({ name }) => name);
-  const wanted = values.only ?? known;
+  const rows = [...rateRows, ...costRows];
+  const known = rows.map(({ name }) => name);
+  const wanted = values.only ?? rows.filter(({ more }) => values.all || !more).map(({ name }) => name);
   for (const name of wanted)
     if (!known.includes(name)) throw new Error(`Expected one of ${known.join(", ")} for --only but received ${name}`);
   if (values.peers) installPeers();
@@ -43,15 +47,23 @@ export async function bench(args) {
   const machine = await programs.start("limits", { command: buildProgram("cpu", "limits") });
   if (machine === undefined) throw new Error("The machine's limits could not be measured");
   const limits = machine.facts;
-  const places = { model, copies: havePeers() ? modelCopies(model) : undefined, threads: limits.threads };
+  const copies = havePeers() ? modelCopies(model) : undefined;
+  const phi3Mini = wanted.some((name) => name.startsWith("phi3-")) ? phi3MiniFiles() : {};
+  const places = { model, phi3Mini, copies, threads: limits.threads };
   const ours = await programs.ours(model, {});
   if (ours === undefined) throw new Error("phi3lab itself could not be measured");
   const rounds = Number(values.rounds);
   const results = [];
-  for (const row of rateRows.filter(({ name }) => wanted.includes(name))) {
+  // A path that this processor has not, or has for its fastest, is no row of its own.
+  const measurable = ({ path }) => path === undefined || (path !== ours.facts.path && ours.facts.paths.includes(path));
+  const measured = rateRows.filter((row) => wanted.includes(row.name) && measurable(row));
+  for (const [i, row] of measured.entries()) {
     console.log(`measuring ${row.name} …`);
     const result = await measureRate(row, places, programs, machine, rounds);
     if (result) results.push(result);
+    // Programs with two gigabytes of weights make room for the next.
+    const file = phi3Mini[row.weights];
+    if (file && measured[i + 1]?.weights !== row.weights) await programs.stop((launch) => launch.args?.includes(file));
   }
   for (const row of costRows.filter(({ name }) => wanted.includes(name))) {
     console.log(`measuring ${row.name} …`);
@@ -62,7 +74,7 @@ export async function bench(args) {
     }
   }
   const { text, profile } = await ours.ask({ profile: { stream: (await machine.ask({ limit: "read" })).rate } });
-  programs.stop();
+  await programs.stop();
   report(limits, ours.facts, results);
   console.log(`\nWhere the time of 24 + 100 tokens goes:\n${text}`);
   if (values.json)
@@ -84,8 +96,13 @@ class Programs {
     const env = { OPTIONS: JSON.stringify(options), ...(path && { PHI3LAB_CPU: path }) };
     return this.start(name.filter(Boolean).join(", "), { command: process.execPath, args, env });
   }
-  async stop() {
-    for (const program of this.#started.values()) (await program)?.stop();
+  /** Ends those whose launch `chosen` chooses; all, by default. */
+  async stop(chosen = () => true) {
+    for (const [key, program] of this.#started) {
+      if (!chosen(JSON.parse(key))) continue;
+      this.#started.delete(key);
+      (await program)?.stop();
+    }
   }
 }
 
@@ -100,10 +117,10 @@ async function measureRate(row, places, programs, machine, rounds) {
     series.push({
       name: against.words,
       runner: await programs.ours(path, against.options ?? options),
-      work: against.work,
+      work: against.work ?? work,
     });
   for (const { name, launch } of peersOf(row, places)) {
-    const peer = await programs.start(name, launch);
+    const peer = await programs.start(`${name}, on ${basename(path)}`, launch);
     if (peer) series.push({ name, runner: peer, work });
   }
   const limit = work.decode > 0 ? "read" : "multiply_add";
@@ -136,7 +153,7 @@ const flopsOf = ({ prompt }, { layers, head }) => 2 * (layers + head / prompt);
 
 function report(limits, facts, results) {
   console.log(
-    `\n${facts.path}, ${facts.threads} threads; this run: reading ${limits.read.median} GB/s at its start, multiply-add ${limits.multiply_add.median} GFLOP/s. Medians (bests).\n`,
+    `\n${cpus()[0].model}, ${facts.path}, ${facts.threads} threads; this run: reading ${limits.read.median} GB/s at its start, multiply-add ${limits.multiply_add.median} GFLOP/s. Medians (bests). The file is SmolLM2's, in Q4_1, for which llama.cpp has no fast kernel, as it has for Q4_0 and Q4_K: ratios on it flatter phi3lab.\n`,
   );
   console.log("| work | phi3lab | of the machine's limit | beside | aimed at | not done below |");
   console.log("|---|---|---|---|---|---|");

@@ -2,11 +2,11 @@
  * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
  * unless --model names one), with the GPU's limits of the same run: time by work, min, median and max of the rounds, and
  * its share of what reading the bytes takes; then the same by the kernels of other compute capabilities, without
- * cuBLASLt. --peers PYTHON measures transformers too, by a Python that has it with torch.
+ * cuBLASLt, and on files of that shape in Q8_0, Q4_0 and Q4_K_M, which stay compact. --peers PYTHON measures transformers too, by a Python that has it with torch.
  * --picture FILE.png draws the two curves of generation, with the cache and without. Needs a GPU and a build with CUDA.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -41,9 +41,22 @@ const targets = {
   "as 8.6 prefill 512": "12 ms, at most 16.5",
   "as 8.6 prefill 2048": "52 ms",
   "as 8.6 the same uncached": "500 ms, at most 740",
+  "as 7.5 decode short": "60%, at least 50%",
+  "as 7.5 prefill 25": "6 ms, at most 9",
+  "as 7.5 prefill 512": "25 ms, at most 40",
+  "as 7.5 the same uncached": "3 × cached, at most 4",
+  "Q8_0 decode short": "700 tokens/s, at least 600",
+  "Q4_0 decode short": "1,000 tokens/s, at least 800",
+  "Q4_K_M decode short": "900 tokens/s, at least 720",
+  "Q8_0 prefill 512": "1.3 × 16-bit's, at most 1.6",
+  "Q4_0 prefill 512": "1.3 × 16-bit's, at most 1.6",
+  "Q4_K_M prefill 512": "1.3 × 16-bit's, at most 1.6",
+  "as 7.5 Q4_K_M decode short": "800 tokens/s, at least 650",
 };
+/** What random GGUF files are made in. */
+const mixtures = ["Q8_0", "Q4_0", "Q4_K_M"];
 /** Capabilities whose kernels are timed on the GPU at hand, where it has their instructions. */
-const capabilities = ["8.0", "8.6", "12.0"];
+const capabilities = ["7.5", "8.0", "8.6", "12.0"];
 const capabilityPrefills = [25, 512, 2048];
 
 const run = (program, args, options = {}) =>
@@ -73,14 +86,62 @@ export async function bench(args) {
   }
 }
 
-async function measure(model, { rounds, json, peers, picture, made }, require) {
-  const limits = JSON.parse(run(buildProgram("cuda", "limits"), []));
-  const program = (works, env = {}, times = rounds) =>
+/** What programs/cuda.mjs measures of a model. */
+const programOf =
+  (model, rounds) =>
+  (works, env = {}, times = rounds) =>
     JSON.parse(
       run(process.execPath, [join(folder, "programs", "cuda.mjs"), model, times, ...works], {
         env: { ...process.env, ...env },
       }),
     );
+
+/** Bytes that a decoded token reads: of the embedding one row, of keys and values, of 16 bits, what the window shows. */
+function tokenBytes(opened, weights, embedding) {
+  const { config } = opened;
+  const kv = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 2;
+  return (positions) => weights - embedding + Math.min(positions, config.sliding_window ?? positions) * kv;
+}
+
+/** Rows of a random file whose weights stay compact, and a line of the memory that it takes. */
+async function measureCompact(mixture, rounds, require) {
+  const temporary = mkdtempSync(join(tmpdir(), "phi3lab-bench-"));
+  try {
+    const file = join(temporary, `${mixture}.gguf`);
+    run(process.execPath, [join(folder, "random_gguf.mjs"), file, mixture]);
+    const program = programOf(file, rounds);
+    const { times, memory, weights } = program([
+      "generate",
+      "decode:2000",
+      "prefill:25",
+      "prefill:512",
+      "prefill:2048",
+    ]);
+    const { openWeights, gpuBytesPerElement } = require("../dist/src/weights/index.js");
+    const opened = await openWeights(file);
+    const [table] = opened.weights.find(({ role }) => role === "embed_tokens").parts;
+    const bytes = tokenBytes(opened, weights, gpuBytesPerElement(table.type, 2) * table.shape[0] * table.shape[1]);
+    const rows = [
+      [`${mixture} decode short`, times.decode, bytes(75)],
+      [`${mixture} decode 2000`, times["decode 2000"], bytes(2000)],
+      ...[25, 512, 2048].map((n) => [`${mixture} prefill ${n}`, times[`prefill ${n}`]]),
+    ];
+    if (mixture === "Q4_K_M") {
+      const turing = program(["generate"], { PHI3LAB_CUDA_ARCH: "7.5", PHI3LAB_CUBLASLT: "off" });
+      rows.push([`as 7.5 ${mixture} decode short`, turing.times.decode, bytes(75)]);
+    }
+    const mega = (n) => `${(n / 1e6).toFixed(0)} MB`;
+    const { size } = statSync(file);
+    const said = `memory of ${mixture}: ${mega(memory.device)} = the file's ${mega(size)} + ${mega(memory.device - size)} (weights ${mega(weights)}, workspace ${mega(memory.workspace)})`;
+    return { rows, said };
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+async function measure(model, { rounds, json, peers, picture, made }, require) {
+  const limits = JSON.parse(run(buildProgram("cuda", "limits"), []));
+  const program = programOf(model, rounds);
   const reading = prefills.map((tokens) => `prefill:${tokens}`);
   const main = program(["load", "generate", "decode:2000", "decode:4000", ...reading]);
   const own = program(reading, { PHI3LAB_CUBLASLT: "off" });
@@ -99,10 +160,9 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
   const opened = await require("../dist/src/weights/index.js").openWeights(model);
   const native = sessionTimes(opened, place, Number(rounds));
   const cell = cellTimes(model, place, Number(rounds));
-  const { config } = opened;
-  const kv = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 2;
-  const read = main.weights - 2 * config.vocab_size * config.hidden_size; // a token reads one row of the embedding
-  const bytes = (positions) => read + Math.min(positions, config.sliding_window ?? positions) * kv;
+  const bytes = tokenBytes(opened, main.weights, 2 * opened.config.vocab_size * opened.config.hidden_size);
+  const compact = [];
+  for (const mixture of mixtures) compact.push(await measureCompact(mixture, rounds, require));
   const rows = [
     ["decode short", main.times.decode, bytes(75)],
     ["decode 2000", main.times["decode 2000"], bytes(2000)],
@@ -123,8 +183,10 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
     ]),
     ["portable decode", portable.times["decode 75"], bytes(75)],
     ["portable prefill 512", portable.times["prefill 512"]],
+    ...compact.flatMap(({ rows }) => rows),
   ];
   report(limits, main, rows);
+  for (const { said } of compact) console.log(said);
   if (peers) reportPeers(rows, JSON.parse(run(peers, [join(folder, "programs", "transformers_gpu.py"), model, "3"])));
   console.log(`\nA decoded token by kernel:\n${run(buildProgram("cuda", "step"), [])}`);
   if (picture) {

@@ -138,7 +138,7 @@ class Bench {
     if (more) {
       rows.push(
         row(
-          `resident, all processes, at cell 100 and ${count}`,
+          `resident, all processes, shared files once, at cell 100 and ${count}`,
           memory,
           ([early, late]) => `${mb(early)} → ${mb(late)} (${percent(late / early - 1)})`,
         ),

@@ -19,7 +19,7 @@ const onnxRequirements = ["optimum-onnx==0.1.0", "transformers==4.57.6", "onnx==
 const onnxEnvironment = join(folder, "onnx");
 
 /** Whether any were installed. */
-export const havePeers = () => existsSync(folder);
+export const havePeers = () => existsSync(join(folder, "package.json"));
 
 const pythonOf = (place) => join(place, "bin", "python");
 
@@ -87,6 +87,14 @@ export function modelCopies(model) {
   }
   const copies = JSON.parse(made.stdout);
   return { ...copies, folder: { ...copies.folder, onnx: onnxCopy(copies.folder.F32, join(models, "onnx")) } };
+}
+
+/** GGUF files of Phi-3-mini's shape with random weights, made at the first call (4.6 GB): {"phi3-mini Q4_0": path, …}. */
+export function phi3MiniFiles() {
+  const args = ["--require", "tsx", join(bench, "programs", "phi3_mini.ts"), join(folder, "models", "phi3-mini")];
+  const made = spawnSync(process.execPath, args, { cwd: dirname(bench), encoding: "utf8" });
+  if (made.status !== 0) throw new Error(`Files of Phi-3-mini's shape could not be made: ${made.stderr.trim()}`);
+  return JSON.parse(made.stdout);
 }
 
 /** A folder's weights as ONNX; undefined where they cannot be made. */

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const folder = dirname(fileURLToPath(import.meta.url));
 const [name, ...args] = process.argv.slice(2);
 if (!["cpu", "cuda", "kernel"].includes(name)) {
-  console.error("Usage: npm run bench -- cpu [--peers] [--only ROW] [--rounds N] [--json FILE]");
+  console.error("Usage: npm run bench -- cpu [--peers] [--all] [--only ROW] [--rounds N] [--json FILE]");
   console.error(
     "       npm run bench -- cuda [--model FOLDER] [--peers PYTHON] [--picture FILE.png] [--rounds N] [--json FILE]",
   );

@@ -50,14 +50,14 @@ function leaveOut(name, why) {
   return undefined;
 }
 
-/** How often a work is done in a row, of which the median counts: a short prompt's first finds the caches as the program
- * before has left them. */
-const repeats = ({ prompt, decode }) => (decode === 0 && prompt <= 128 ? 10 : 1);
-
 /** How long after one program's turn another's begins: threads that have worked spin for a while, in case there is more. */
 const rest = 500;
 
-/** Rates of each of `series`, {runner, work}, which take turns: one round warms up, `rounds` count. */
+/**
+ * Rates of each of `series`, {runner, work}, which take turns: one round warms up, `rounds` count. A work with `repeats` is
+ * done so often in a turn, of which the median counts: a short prompt's first finds the caches as the program before has
+ * left them.
+ */
 export async function turnAbout(series, rounds) {
   const rates = series.map(() => []);
   let last;
@@ -66,7 +66,7 @@ export async function turnAbout(series, rounds) {
       const turn = [];
       if (runner !== last) await new Promise((done) => setTimeout(done, rest));
       last = runner;
-      for (let n = repeats(work); n > 0; n--) turn.push((await runner.ask(work)).rate);
+      for (let n = work.repeats ?? 1; n > 0; n--) turn.push((await runner.ask(work)).rate);
       if (round > 0) rates[i].push(median(turn));
     }
   return rates;

@@ -5,16 +5,12 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "cuda/memory/convert.h"
 #include "cuda/memory/mailbox.h"
 
 namespace phi3lab::cuda {
 namespace {
 
-constexpr size_t kGraphs = 8;  // recorded passes that are kept
-// Of a matrix's largest number, as bfloat16's bits: 2^-9, with which the least that float16 tells apart is as little as
-// float32's own rounding of a sum, and the largest below float16's end.
-constexpr uint32_t kLeastOfLargest = 0x3b00, kMostOfLargest = 0x477f;
+constexpr size_t kGraphs = 8;             // recorded passes that are kept
 constexpr int64_t kMicroseconds = 10000;  // of a prompt's work that may be under way when it is asked to stop
 
 size_t memory_limit() {
@@ -37,8 +33,8 @@ CudaBackend::CudaBackend(const DeviceProperties& device, const KernelSet& kernel
   candidates_ = DeviceMemory(memory_, kMostCandidates * sizeof(Candidate));
   sent_ = DeviceMemory(memory_, sizeof(uint32_t));
   mailbox_ = std::make_unique<Mailbox>(sent_.as<uint32_t>());
-  if (!kernels_.async_copies || (kernels_.clusters && (kernels_.wgmma || !has_tensor_cores()))) return;
-  const int64_t floats = device_.multiprocessors * (has_tensor_cores() ? kPartialFloats : kPartialFloats / 64);
+  if (kernels_.clusters && (kernels_.wgmma || format_ == Dtype::float32)) return;
+  const int64_t floats = device_.multiprocessors * (format_ != Dtype::float32 ? kPartialFloats : kPartialFloats / 64);
   parts_ = DeviceMemory(memory_, static_cast<size_t>(floats) * sizeof(float));
   arrived_ = DeviceMemory(memory_, kPartialCounters * sizeof(unsigned));
   PHI3LAB_CUDA_CHECK(cudaMemsetAsync(arrived_.data(), 0, arrived_.bytes(), stream()));
@@ -59,69 +55,12 @@ const char* CudaBackend::dtype() const {
   return dtype_ == Dtype::float32 ? "float32" : dtype_ == Dtype::bfloat16 ? "bfloat16" : "float16";
 }
 
-std::unique_ptr<Weight> CudaBackend::upload_weight(const WeightSource& source, WeightKind kind) {
-  auto weight = std::make_unique<CudaWeight>();
-  weight->dtype = kind == WeightKind::norm || kind == WeightKind::bias ? Dtype::float32 : format_;
-  weight->cols = source.cols;
-  for (const RowGroup& group : source.groups) weight->rows += group.rows;
-  weight->bytes = static_cast<size_t>(weight->rows * weight->cols * size_of(weight->dtype));
-  weight->memory = DeviceMemory(memory_, weight->bytes);
-  if (!loader_) loader_ = std::make_unique<Loader>(memory_, device_.index);
-  if (!prepared_ && has_tensor_cores() && !cublaslt_coming_.valid())
-    cublaslt_coming_ = std::async(std::launch::async, [index = device_.index] {
-      PHI3LAB_CUDA_CHECK(cudaSetDevice(index));
-      return CublasLt::load();
-    });
-  auto* target = static_cast<char*>(weight->memory.data());
-  for (const RowGroup& group : source.groups) {
-    loader_->send(group, weight->cols, target, weight->dtype);
-    target += group.rows * weight->cols * size_of(weight->dtype);
-  }
-  if (prepared_)
-    loader_->finish();  // passes may come at once
-  else if (weight->dtype == Dtype::bfloat16)
-    bfloat16_weights_.push_back(weight.get());
-  return weight;
-}
-
 std::unique_ptr<Cache> CudaBackend::reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) {
   return ranges_->reserve(shape, layers, capacity, format_);
 }
 
-void CudaBackend::prepare(int64_t tokens, int64_t max_cols) {
-  if (loader_) loader_->finish();
-  loader_.reset();
-  keep_as_float16();
-  prepared_ = true;
-  if (!has_tensor_cores()) return;
-  halves_ = DeviceMemory(memory_, static_cast<size_t>(tokens * max_cols * 2));
-  cublaslt_ = cublaslt_coming_.valid() ? cublaslt_coming_.get() : CublasLt::load();
-  if (cublaslt_) memory_->count(cublaslt_->workspace_bytes());
-}
-
-void CudaBackend::keep_as_float16() {
-  const std::vector<CudaWeight*> weights = std::move(bfloat16_weights_);
-  bfloat16_weights_.clear();
-  if (weights.empty()) return;
-  const auto count = [](const CudaWeight& weight) { return weight.rows * weight.cols; };
-  const DeviceMemory largest(memory_, weights.size() * sizeof(uint32_t));
-  PHI3LAB_CUDA_CHECK(cudaMemsetAsync(largest.data(), 0, largest.bytes(), stream()));
-  for (size_t i = 0; i < weights.size(); i++)
-    find_largest_bfloat16(largest.as<uint32_t>() + i, weights[i]->memory.data(), count(*weights[i]), stream());
-  std::vector<uint32_t> found(weights.size());
-  PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(found.data(), largest.data(), largest.bytes(), cudaMemcpyDeviceToHost, stream()));
-  PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(stream()));
-  for (uint32_t bits : found)
-    if (bits != 0 && (bits < kLeastOfLargest || bits > kMostOfLargest)) return;
-  for (CudaWeight* weight : weights) {
-    bfloat16_to_float16(weight->memory.data(), count(*weight), stream());
-    weight->dtype = Dtype::float16;
-  }
-  format_ = Dtype::float16;
-}
-
 size_t CudaBackend::workspace_bytes() const {
-  return halves_.bytes() + candidates_.bytes() + parts_.bytes() + arrived_.bytes() +
+  return halves_.bytes() + unpacked_.bytes() + candidates_.bytes() + parts_.bytes() + arrived_.bytes() +
          (cublaslt_ ? cublaslt_->workspace_bytes() : 0);
 }
 

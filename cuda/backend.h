@@ -1,7 +1,7 @@
 // The GPU behind the seam of native/seam/backend.h: the mirror of cpu/, a verb a file. Verbs are launched on one
 // stream; a decoded token is recorded once as a graph and replayed. Where nothing is tapped, a token of decoding takes
 // the fused kernels of gemv/ and attention/decode.cu, a prompt the tensor cores' GEMMs with 16-bit activations between
-// them, on GPUs of capability 8.0 on.
+// them, before capability 8.0 in float16 alone and without the attention's.
 #pragma once
 
 #include <chrono>
@@ -15,6 +15,7 @@
 #include "cuda/device/stage_timer.h"
 #include "cuda/gemm/gemm.h"
 #include "cuda/gemv/gemv.h"
+#include "cuda/memory/compact.h"
 #include "cuda/memory/loader.h"
 #include "cuda/memory/memory.h"
 #include "native/seam/backend.h"
@@ -25,14 +26,18 @@ namespace phi3lab::cuda {
 /** What there is on this machine. */
 CudaStatus status();
 /** The backend on the first GPU. `dtype`: "float32", "bfloat16", "float16"; "auto" is float32. bfloat16 weights are
- * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. */
+ * kept as float16 numbers where those hold them, which loses nothing and rounds everything else finer. Quantised
+ * weights stay as compact as they are (compact.h): one token reads them exactly, a prompt in `dtype`, a part at a time.
+ */
 std::unique_ptr<Backend> make_backend(const std::string& dtype);
 
-/** An uploaded weight: (rows, cols) `dtype`, dense; a norm's and a bias's numbers are float32. */
+/** An uploaded weight: (rows, cols) `dtype`, dense; a norm's and a bias's numbers are float32. Or compact. */
 class CudaWeight : public Weight {
  public:
   DeviceMemory memory;
   Dtype dtype = Dtype::float32;
+  std::vector<CompactMatrix> compact;  // rows of one format, one matrix behind the other; none: it is dense
+  std::shared_ptr<Buffer> planes;      // of the compact ones
   template <class T>
   const T* as() const {
     return memory.as<T>();
@@ -101,12 +106,23 @@ class CudaBackend : public Backend {
     int64_t key, cache;
     cudaGraphExec_t exec;
   };
-  bool token_fits(const CudaWeight& weight, int64_t tokens) const;
+  bool token_fits(const CudaWeight& weight, int64_t tokens, GemvEnd end = GemvEnd::store) const;
   /** One token's GEMV; `norm` null: of `in` as it is. Gives the number of candidates that GemvEnd::logits makes. */
   int gemv(Tensor out, Tensor in, const Weight& weight, GemvEnd end, const Weight* norm = nullptr, float eps = 0);
-  bool has_tensor_cores() const { return format_ != Dtype::float32 && kernels_.mma_bf16; }
+  /** Of a prompt's numbers; before 8.0 they multiply float16 ones alone. */
+  bool has_tensor_cores() const {
+    return format_ == Dtype::float16 || (format_ == Dtype::bfloat16 && kernels_.mma_bf16);
+  }
   bool prompt_fits(int64_t tokens, int64_t cols) const;
   void gemm(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
+  /** Calls visit(numbers, first, rows) with all rows of a weight as dense `dtype` numbers: at once, or of a compact one
+   * part by part, each unpacked into `unpacked_`. */
+  void each_dense(const CudaWeight& weight, Dtype dtype,
+                  const std::function<void(const void* numbers, int64_t first, int64_t rows)>& visit);
+  /** Of a group of rows that follow each other in one format. */
+  std::unique_ptr<CudaWeight> upload_compact(const WeightSource& source);
+  /** Room for parts of such a weight as dense numbers. */
+  void make_room(const CudaWeight& weight);
   /** Makes bfloat16's weights float16 numbers, and with them all else that has 16 bits. Where one does not fit, all
    * stays. */
   void keep_as_float16();
@@ -122,12 +138,13 @@ class CudaBackend : public Backend {
   StageTimer timer_{streams_->work};
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<CacheRanges> ranges_;
-  std::unique_ptr<Loader> loader_;             // while weights are on their way
-  std::vector<CudaWeight*> bfloat16_weights_;  // until `prepare`
+  std::unique_ptr<Loader> loader_;                               // while weights are on their way
+  std::vector<CudaWeight*> bfloat16_weights_, compact_weights_;  // until `prepare`
   bool prepared_ = false;
   std::unique_ptr<CublasLt> cublaslt_;
   std::future<std::unique_ptr<CublasLt>> cublaslt_coming_;  // opened while the weights are on their way
   DeviceMemory halves_;           // (chunk, widest matrix) 16-bit: what the input of `matmul` becomes
+  DeviceMemory unpacked_;         // rows of a compact weight as dense numbers, for the kernel that comes next
   DeviceMemory candidates_;       // (kMostCandidates,): the best of each of the head's blocks
   DeviceMemory parts_, arrived_;  // what partials_ is made of
   Partials partials_;             // none where blocks meet in clusters alone

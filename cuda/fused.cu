@@ -19,7 +19,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
     return;
   }
   if (taken && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
-      prompt_attend_fits(shape, device_, kernels_)) {
+      prompt_attend_fits(shape, device_)) {
     prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     kernels_, stream());
     gemm(qkv.data, normed.data, w, hidden.rows, false, false);
@@ -46,7 +46,7 @@ void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor conte
 void CudaBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden,
                                       const Weight& norm, const Weight& weight, int64_t layer, float eps) {
   const CudaWeight& w = uploaded(weight);
-  if (!tapped() && token_fits(w, hidden.rows)) {
+  if (!tapped() && token_fits(w, hidden.rows, GemvEnd::swiglu)) {
     gemv(activation, hidden, weight, GemvEnd::swiglu, &norm, eps);
     return;
   }
@@ -76,7 +76,7 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
 
 void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                                float eps) {
-  if (tapped() || !token_fits(uploaded(weight), hidden.rows))
+  if (tapped() || !token_fits(uploaded(weight), hidden.rows, GemvEnd::logits))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
   gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
 }

@@ -3,6 +3,7 @@
 #include "backend.h"
 #include "cuda/device/device.cuh"
 #include "cuda/device/launch.cuh"
+#include "cuda/gemv/compact.h"
 #include "cuda/prompt/prompt.h"
 
 namespace phi3lab::cuda {
@@ -10,10 +11,10 @@ namespace {
 
 constexpr int kFewTokens = 8;
 
-/** A warp a row, all tokens: grid (rows / 8), 8 warps. */
+/** A warp a row, all tokens, `stride` apart in `out`: grid (rows / 8), 8 warps. */
 template <class W>
-__global__ void __launch_bounds__(256)
-    few_tokens_kernel(float* out, const float* in, const W* weight, int tokens, int64_t rows, int64_t cols) {
+__global__ void __launch_bounds__(256) few_tokens_kernel(float* out, const float* in, const W* weight, int tokens,
+                                                         int64_t rows, int64_t cols, int64_t stride) {
   const int64_t row = blockIdx.x * 8ll + threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
   if (row >= rows) return;
@@ -28,7 +29,7 @@ __global__ void __launch_bounds__(256)
   for (int t = 0; t < kFewTokens; t++) {
     if (t >= tokens) break;
     const float sum = warp_sum(sums[t]);
-    if (lane == 0) out[t * rows + row] = sum;
+    if (lane == 0) out[t * stride + row] = sum;
   }
 }
 
@@ -36,8 +37,8 @@ constexpr int kTile = 64, kDepth = 16;
 
 /** A block a tile of 64 rows and 64 tokens, a thread 4 × 4 of it: grid (rows / 64, T / 64), 256 threads. */
 template <class W>
-__global__ void __launch_bounds__(256)
-    tile_kernel(float* out, const float* in, const W* weight, int64_t tokens, int64_t rows, int64_t cols) {
+__global__ void __launch_bounds__(256) tile_kernel(float* out, const float* in, const W* weight, int64_t tokens,
+                                                   int64_t rows, int64_t cols, int64_t stride) {
   __shared__ __align__(16) float weights[kDepth][kTile + 4], inputs[kDepth][kTile + 4];
   const int64_t row0 = blockIdx.x * static_cast<int64_t>(kTile), token0 = blockIdx.y * static_cast<int64_t>(kTile);
   const int y = threadIdx.x / 16, x = threadIdx.x % 16;
@@ -65,15 +66,19 @@ __global__ void __launch_bounds__(256)
   for (int i = 0; i < 4; i++)
     for (int j = 0; j < 4; j++)
       if (token0 + 4 * y + i < tokens && row0 + 4 * x + j < rows)
-        out[(token0 + 4 * y + i) * rows + row0 + 4 * x + j] = sums[i][j];
+        out[(token0 + 4 * y + i) * stride + row0 + 4 * x + j] = sums[i][j];
 }
 
 unsigned blocks_of(int64_t n, int64_t size) { return static_cast<unsigned>((n + size - 1) / size); }
 
 }  // namespace
 
-bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens) const {
-  return tokens == 1 && gemv_fits(weight.rows, weight.cols, weight.dtype, device_, kernels_);
+bool CudaBackend::token_fits(const CudaWeight& weight, int64_t tokens, GemvEnd end) const {
+  if (tokens != 1) return false;
+  if (weight.compact.empty()) return gemv_fits(weight.rows, weight.cols, weight.dtype, device_, kernels_);
+  // Rows of several formats are products of their own: nothing that needs all rows at once can be theirs.
+  const bool alone = end == GemvEnd::store || end == GemvEnd::residual;
+  return (alone || weight.compact.size() == 1) && compact_gemv_fits(weight.compact.front(), device_);
 }
 
 int CudaBackend::gemv(Tensor out, Tensor in, const Weight& weight, GemvEnd end, const Weight* norm, float eps) {
@@ -82,14 +87,21 @@ int CudaBackend::gemv(Tensor out, Tensor in, const Weight& weight, GemvEnd end, 
   m.out = out.data;
   m.in = in.data;
   m.norm = norm ? uploaded(*norm).as<float>() : nullptr;
-  m.weight = w.memory.data();
+  m.weight = w.compact.empty() ? w.memory.data() : nullptr;
   m.candidates = candidates_.as<Candidate>();  // written by GemvEnd::logits alone
   m.rows = static_cast<int>(w.rows);
   m.cols = static_cast<int>(w.cols);
   m.eps = eps;
   m.dtype = w.dtype;
   m.end = end;
-  return cuda::gemv(m, device_, kernels_, stream());
+  if (w.compact.empty()) return cuda::gemv(m, device_, kernels_, stream());
+  int blocks = 0;
+  for (const CompactMatrix& matrix : w.compact) {
+    m.rows = static_cast<int>(matrix.rows);
+    blocks = compact_gemv(m, matrix, device_, kernels_, stream());
+    m.out += matrix.rows;
+  }
+  return blocks;
 }
 
 bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
@@ -98,10 +110,15 @@ bool CudaBackend::prompt_fits(int64_t tokens, int64_t cols) const {
 
 void CudaBackend::gemm(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32,
                        bool accumulate) {
-  const Gemm p{out, in, weight.memory.data(), tokens, weight.rows, weight.cols, format_, out_float32, accumulate};
-  // Measured on an H200: few tokens are streamed faster by our own, and more of them multiplied faster by cuBLASLt.
-  if (cublaslt_ && tokens > kStreamedTokens && cublaslt_->gemm(p, stream())) return;
-  tensor_gemm(p, device_, kernels_, partials_, stream());
+  each_dense(weight, format_, [&](const void* numbers, int64_t first, int64_t rows) {
+    Gemm p{out, in, numbers, tokens, rows, weight.cols, format_, out_float32, accumulate};
+    p.out = static_cast<char*>(out) + first * (out_float32 ? sizeof(float) : size_of(format_));
+    p.out_stride = weight.rows;
+    p.fresh_weight = !weight.compact.empty();
+    // Measured on an H200: few tokens are streamed faster by our own, and more of them multiplied faster by cuBLASLt.
+    if (cublaslt_ && tokens > kStreamedTokens && cublaslt_->gemm(p, stream())) return;
+    tensor_gemm(p, device_, kernels_, partials_, stream());
+  });
 }
 
 void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
@@ -116,14 +133,19 @@ void CudaBackend::matmul(Tensor out, Tensor in, const Weight& weight) {
     gemm(out.data, halves_.data(), w, in.rows, true, false);
     return;
   }
-  dispatch(w.dtype, [&](auto tag) {
-    using W = typename decltype(tag)::type;
-    if (in.rows <= kFewTokens)
-      launch({dim3(blocks_of(w.rows, 8)), dim3(256), 0, stream()}, few_tokens_kernel<W>, out.data, in.data, w.as<W>(),
-             static_cast<int>(in.rows), w.rows, w.cols);
-    else
-      launch({dim3(blocks_of(w.rows, kTile), blocks_of(in.rows, kTile)), dim3(256), 0, stream()}, tile_kernel<W>,
-             out.data, in.data, w.as<W>(), in.rows, w.rows, w.cols);
+  // One token reads a compact weight exactly, whatever the kernel.
+  const Dtype dtype = w.compact.empty() ? w.dtype : in.rows == 1 ? Dtype::float32 : format_;
+  each_dense(w, dtype, [&](const void* numbers, int64_t first, int64_t rows) {
+    dispatch(dtype, [&](auto tag) {
+      using W = typename decltype(tag)::type;
+      const auto* weights = static_cast<const W*>(numbers);
+      if (in.rows <= kFewTokens)
+        launch({dim3(blocks_of(rows, 8)), dim3(256), 0, stream()}, few_tokens_kernel<W>, out.data + first, in.data,
+               weights, static_cast<int>(in.rows), rows, w.cols, w.rows);
+      else
+        launch({dim3(blocks_of(rows, kTile), blocks_of(in.rows, kTile)), dim3(256), 0, stream()}, tile_kernel<W>,
+               out.data + first, in.data, weights, in.rows, rows, w.cols, w.rows);
+    });
   });
 }
 

@@ -13,6 +13,7 @@ import { decideCuda, sayCuda } from "./setup/cuda.mjs";
 import { installKernelspecs } from "./setup/kernelspec.mjs";
 import { addon, root } from "./setup/places.mjs";
 import { hint, SetupProblem } from "./setup/problem.mjs";
+import { makeSnapshot } from "./setup/snapshot.mjs";
 import { checkCompiler, checkPlatform } from "./setup/tools.mjs";
 
 const usage = `phi3lab build                      builds the native half for this machine (needs a C++ compiler and CMake; with a GPU's
@@ -56,6 +57,7 @@ function installKernel({ prefix, user }) {
   const data = prefix === undefined ? userData() : join(resolve(prefix), "share", "jupyter");
   const folder = join(data, "kernels");
   installKernelspecs(folder);
+  makeSnapshot();
   console.log(
     `The kernel phi3lab is installed in ${join(folder, "phi3lab")}, for JavaScript in ${join(folder, "phi3lab-javascript")}`,
   );

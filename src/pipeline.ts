@@ -112,10 +112,11 @@ export class TextGenerationPipeline extends Callable {
 
   async #one(input: string | Message[], options: PipelineOptions): Promise<(TextOutput | ChatOutput)[]> {
     const { return_full_text, add_special_tokens, ...rest } = options;
+    const continued = typeof input !== "string" && input.at(-1)?.role === "assistant";
     const prompt =
       typeof input === "string"
         ? input
-        : (this.tokenizer.apply_chat_template(input, { tokenize: false, add_generation_prompt: true }) as string);
+        : this.tokenizer.apply_chat_template(input, { tokenize: false, ...asContinuation(continued) });
     const ids = this.tokenizer.encode(prompt, { add_special_tokens: add_special_tokens ?? typeof input === "string" });
     const generation = { ...rest, tokenizer: this.tokenizer };
     const sequences =
@@ -126,6 +127,7 @@ export class TextGenerationPipeline extends Callable {
       const answer = this.#answer(ids, Array.from(row.data as BigInt64Array, Number));
       if (return_full_text === false) return { generated_text: answer };
       if (typeof input === "string") return { generated_text: input + answer };
+      if (continued) return { generated_text: continuedChat(input, answer) };
       return { generated_text: [...input, { role: "assistant", content: answer }] };
     });
   }
@@ -152,6 +154,21 @@ export class TextGenerationPipeline extends Callable {
   reset(): void {
     this.#conversation.reset();
   }
+}
+
+/** A conversation that ends with the assistant's words is gone on with, any other is answered. */
+function asContinuation(continued: boolean): { continue_final_message: boolean; add_generation_prompt: boolean } {
+  return { continue_final_message: continued, add_generation_prompt: !continued };
+}
+
+/** The conversation with more in its last message: behind its text, or the last of its parts that is text. */
+function continuedChat(chat: Message[], more: string): Message[] {
+  const last = chat.at(-1) as Message;
+  const { content } = last;
+  if (!Array.isArray(content)) return [...chat.slice(0, -1), { ...last, content: `${String(content)}${more}` }];
+  const at = content.findLastIndex((part) => typeof part?.text === "string");
+  const grown = content.map((part, i) => (i === at ? { ...part, text: `${part.text}${more}` } : part));
+  return [...chat.slice(0, -1), { ...last, content: grown }];
 }
 
 function isChat(input: unknown): input is Message[] {

@@ -11,7 +11,8 @@ namespace {
 #endif
 
 // 12 independent chains hide a multiply-add's latency of 4 cycles on machines that start up to three in one. Each chain
-// a ← a·x + y tends to y / (1 − x), so no number grows or vanishes.
+// a ← a·x + y tends to y / (1 − x), so no number grows or vanishes. x and y are not the compiler's to know: it would
+// leave out the chain that begins with that number.
 #define CHAINS(step) step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) step(11)
 #define START(i) auto a##i = y * static_cast<float>(i);
 #define STEP(i) a##i = a##i * x + y;
@@ -20,7 +21,8 @@ namespace {
   typedef float name##_floats __attribute__((vector_size(bytes)));                \
   typedef uint64_t name##_words __attribute__((vector_size(bytes)));              \
   TARGET(target) uint64_t name##_multiply_add(long turns) {                       \
-    name##_floats x = name##_floats{} + 0.5f, y = name##_floats{} + 1.0f;         \
+    volatile float half = 0.5f, one = 1.0f;                                       \
+    const name##_floats x = name##_floats{} + half, y = name##_floats{} + one;    \
     CHAINS(START)                                                                 \
     for (long n = 0; n < turns; n++) {                                            \
       CHAINS(STEP)                                                                \

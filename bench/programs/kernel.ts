@@ -21,7 +21,7 @@ const PATIENCE_MS = 120_000;
 /** What was published may arrive so much later than the reply, in milliseconds. */
 const IDLE_MS = 50;
 
-/** Resident memory of a process and its descendants, in megabytes. */
+/** Resident memory of a process and its descendants, in megabytes; a file that several have mapped, Node.js itself, counts once. */
 function memoryOf(root: number): number {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -33,11 +33,22 @@ function memoryOf(root: number): number {
       // It has ended meanwhile.
     }
   }
-  const sum = (pid: number): number => {
-    const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0;
-    return Number(kilobytes) / 1024 + (children.get(pid) ?? []).map(sum).reduce((a, b) => a + b, 0);
-  };
-  return sum(root);
+  const all = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(all)];
+  let kilobytes = 0;
+  const files = new Map<string, number>();
+  for (const pid of all(root)) {
+    const own = new Map<string, number>();
+    let file = "";
+    for (const line of readFileSync(`/proc/${pid}/smaps`, "utf8").split("\n")) {
+      file =
+        /^[\da-f]+-[\da-f]+ \S+ \S+ \S+ [1-9]\d*\s+(\S.*)$/.exec(line)?.[1] ?? (/^[\da-f]+-/.test(line) ? "" : file);
+      const resident = Number(/^Rss:\s+(\d+)/.exec(line)?.[1] ?? 0);
+      if (file === "") kilobytes += resident;
+      else own.set(file, (own.get(file) ?? 0) + resident);
+    }
+    for (const [path, resident] of own) files.set(path, Math.max(files.get(path) ?? 0, resident));
+  }
+  return (kilobytes + [...files.values()].reduce((a, b) => a + b, 0)) / 1024;
 }
 
 let started: TestKernel | undefined;

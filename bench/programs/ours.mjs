@@ -9,6 +9,16 @@ import { positionBytes } from "./position_bytes.mjs";
 const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
 const { addon } = require("../../dist/src/native.js");
+const { openWeights } = require("../../dist/src/weights/index.js");
+const { bytesPerElement } = require("../../dist/src/weights/formats.js");
+
+/** Bytes of the embeddings, of which a token reads one row, where the head has a matrix of its own. */
+async function embeddingBytes(path) {
+  const { weights } = await openWeights(path);
+  if (!weights.some(({ role }) => role === "lm_head")) return 0;
+  const parts = weights.find(({ role }) => role === "embed_tokens").parts;
+  return parts.reduce((sum, { type, shape }) => sum + bytesPerElement(type) * shape.reduce((a, b) => a * b, 1), 0);
+}
 
 const options = JSON.parse(process.env.OPTIONS ?? "{}");
 const model = await AutoModelForCausalLM.from_pretrained(process.argv[2], { device: "cpu", ...options });
@@ -16,7 +26,8 @@ const { vocab_size, hidden_size } = model.config;
 const head = vocab_size * hidden_size;
 const layers = model.num_parameters() - (model.config.tie_word_embeddings ? 1 : 2) * head;
 // What a decoded token reads: the weights, and of each position before it keys and values.
-const reads = { weights: model.memory().weights, position: positionBytes(model.config, options.kv_dtype) };
+const weights = model.memory().weights - (await embeddingBytes(process.argv[2]));
+const reads = { weights, position: positionBytes(model.config, options.kv_dtype) };
 console.log(JSON.stringify({ ...addon().cpu(), ...options, reads, layers, head }));
 
 function generate({ prompt, decode }) {

@@ -13,21 +13,28 @@ struct Avx2Path {
   template <WeightType type>
   static void unpack(float* panel, const uint8_t* block, int half, int64_t blocks) {
     if constexpr (is_super16(type)) return unpack_super<type>(panel, block, half, blocks);
-    constexpr size_t quants = quants16(type);
-    const __m256i mask = _mm256_set1_epi32(type == WeightType::Q8_0 ? 255 : 15);
-    for (int64_t b = 0; b < blocks; b++, block += block16(type), panel += 32 * kGroupRows) {
+    constexpr size_t quants = quants16(type), bytes = block16(type);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    for (int64_t b = 0; b < blocks; b++, block += bytes, panel += 32 * kGroupRows) {
+      if (half == 1) fetch_next(block, bytes, static_cast<size_t>(blocks) * bytes);
       const __m256 d = Avx2::load_f16(block + quants + 16 * half);
       __m256 offset = _mm256_mul_ps(d, _mm256_set1_ps(type == WeightType::Q8_0 ? -128.0f : -8.0f));
       if constexpr (type == WeightType::Q4_1) offset = Avx2::load_f16(block + quants + 32 + 16 * half);
+      const auto put = [&](int column, __m256 q) {
+        _mm256_storeu_ps(panel + column * kGroupRows, _mm256_fmadd_ps(d, q, offset));
+      };
+#pragma GCC unroll 8
       for (int i = 0; i < static_cast<int>(quants / 64); i++) {
         const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 64 * i + 32 * half));
-        const auto put = [&](int column, int shift) {
-          const __m256 q = _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(words, shift), mask));
-          _mm256_storeu_ps(panel + column * kGroupRows, _mm256_fmadd_ps(d, q, offset));
-        };
-        for (int j = 0; j < 4; j++) {
-          put(4 * i + j, 8 * j);
-          if constexpr (type != WeightType::Q8_0) put(16 + 4 * i + j, 8 * j + 4);
+        if constexpr (type == WeightType::Q8_0) {
+          for (int j = 0; j < 4; j++) put(4 * i + j, column_of(words, j));
+        } else {
+          const __m256i low = _mm256_and_si256(words, nibble);
+          const __m256i high = _mm256_and_si256(_mm256_srli_epi16(words, 4), nibble);
+          for (int j = 0; j < 4; j++) {
+            put(4 * i + j, column_of(low, j));
+            put(16 + 4 * i + j, column_of(high, j));
+          }
         }
       }
     }

@@ -27,6 +27,18 @@ static inline void fetch_ahead(const uint8_t* block, size_t bytes) {
   for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(block + kFixedAhead + at);
 }
 
+/** Byte `column` of each dword as float32. */
+static inline __m256 column_of(__m256i bytes, int column) {
+  const int none = static_cast<int>(0x80808000u);
+  const __m128i place = _mm_setr_epi32(none | column, none | (4 + column), none | (8 + column), none | (12 + column));
+  return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(place)));
+}
+
+/** Asks for the bytes behind some that are unpacked: the next panel's. */
+static inline void fetch_next(const uint8_t* block, size_t bytes, size_t distance) {
+  for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(block + distance + at, 0, 2);
+}
+
 static inline float largest_of(const float* x) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   __m256 most = _mm256_setzero_ps();

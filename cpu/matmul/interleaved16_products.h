@@ -2,32 +2,36 @@
 #pragma once
 
 #include "fixed24.h"
-#include "panels.h"
+#include "packed_tokens.h"
 
 namespace phi3lab::cpu {
 
-/** This thread's share of a interleaved16 segment, by panels that `Path::unpack` fills. */
-template <class Path, WeightType type>
-static void multiply_blocks(const Gemm& p, const Segment& s) {
+/** This thread's share of a segment for some tokens, whatever its format and layout. */
+template <class Path>
+static void multiply_segment(const Gemm& p, const Segment& s, const PackedTokens& tokens) {
   using V = typename Path::V;
   static_assert(kGroupRows == 2 * V::width, "a panel holds one group");
-  multiply_panels<V>(p, s, [&](float* panel, int64_t row, int64_t first, int64_t count) {
+  if (s.packing == Packing::as_stored) {
+    return with_type(s.type, [&](auto tag) {
+      constexpr WeightType type = decltype(tag)::value;
+      const size_t stride = row_bytes(type, p.cols);
+      multiply_tokens<V>(p, s, tokens, 256, [&](float* panel, int64_t row, int64_t first, int64_t count) {
+        pack_rows<V, type>(panel, s, stride, row, first, count);
+      });
+    });
+  }
+  const auto multiply = [&](auto tag) {
+    constexpr WeightType type = decltype(tag)::value;
     constexpr int64_t columns = columns16(type);
-    const int64_t block = row / kGroupRows * (p.cols / columns) + first / columns;
-    Path::template unpack<type>(panel, s.data + block * block16(type), row % kGroupRows != 0, count / columns);
-  });
-}
-
-/** This thread's share of every interleaved16 segment. */
-template <class Path>
-static void multiply_blocks(const Gemm& p) {
-  for_interleaved16(p, [&](const Segment& s, int64_t, int64_t) {
-    const auto multiply = [&](auto type) { multiply_blocks<Path, decltype(type)::value>(p, s); };
-    if constexpr (Path::has_super) {
-      if (is_super16(s.type)) return with_super16_type(s.type, multiply);
-    }
-    with_interleaved16_type(s.type, multiply);
-  });
+    multiply_tokens<V>(p, s, tokens, columns, [&](float* panel, int64_t row, int64_t first, int64_t count) {
+      const int64_t block = row / kGroupRows * (p.cols / columns) + first / columns;
+      Path::template unpack<type>(panel, s.data + block * block16(type), row % kGroupRows != 0, count / columns);
+    });
+  };
+  if constexpr (Path::has_super) {
+    if (is_super16(s.type)) return with_super16_type(s.type, multiply);
+  }
+  with_interleaved16_type(s.type, multiply);
 }
 
 /**
@@ -37,20 +41,27 @@ static void multiply_blocks(const Gemm& p) {
  */
 template <class Path>
 static void multiply_mixed(const Gemm& p) {
+  using V = typename Path::V;
+  const auto by_panels = [&](const Gemm& product, bool (*chosen)(const Segment&)) {
+    for_packed_tokens<V>(product, [&](const PackedTokens& tokens) {
+      for (const Segment* s = p.segments; s < p.segments + p.segment_count; s++)
+        if (chosen(*s)) multiply_segment<Path>(product, *s, tokens);
+    });
+  };
+  if (p.tokens >= kPanelTokens) return by_panels(p, [](const Segment&) { return true; });
   bool any_blocks = false;
-  for (int i = 0; i < p.segment_count; i++) {
-    const Segment& s = p.segments[i];
-    if (s.packing == Packing::as_stored)
-      multiply_filed<typename Path::V>(p, s);
-    else
+  for (const Segment* s = p.segments; s < p.segments + p.segment_count; s++) {
+    if (s->packing == Packing::interleaved16)
       any_blocks = true;
+    else
+      with_type(s->type, [&](auto type) { multiply_rows<V, decltype(type)::value>(p, *s); });
   }
   if (!any_blocks) return;
-  if (p.tokens >= kPanelTokens) return multiply_blocks<Path>(p);
   Gemm one = p;
   one.tokens = 1;
   for (int64_t t = 0; t < p.tokens; t++, one.in += p.in_stride, one.out += p.out_stride) {
-    if (!Path::multiply_one(one)) multiply_blocks<Path>(one);
+    // Every thread finds the same: a token that cannot be in fixed point.
+    if (!Path::multiply_one(one)) by_panels(one, [](const Segment& s) { return s.packing == Packing::interleaved16; });
   }
 }
 

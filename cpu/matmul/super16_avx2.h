@@ -129,6 +129,7 @@ static inline void multiply_super_group(__m256* sums, const uint8_t* block, cons
 template <WeightType type>
 static inline void unpack_super(float* panel, const uint8_t* block, int half, int64_t blocks) {
   for (int64_t b = 0; b < blocks; b++, block += block16(type)) {
+    if (half == 1) fetch_next(block, block16(type), static_cast<size_t>(blocks) * block16(type));
     const uint8_t* tail = block + 8 * part16(type);
     const __m256 d = Avx2::load_f16(tail + 16 * half);
     for (int j = 0; j < 8; j++, panel += 32 * kGroupRows) {
@@ -152,11 +153,9 @@ static inline void unpack_super(float* panel, const uint8_t* block, int half, in
         __m256i quants[2];
         load_quants16<type>(&quants[0], &quants[1], part, i, above);
         for (int h = 0; h < 2; h++) {
-          for (int k = 0; k < 4; k++) {
-            const __m256i q = _mm256_and_si256(_mm256_srli_epi32(quants[h], 8 * k), _mm256_set1_epi32(255));
+          for (int k = 0; k < 4; k++)
             _mm256_storeu_ps(panel + (16 * h + 4 * i + k) * kGroupRows,
-                             _mm256_fmadd_ps(by[h], _mm256_cvtepi32_ps(q), offset[h]));
-          }
+                             _mm256_fmadd_ps(by[h], column_of(quants[h], k), offset[h]));
         }
       }
     }

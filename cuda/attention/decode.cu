@@ -22,7 +22,6 @@ constexpr int kWarps = 8;      // a block
 template <class T, int kDim, bool kClusters>
 __global__ void __launch_bounds__(kWarps * 32, 2)
     decode_attend_kernel(DecodeAttention a, Partials partials, int blocks_a_head) {
-#if __CUDA_ARCH__ >= 800
   if constexpr (kClusters && !kForOverlap) return;
   const int split = kClusters ? kCluster : blocks_a_head;
   constexpr int kNumbers = 16 / sizeof(T), kLanes = 32 / kNumbers, kSlots = 32 / kLanes, kChunks = kDim / 32;
@@ -209,7 +208,6 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
       a.context[h * kDim + thread] =
           combine<kDim>([&](int r, int i) { return __ldcg(parts + r * (kDim + 2) + i); }, split, thread);
   }
-#endif
 }
 
 }  // namespace

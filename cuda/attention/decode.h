@@ -1,5 +1,4 @@
-// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way of GPUs from
-// 8.0 on.
+// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way.
 #pragma once
 
 #include "cuda/device/partials.h"

@@ -1,8 +1,8 @@
-// Attention of a prompt's pass on tensor cores (8.0 and later): softmax(scale · q kᵀ) v, causal and windowed, over the
-// paged cache, for heads of a multiple of 16 numbers. Flash attention: a block of four warps takes a tile of query rows
-// of one head and walks the cache blocks that the tile sees, two of them in shared memory; scores, softmax and sums
-// stay in registers, in float32. Where queries are few and positions many, several blocks share the keys of a tile: a
-// cluster where the GPU has it, else they meet in the GPU's memory (partials.h).
+// Attention of a prompt's pass on tensor cores (before 8.0 of float16 numbers alone): softmax(scale · q kᵀ) v, causal
+// and windowed, over the paged cache, for heads of a multiple of 16 numbers. Flash attention: a block of four warps
+// takes a tile of query rows of one head and walks the cache blocks that the tile sees, two of them in shared memory;
+// scores, softmax and sums stay in registers, in float32. Where queries are few and positions many, several blocks
+// share the keys of a tile: a cluster where the GPU has it, else they meet in the GPU's memory (partials.h).
 #include <algorithm>
 #include <atomic>
 #include <type_traits>
@@ -14,13 +14,14 @@ namespace phi3lab::cuda {
 
 namespace {
 
-/** kClusters: blocks that share a tile's keys are a cluster. */
-template <class T, int kHeadDim, int kRowTiles, bool kExact, bool kClusters>
+/** With clusters the blocks that share a tile's keys are one. */
+template <class T, int kHeadDim, int kRowTiles, bool kExact, PromptPath kPath>
 __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBlocksPerMultiprocessor))
     prompt_attend_kernel(T* context, const T* qkv, CacheView cache, const int32_t* position, int tokens, int layer,
                          AttentionShape shape, int parts, Partials partials) {
-#if __CUDA_ARCH__ >= 800
-  if constexpr (kClusters && !kForOverlap) return;
+#if __CUDA_ARCH__ >= 750
+  constexpr bool kClusters = kPath == PromptPath::clusters;
+  if constexpr ((kClusters && !kForOverlap) || (kPath != PromptPath::everywhere && !kForCopies)) return;
   using Layout = Tile<kHeadDim, kRowTiles>;
   constexpr int kStride = Layout::kStride, kSteps = kHeadDim / 16;
   constexpr int kSplitFrom = 4;  // key blocks from which they are shared
@@ -60,8 +61,9 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
   const auto fetch = [&](uint32_t to, int block) {
     const T* const keys = static_cast<const T*>(cache.data) + block * cache.block_stride + head_offset;
     const int rows = positions - block * kKeys;  // later ones may hold NaN, which even a weight of 0 does not silence
-    fetch_rows<T, kHeadDim, kStride, kExact>(to, keys, head_dim, rows, head_dim);
-    fetch_rows<T, kHeadDim, kStride, kExact>(to + kKeys * kStride * 2, keys + values_ahead, head_dim, rows, head_dim);
+    fetch_rows<kPath, T, kHeadDim, kStride, kExact>(to, keys, head_dim, rows, head_dim);
+    fetch_rows<kPath, T, kHeadDim, kStride, kExact>(to + kKeys * kStride * 2, keys + values_ahead, head_dim, rows,
+                                                    head_dim);
   };
 
   // Queries (kRows, head_dim), as fragments of A.
@@ -69,9 +71,9 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
   const uint32_t query_tile = shared + (Layout::kKeepsQueries ? 1 : 2) * (Layout::kStage * 2);
 #pragma unroll
   for (int row = 0; row < Layout::kRows; row += kKeys) {
-    fetch_rows<T, kHeadDim, kStride, kExact>(query_tile + row * kStride * 2,
-                                             qkv + (tile_row + row) * pitch + head * head_dim, pitch, tile_rows - row,
-                                             head_dim);
+    fetch_rows<kPath, T, kHeadDim, kStride, kExact>(query_tile + row * kStride * 2,
+                                                    qkv + (tile_row + row) * pitch + head * head_dim, pitch,
+                                                    tile_rows - row, head_dim);
   }
   if (begin < end) fetch(shared, begin);
   const uint32_t query_address = query_tile + ((warp_row + lane % 16) * kStride + lane / 16 * 8) * 2;
@@ -124,8 +126,8 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
 #pragma unroll
         for (int m = 0; m < kRowTiles; ++m) {
           const uint32_t (&a)[4] = Layout::kKeepsQueries ? kept[m][Layout::kKeepsQueries ? step : 0] : queries[m];
-          multiply_add(scores[m][n], a, keys[0], keys[1], type);
-          multiply_add(scores[m][n + 1], a, keys[2], keys[3], type);
+          multiply_add<kPath>(scores[m][n], a, keys[0], keys[1], type);
+          multiply_add<kPath>(scores[m][n + 1], a, keys[2], keys[3], type);
         }
       }
     }
@@ -158,8 +160,8 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
         load_matrices_transposed(values, stage + value_lane + (step * 16 * kStride + n * 8) * 2);
 #pragma unroll
         for (int m = 0; m < kRowTiles; ++m) {
-          multiply_add(sums[m][n], weights[m], values[0], values[1], type);
-          multiply_add(sums[m][n + 1], weights[m], values[2], values[3], type);
+          multiply_add<kPath>(sums[m][n], weights[m], values[0], values[1], type);
+          multiply_add<kPath>(sums[m][n + 1], weights[m], values[2], values[3], type);
         }
       }
     }
@@ -218,12 +220,12 @@ __global__ void __launch_bounds__(kWarps * 32, (Tile<kHeadDim, kRowTiles>::kBloc
 #endif
 }
 
-template <class T, int kHeadDim, int kRowTiles, bool kExact, bool kClusters>
+template <class T, int kHeadDim, int kRowTiles, bool kExact, PromptPath kPath>
 void launch_tiles(T* context, const T* qkv, const CacheView& cache, const int32_t* position, int64_t tokens,
                   int64_t layer, const AttentionShape& shape, int parts, bool overlap, const Partials& partials,
                   cudaStream_t stream) {
   using Layout = Tile<kHeadDim, kRowTiles>;
-  const auto kernel = prompt_attend_kernel<T, kHeadDim, kRowTiles, kExact, kClusters>;
+  const auto kernel = prompt_attend_kernel<T, kHeadDim, kRowTiles, kExact, kPath>;
   static std::atomic<uint64_t> allowed{0};  // devices that were told; telling one twice does no harm
   int device = 0;
   PHI3LAB_CUDA_CHECK(cudaGetDevice(&device));
@@ -234,8 +236,8 @@ void launch_tiles(T* context, const T* qkv, const CacheView& cache, const int32_
   }
   const int64_t tiles = (tokens + Layout::kRows - 1) / Layout::kRows;
   const dim3 grid(static_cast<unsigned>(tiles * shape.heads * parts));
-  launch({grid, kWarps * 32, Layout::kSharedBytes, stream, overlap, kClusters ? parts : 1}, kernel, context, qkv, cache,
-         position, static_cast<int>(tokens), static_cast<int>(layer), shape, parts, partials);
+  launch({grid, kWarps * 32, Layout::kSharedBytes, stream, overlap, kPath == PromptPath::clusters ? parts : 1}, kernel,
+         context, qkv, cache, position, static_cast<int>(tokens), static_cast<int>(layer), shape, parts, partials);
 }
 
 /** Picks the tile: 128 rows where they fill the GPU three times, else 64, shared by blocks where those leave it idle.
@@ -245,11 +247,13 @@ void launch_for_device(T* context, const T* qkv, const CacheView& cache, const i
                        int64_t layer, const AttentionShape& shape, const DeviceProperties& device,
                        const KernelSet& kernels, const Partials& partials, cudaStream_t stream) {
   if constexpr (kExact) {
-    using Large = Tile<kHeadDim, 2>;
-    const int64_t tiles = (tokens + Large::kRows - 1) / Large::kRows;
-    if (tiles * shape.heads >= 3 * device.multiprocessors && Large::kSharedBytes <= device.shared_memory_per_block) {
-      return launch_tiles<T, kHeadDim, 2, true, false>(context, qkv, cache, position, tokens, layer, shape, 1,
-                                                       kernels.overlap, partials, stream);
+    if (kernels.mma_bf16) {
+      using Large = Tile<kHeadDim, 2>;
+      const int64_t tiles = (tokens + Large::kRows - 1) / Large::kRows;
+      if (tiles * shape.heads >= 3 * device.multiprocessors && Large::kSharedBytes <= device.shared_memory_per_block) {
+        return launch_tiles<T, kHeadDim, 2, true, PromptPath::copies>(context, qkv, cache, position, tokens, layer,
+                                                                      shape, 1, kernels.overlap, partials, stream);
+      }
     }
   }
   const int64_t blocks = (tokens + kKeys - 1) / kKeys * shape.heads;
@@ -257,16 +261,23 @@ void launch_for_device(T* context, const T* qkv, const CacheView& cache, const i
   while (parts < 8 && blocks * parts * 2 <= 2 * device.multiprocessors &&
          (kernels.clusters || partials_fit(partials, blocks, parts * 2, kPartNumbers<kHeadDim>)))
     parts *= 2;
-  const auto launch_shared =
-      kernels.clusters ? launch_tiles<T, kHeadDim, 1, kExact, true> : launch_tiles<T, kHeadDim, 1, kExact, false>;
+  auto* launch_shared = kernels.clusters ? launch_tiles<T, kHeadDim, 1, kExact, PromptPath::clusters>
+                                         : launch_tiles<T, kHeadDim, 1, kExact, PromptPath::copies>;
+  if constexpr (std::is_same_v<T, __half>)
+    if (!kernels.mma_bf16) launch_shared = launch_tiles<T, kHeadDim, 1, kExact, PromptPath::everywhere>;
   launch_shared(context, qkv, cache, position, tokens, layer, shape, parts, kernels.overlap, partials, stream);
 }
 
 }  // namespace
 
-bool prompt_attend_fits(const AttentionShape& shape, const DeviceProperties& device, const KernelSet& kernels) {
-  const int most = Tile<256, 1>::kSharedBytes <= device.shared_memory_per_block ? 256 : 128;
-  return kernels.mma_bf16 && shape.head_dim % 16 == 0 && shape.head_dim >= 16 && shape.head_dim <= most &&
+bool prompt_attend_fits(const AttentionShape& shape, const DeviceProperties& device) {
+  const int dim = static_cast<int>(shape.head_dim);
+  const int needed = dim <= 64    ? Tile<64, 1>::kSharedBytes
+                     : dim == 80  ? Tile<80, 1>::kSharedBytes
+                     : dim == 96  ? Tile<96, 1>::kSharedBytes
+                     : dim <= 128 ? Tile<128, 1>::kSharedBytes
+                                  : Tile<256, 1>::kSharedBytes;
+  return dim % 16 == 0 && dim >= 16 && dim <= 256 && needed <= device.shared_memory_per_block &&
          shape.heads % shape.kv_heads == 0 && shape.scale > 0;
 }
 

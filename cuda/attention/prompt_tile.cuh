@@ -29,7 +29,12 @@ struct Tile {
 template <int kHeadDim>
 constexpr int kPartNumbers = kWarps * 32 * (kHeadDim / 2 + 4);
 
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+/** What a GPU has for it: nothing that 7.5 has not, for float16 alone; asynchronous copies (8.0 and later); clusters,
+ * too.
+ */
+enum class PromptPath : uint8_t { everywhere, copies, clusters };
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 750
 
 /** 2^x; what would be below the normal numbers is 0. */
 __device__ __forceinline__ float exp2_approximate(float x) {
@@ -38,13 +43,27 @@ __device__ __forceinline__ float exp2_approximate(float x) {
   return y;
 }
 
-/** Copies 16 bytes into shared memory, asynchronously; zeros when not `real`, and then nothing is read. */
+/** Copies 16 bytes into shared memory, asynchronously where the GPU can; zeros when not `real`, and then nothing is
+ * read. */
+template <PromptPath kPath>
 __device__ __forceinline__ void copy_16_bytes(uint32_t shared, const void* global, bool real) {
+  if constexpr (kPath == PromptPath::everywhere) {
+    const uint4 v = real ? *static_cast<const uint4*>(global) : make_uint4(0, 0, 0, 0);
+    asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(shared), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
+                 : "memory");
+    return;
+  }
+#if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(real ? 16 : 0)
                : "memory");
+#endif
 }
 
-__device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+__device__ __forceinline__ void wait_for_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
 
 /** Four 8x8 matrices, their rows at the addresses of lanes 0-7, 8-15, 16-23 and 24-31. */
 __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], uint32_t shared) {
@@ -60,19 +79,33 @@ __device__ __forceinline__ void load_matrices_transposed(uint32_t (&to)[4], uint
 }
 
 /** c (16, 8) += a (16, 16) · b (16, 8). */
+template <PromptPath kPath>
 __device__ __forceinline__ void multiply_add(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
                                              TypeTag<__nv_bfloat16>) {
+#if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#endif
 }
+template <PromptPath kPath>
 __device__ __forceinline__ void multiply_add(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
                                              TypeTag<__half>) {
+  if constexpr (kPath == PromptPath::everywhere) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+          : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+          : "r"(a[2 * half]), "r"(a[2 * half + 1]), "r"(half ? b1 : b0));
+    return;
+  }
+#if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#endif
 }
 
 /** Two numbers in one register, `low` in the low half. */
@@ -87,7 +120,7 @@ __device__ __forceinline__ uint32_t pair_of(float low, float high, TypeTag<__hal
 
 /** Fetches 64 rows of head_dim numbers, `pitch` apart, into rows `kStride` apart, by the block's four warps. Rows from
  * `rows` on and columns from head_dim on become zeros: what memory holds there may be NaN, or not be memory. */
-template <class T, int kHeadDim, int kStride, bool kExact>
+template <PromptPath kPath, class T, int kHeadDim, int kStride, bool kExact>
 __device__ __forceinline__ void fetch_rows(uint32_t shared, const T* global, int64_t pitch, int rows, int head_dim) {
   // Every copy of a lane lies a constant away from its first one, and the lanes of a row fill whole sectors.
   constexpr int kChunks = kHeadDim / 8, kLanes = kChunks % 4 == 0 ? 4 : 2, kRowsAtOnce = 32 / kLanes;
@@ -98,7 +131,8 @@ __device__ __forceinline__ void fetch_rows(uint32_t shared, const T* global, int
 #pragma unroll
     for (int col = 0; col < kHeadDim; col += kLanes * 8) {
       const bool real = row < rows && (kExact || first + col < head_dim);
-      copy_16_bytes(shared + (row * kStride + first + col) * sizeof(T), global + row * pitch + first + col, real);
+      copy_16_bytes<kPath>(shared + (row * kStride + first + col) * sizeof(T), global + row * pitch + first + col,
+                           real);
     }
   }
 }

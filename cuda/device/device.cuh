@@ -38,6 +38,19 @@ __device__ __forceinline__ __half saturated<__half>(float x) {
   return __float2half_rn(bounded < -65504.f ? -65504.f : bounded);
 }
 
+/** 16 bytes of a weight, which no token reads twice. */
+__device__ __forceinline__ uint4 read_once(const uint4* from) {
+#if __CUDA_ARCH__ >= 800
+  uint4 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(from));
+  return v;
+#else
+  return __ldcs(from);
+#endif
+}
+
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
   for (int offset = 16; offset > 0; offset >>= 1) x += __shfl_xor_sync(0xffffffffu, x, offset);
@@ -71,6 +84,13 @@ __device__ __forceinline__ void wait_previous() {
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
+
+/** Whether this code is compiled for GPUs that have asynchronous copies, and matrix instructions of 16 columns. */
+#if __CUDA_ARCH__ >= 800
+constexpr bool kForCopies = true;
+#else
+constexpr bool kForCopies = false;
+#endif
 
 /** The type of a Dtype, for `dispatch`. */
 template <class T>

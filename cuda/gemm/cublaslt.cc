@@ -137,9 +137,9 @@ class Loaded final : public CublasLt {
 
   bool gemm(const Gemm& p, cudaStream_t stream) override {
     std::lock_guard<std::mutex> lock(mutex_);
-    const Key key = {p.tokens,        p.rows,       p.cols,          p.dtype,
-                     p.out_float32,   p.accumulate, alignment(p.in), alignment(p.weight),
-                     alignment(p.out)};
+    const Key key = {p.tokens,         p.rows,       p.cols,          p.dtype,
+                     p.out_float32,    p.accumulate, alignment(p.in), alignment(p.weight),
+                     alignment(p.out), out_stride(p)};
     auto found = plans_.find(key);
     if (found == plans_.end()) found = plans_.emplace(key, make_plan(p)).first;
     const Plan& plan = found->second;
@@ -157,12 +157,12 @@ class Loaded final : public CublasLt {
  private:
   // What cuBLAS itself takes on Hopper.
   static constexpr size_t kWorkspaceBytes = size_t{32} << 20;
-  using Key = std::tuple<int64_t, int64_t, int64_t, Dtype, bool, bool, uint32_t, uint32_t, uint32_t>;
+  using Key = std::tuple<int64_t, int64_t, int64_t, Dtype, bool, bool, uint32_t, uint32_t, uint32_t, int64_t>;
 
-  Owned<MatrixLayout> make_layout(int type, int64_t rows, int64_t cols) {
+  Owned<MatrixLayout> make_layout(int type, int64_t rows, int64_t cols, int64_t stride) {
     MatrixLayout* layout = nullptr;
     PHI3LAB_CUBLASLT_CALL(MatrixLayoutCreate, &layout, type, static_cast<uint64_t>(rows), static_cast<uint64_t>(cols),
-                          rows);
+                          stride);
     return {layout, lt_.MatrixLayoutDestroy};
   }
 
@@ -170,8 +170,9 @@ class Loaded final : public CublasLt {
     const int type = p.dtype == Dtype::bfloat16 ? kReal16BF : kReal16F;
     MatmulDesc* desc = nullptr;
     PHI3LAB_CUBLASLT_CALL(MatmulDescCreate, &desc, kCompute32F, kReal32F);
-    Plan plan = {Owned<MatmulDesc>(desc, lt_.MatmulDescDestroy), make_layout(type, p.cols, p.rows),
-                 make_layout(type, p.cols, p.tokens), make_layout(p.out_float32 ? kReal32F : type, p.rows, p.tokens)};
+    Plan plan = {Owned<MatmulDesc>(desc, lt_.MatmulDescDestroy), make_layout(type, p.cols, p.rows, p.cols),
+                 make_layout(type, p.cols, p.tokens, p.cols),
+                 make_layout(p.out_float32 ? kReal32F : type, p.rows, p.tokens, out_stride(p))};
     PHI3LAB_CUBLASLT_CALL(MatmulDescSetAttribute, desc, kDescTransA, &kTransposed, sizeof kTransposed);
 
     MatmulPreference* raw = nullptr;

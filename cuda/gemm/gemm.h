@@ -9,7 +9,8 @@
 
 namespace phi3lab::cuda {
 
-/** out (tokens, rows) = in (tokens, cols) · weight (rows, cols)ᵀ, or += when `accumulate`. All row-major and dense. */
+/** out (tokens, rows) = in (tokens, cols) · weight (rows, cols)ᵀ, or += when `accumulate`. All row-major; `in` and
+ * `weight` dense. */
 struct Gemm {
   void* out = nullptr;           // float32, or `dtype`
   const void* in = nullptr;      // `dtype`
@@ -17,8 +18,13 @@ struct Gemm {
   int64_t tokens = 0, rows = 0, cols = 0;
   Dtype dtype = Dtype::bfloat16;  // bfloat16 or float16
   bool out_float32 = true;
-  bool accumulate = false;  // float32 only
+  bool accumulate = false;    // float32 only
+  int64_t out_stride = 0;     // numbers from a token of `out` to the next; 0: `rows`
+  bool fresh_weight = false;  // the kernel before writes the weight: nothing of it may be read ahead
 };
+
+/** Numbers from a token of `out` to the next. */
+constexpr int64_t out_stride(const Gemm& p) { return p.out_stride > 0 ? p.out_stride : p.rows; }
 
 /** Whether our own product takes these shapes: rows of `in` and `weight` begin on 16 bytes (cols % 8 == 0). */
 inline bool gemm_fits(int64_t cols) { return cols % 8 == 0; }
@@ -26,8 +32,9 @@ inline bool gemm_fits(int64_t cols) { return cols % 8 == 0; }
 /** Up to so many tokens the weight's bytes are the limit. */
 constexpr int64_t kStreamedTokens = 64;
 
-/** Our own, by mma.sync (8.0 and later) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0. Only launches. What
- * blocks share of a result meets in `partials` where the GPU has no clusters, or not for this kernel. */
+/** Our own, by mma.sync (before 8.0 of float16 numbers alone) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0.
+ * Only launches. What blocks share of a result meets in `partials` where the GPU has no clusters, or not for this
+ * kernel. */
 void tensor_gemm(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                  cudaStream_t stream);
 

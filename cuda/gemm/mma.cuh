@@ -1,5 +1,6 @@
-// What the mma.sync products are made of: asynchronous copies into shared memory, the matrix instruction and its loads.
-// For 8.0 and later; older GPUs compile it to nothing.
+// What the mma.sync products are made of: copies into shared memory, the matrix instruction and its loads. A tile whose
+// `kEverywhere` is set asks nothing of a GPU that 7.5 has not: copies that are waited for, and float16 numbers alone.
+// The others are for 8.0 and later, and compile to nothing on older GPUs.
 #pragma once
 
 #include <type_traits>
@@ -9,7 +10,14 @@
 namespace phi3lab::cuda {
 
 /** `bytes`, 16 or 0, are read from `from`; the others of 16 become zeros. */
+template <bool kEverywhere>
 __device__ __forceinline__ void copy_16_bytes(uint32_t to, const void* from, int bytes) {
+  if constexpr (kEverywhere) {
+    const uint4 v = bytes > 0 ? *static_cast<const uint4*>(from) : make_uint4(0, 0, 0, 0);
+    asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
+                 : "memory");
+    return;
+  }
 #if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 #endif
@@ -38,8 +46,20 @@ __device__ __forceinline__ void load_matrices(uint32_t (&x)[4], uint32_t address
 }
 
 /** sums (16 rows, 8 tokens) += weight (16, 16) · in (8, 16)ᵀ. */
-template <class T>
+template <class T, bool kEverywhere>
 __device__ __forceinline__ void multiply(float (&sums)[4], const uint32_t (&weight)[4], uint32_t in0, uint32_t in1) {
+#if __CUDA_ARCH__ >= 750
+  if constexpr (kEverywhere) {
+    static_assert(std::is_same_v<T, __half>);
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      asm volatile(
+          "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+          : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+          : "r"(weight[2 * half]), "r"(weight[2 * half + 1]), "r"(half ? in1 : in0));
+    return;
+  }
+#endif
 #if __CUDA_ARCH__ >= 800
   if constexpr (std::is_same_v<T, __half>) {
     asm volatile(
@@ -64,6 +84,10 @@ __device__ __forceinline__ int turn_of(int row) {
   static_assert(kPieces == 4 || kPieces % 8 == 0);
   return kPieces == 4 ? row / 2 % 4 : row % 8;
 }
+
+/** Whether this code can run a tile. */
+template <class Tile>
+constexpr bool kRunsTile = Tile::kEverywhere || kForCopies;
 
 /** Copies stages into shared memory: rows of kDepth numbers, their pieces turned. */
 template <class T, class Tile>
@@ -91,8 +115,9 @@ struct StageLoader {
     from += step * Tile::kDepth;
 #pragma unroll
     for (int i = 0; i < kCount / kStep; ++i)
-      copy_16_bytes(to + i * kStep * kPieces * 16, from + static_cast<int64_t>(all_cols) * (i * kStep),
-                    i * kStep < there ? bytes : 0);
+      copy_16_bytes<Tile::kEverywhere>(to + i * kStep * kPieces * 16,
+                                       from + static_cast<int64_t>(all_cols) * (i * kStep),
+                                       i * kStep < there ? bytes : 0);
   }
   __device__ void load_weight(int stage, int step) const {
     load<Tile::kRows>(shared + stage * Tile::kStageBytes + in_stage, weight, rows, step);

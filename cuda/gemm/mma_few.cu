@@ -1,4 +1,4 @@
-// Products of few tokens by mma.sync (8.0 and later): a block takes a tile of rows × tokens, cp.async keeps stages of
+// Products of few tokens by mma.sync: a block takes a tile of rows × tokens, cp.async keeps stages of
 // both operands coming, ldmatrix hands them to the tensor cores.
 //
 // The weight is streamed once: tiles are 64 rows high, or 32, and as wide as the tokens, the block's warps divide the
@@ -8,8 +8,10 @@
 
 namespace phi3lab::cuda {
 /** A block's tile, and how its warps divide it: rows, tokens, and the columns of a stage. */
-template <int rows, int tokens, int depth, int stages, int row_warps, int token_warps, int depth_warps>
+template <int rows, int tokens, int depth, int stages, int row_warps, int token_warps, int depth_warps,
+          bool everywhere = false>
 struct FewTile {
+  static constexpr bool kEverywhere = everywhere;
   static constexpr int kRows = rows, kTokens = tokens, kDepth = depth, kStages = stages;
   static constexpr int kRowWarps = row_warps, kDepthWarps = depth_warps;
   static constexpr int kThreads = 32 * row_warps * token_warps * depth_warps;
@@ -29,7 +31,10 @@ template <class T, class Tile, int kMinBlocks>
 __global__ void __launch_bounds__(Tile::kThreads, kMinBlocks)
     gemm_few_kernel(const __grid_constant__ Gemm p, const __grid_constant__ Meeting meeting, int row_tiles,
                     int token_tiles) {
-#if __CUDA_ARCH__ >= 800
+  if constexpr (!kRunsTile<Tile>) {
+    __trap();  // never launched: KernelSet.mma_bf16 is false
+    return;
+  }
   constexpr int kStages = Tile::kStages, kDepth = Tile::kDepth;
   constexpr int kRowParts = Tile::kWarpRows / 16, kTokenParts = Tile::kWarpTokens / 8;
   extern __shared__ __align__(128) char shared[];
@@ -93,7 +98,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kMinBlocks)
       for (int r = 0; r < kRowParts; ++r) {
 #pragma unroll
         for (int t = 0; t < kTokenParts; ++t) {
-          multiply<T>(sums[r][t], weight[r], in[t / 2][t % 2 * 2], in[t / 2][t % 2 * 2 + 1]);
+          multiply<T, Tile::kEverywhere>(sums[r][t], weight[r], in[t / 2][t % 2 * 2], in[t / 2][t % 2 * 2 + 1]);
         }
       }
     }
@@ -116,9 +121,6 @@ __global__ void __launch_bounds__(Tile::kThreads, kMinBlocks)
   __syncthreads();
   finish_tile<T, Tile::kRows, Tile::kTokens, Tile::kDepthWarps, Tile::kThreads>(p, all_sums, row0, token0, meeting,
                                                                                 tile, rank);
-#else
-  __trap();  // never launched: KernelSet.mma_bf16 is false
-#endif
 }
 
 /** The most blocks, doubling, that may share a tile: the GPU takes them all at once and each has work. */
@@ -139,8 +141,8 @@ void launch_tile(const Gemm& p, const DeviceProperties& device, const KernelSet&
   const int steps = ceil_div(static_cast<int>(p.cols), Tile::kDepth), tiles = row_tiles * token_tiles;
   int split = choose_split(tiles, steps, kMinBlocks * device.multiprocessors);
   if (!kernels.clusters && !partials_fit(partials, tiles, split, Tile::kRows * Tile::kTokens)) split = 1;
-  cuda::launch({dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream, kernels.overlap,
-                kernels.clusters ? split : 1},
+  cuda::launch({dim3(static_cast<unsigned>(tiles * split)), Tile::kThreads, Tile::kSharedBytes, stream,
+                kernels.overlap && !p.fresh_weight, kernels.clusters ? split : 1},
                kernel, p, Meeting{split, kernels.clusters, partials}, row_tiles, token_tiles);
 }
 
@@ -151,6 +153,16 @@ void launch_narrow(const Gemm& p, const DeviceProperties& device, const KernelSe
   if (kernels.clusters)
     return launch_tile<T, FewTile<64, kTokens, 128, 4, 1, 1, 4>, 2>(p, device, kernels, partials, stream);
   launch_tile<T, FewTile<32, kTokens, 128, kStages, 1, 1, 4>, 3>(p, device, kernels, partials, stream);
+}
+
+/** On GPUs before 8.0: in the 64 KB that 7.5 has for a block, with a second one beside it. */
+void launch_everywhere(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels,
+                       const Partials& partials, cudaStream_t stream) {
+  if (p.tokens <= 16)
+    return launch_tile<__half, FewTile<32, 16, 128, 2, 1, 1, 4, true>, 2>(p, device, kernels, partials, stream);
+  if (p.tokens <= 32)
+    return launch_tile<__half, FewTile<32, 32, 128, 2, 1, 1, 4, true>, 2>(p, device, kernels, partials, stream);
+  launch_tile<__half, FewTile<64, 64, 64, 2, 2, 1, 2, true>, 2>(p, device, kernels, partials, stream);
 }
 
 template <class T>
@@ -166,6 +178,7 @@ void launch(const Gemm& p, const DeviceProperties& device, const KernelSet& kern
 
 void gemm_mma_few(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                   cudaStream_t stream) {
+  if (!kernels.mma_bf16) return launch_everywhere(p, device, kernels, partials, stream);
   if (p.dtype == Dtype::bfloat16) return launch<__nv_bfloat16>(p, device, kernels, partials, stream);
   launch<__half>(p, device, kernels, partials, stream);
 }

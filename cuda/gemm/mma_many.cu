@@ -1,4 +1,4 @@
-// Products of many tokens by mma.sync (8.0 and later): which tile they take, and how those tiles are shared that would
+// Products of many tokens by mma.sync: which tile they take, and how those tiles are shared that would
 // leave multiprocessors idle at the end.
 #include <algorithm>
 
@@ -11,6 +11,10 @@ namespace {
 using Large = ManyTile<256, 128, 32, 4, 4, 2>;  // a warp's 64 × 64 asks least of shared memory
 using Small = ManyTile<64, 128, 64, 4, 2, 4>;   // for shapes of few large tiles
 using Smaller = ManyTile<64, 96, 64, 4, 4, 2>;  // the same for up to 96 tokens
+
+// Before 8.0, in at most the 64 KB that 7.5 has.
+using LargeEverywhere = ManyTile<256, 128, 32, 2, 4, 2, true>;
+using SmallEverywhere = ManyTile<64, 128, 64, 2, 2, 4, true>;
 
 /** Microseconds on an H200 of 64 columns of a tile, of its beginning and end, and of bringing a shared tile's sums
  * together: for a tile, and for each block. For Phi-3-mini's matrices and 80 to 2,048 tokens the choice takes 0.2%
@@ -26,6 +30,10 @@ template <>
 constexpr Cost kCost<Small> = {0.425, 3.2, 3.5, 0.3};
 template <>
 constexpr Cost kCost<Smaller> = {0.39, 3.9, 3, 0.3};
+template <>
+constexpr Cost kCost<LargeEverywhere> = kCost<Large>;
+template <>
+constexpr Cost kCost<SmallEverywhere> = kCost<Small>;
 
 /** How a product is cut into tiles; see ManyPlan. */
 struct Cut {
@@ -61,7 +69,7 @@ void launch_tiles(const Gemm& p, const Cut& cut, const DeviceProperties& device,
   prepared.prepare(kernel, device.index, Tile::kSharedBytes);
   const int shared_tiles = cut.row_tiles * cut.token_tiles - cut.whole;
   launch({dim3(static_cast<unsigned>(cut.whole + shared_tiles * cut.split)), Tile::kThreads, Tile::kSharedBytes, stream,
-          kernels.overlap},
+          kernels.overlap && !p.fresh_weight},
          kernel, p, ManyPlan{cut.row_tiles, cut.token_tiles, cut.whole, cut.split, kernels.clusters, partials});
 }
 
@@ -80,6 +88,13 @@ void launch_best(const Gemm& p, const DeviceProperties& device, const KernelSet&
 
 void gemm_mma_many(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                    cudaStream_t stream) {
+  if (!kernels.mma_bf16) {
+    const auto large = cut_into<LargeEverywhere>(p, device, partials);
+    const auto small = cut_into<SmallEverywhere>(p, device, partials);
+    if (large.microseconds <= small.microseconds)
+      return launch_tiles<__half, LargeEverywhere>(p, large, device, kernels, partials, stream);
+    return launch_tiles<__half, SmallEverywhere>(p, small, device, kernels, partials, stream);
+  }
   if (p.dtype == Dtype::bfloat16) return launch_best<__nv_bfloat16>(p, device, kernels, partials, stream);
   launch_best<__half>(p, device, kernels, partials, stream);
 }

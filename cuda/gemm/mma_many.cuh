@@ -7,8 +7,9 @@
 namespace phi3lab::cuda {
 
 /** A block's tile, the columns of a stage, and how its warps divide the tile. */
-template <int rows, int tokens, int depth, int stages, int row_warps, int token_warps>
+template <int rows, int tokens, int depth, int stages, int row_warps, int token_warps, bool everywhere = false>
 struct ManyTile {
+  static constexpr bool kEverywhere = everywhere;
   static constexpr int kRows = rows, kTokens = tokens, kDepth = depth, kStages = stages;
   static constexpr int kRowWarps = row_warps, kWarps = row_warps * token_warps, kThreads = 32 * kWarps;
   static constexpr int kWarpRows = rows / row_warps, kWarpTokens = tokens / token_warps;
@@ -54,7 +55,10 @@ __device__ __forceinline__ bool meet_split(float (&sums)[kQuads][4], const ManyP
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, 1)
     gemm_many_kernel(const __grid_constant__ Gemm p, const __grid_constant__ ManyPlan plan) {
-#if __CUDA_ARCH__ >= 800
+  if constexpr (!kRunsTile<Tile>) {
+    __trap();  // never launched: KernelSet.mma_bf16 is false
+    return;
+  }
   constexpr int kStages = Tile::kStages, kDepth = Tile::kDepth, kPieces = kDepth / 8, kSteps = kDepth / 16;
   constexpr int kRowParts = Tile::kWarpRows / 16, kTokenParts = Tile::kWarpTokens / 8;
   extern __shared__ __align__(128) char shared[];
@@ -126,8 +130,8 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
       for (int r = 0; r < kRowParts; ++r) {
 #pragma unroll
         for (int t = 0; t < kTokenParts; ++t)
-          multiply<T>(sums[r * kTokenParts + t], weight[i % 2][r], in[i % 2][t / 2][t % 2 * 2],
-                      in[i % 2][t / 2][t % 2 * 2 + 1]);
+          multiply<T, Tile::kEverywhere>(sums[r * kTokenParts + t], weight[i % 2][r], in[i % 2][t / 2][t % 2 * 2],
+                                         in[i % 2][t / 2][t % 2 * 2 + 1]);
       }
     }
   }
@@ -159,9 +163,6 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
     });
     __syncwarp();
   }
-#else
-  __trap();  // never launched: KernelSet.mma_bf16 is false
-#endif
 }
 
 }  // namespace phi3lab::cuda

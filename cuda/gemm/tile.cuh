@@ -14,7 +14,7 @@
 
 namespace phi3lab::cuda {
 
-/** By mma.sync, 8.0 and later: up to kStreamedTokens tokens, for which the weight's bytes are the limit and are
+/** By mma.sync: up to kStreamedTokens tokens, for which the weight's bytes are the limit and are
  * streamed once; and any number, in tiles for many. */
 void gemm_mma_few(const Gemm& p, const DeviceProperties& device, const KernelSet& kernels, const Partials& partials,
                   cudaStream_t stream);
@@ -98,13 +98,13 @@ __device__ __forceinline__ void add_to(float4& sum, float4 x) {
 /** Whether numbers row .. row + 3 of a token of `out` are there, and lie on 16 bytes of float32. */
 __device__ __forceinline__ bool four_together(const Gemm& p, int row) {
   const int rows = static_cast<int>(p.rows);
-  return rows % 4 == 0 && (reinterpret_cast<uintptr_t>(p.out) & 15) == 0 && row < rows;
+  return rows % 4 == 0 && out_stride(p) % 4 == 0 && (reinterpret_cast<uintptr_t>(p.out) & 15) == 0 && row < rows;
 }
 
 /** What float32 `out` holds of a token for rows row .. row + 3. */
 __device__ __forceinline__ float4 read_sums(const Gemm& p, int token, int row) {
   const int rows = static_cast<int>(p.rows);
-  const float* const out = static_cast<const float*>(p.out) + static_cast<int64_t>(token) * rows + row;
+  const float* const out = static_cast<const float*>(p.out) + token * out_stride(p) + row;
   if (four_together(p, row)) return *reinterpret_cast<const float4*>(out);
   return make_float4(row < rows ? out[0] : 0.f, row + 1 < rows ? out[1] : 0.f, row + 2 < rows ? out[2] : 0.f,
                      row + 3 < rows ? out[3] : 0.f);
@@ -115,7 +115,7 @@ __device__ __forceinline__ float4 read_sums(const Gemm& p, int token, int row) {
 template <class T>
 __device__ __forceinline__ void store_sums(const Gemm& p, int token, int row, float4 sums, bool adds) {
   const int rows = static_cast<int>(p.rows);
-  const int64_t at = static_cast<int64_t>(token) * rows + row;
+  const int64_t at = token * out_stride(p) + row;
   if (four_together(p, row)) {
     if (adds) {
 #if __CUDA_ARCH__ >= 900

@@ -222,9 +222,10 @@ void launch_tile(const Gemm& p, const DeviceProperties& device, const KernelSet&
   const Plan plan = {ceil_div(static_cast<int>(p.rows), kRows), ceil_div(static_cast<int>(p.tokens), kTokens), split};
   const int tiles = plan.row_tiles * plan.token_tiles;
   const int blocks = split > 1 ? tiles * split : std::min(tiles, M::kBlocks * device.multiprocessors);
-  cuda::launch({dim3(static_cast<unsigned>(blocks)), kThreads, M::kBytes, stream, kernels.overlap, split}, kernel, p,
-               describe_matrix(p.weight, p.dtype, p.rows, p.cols, kRows),
-               describe_matrix(p.in, p.dtype, p.tokens, p.cols, kTokens), plan);
+  cuda::launch(
+      {dim3(static_cast<unsigned>(blocks)), kThreads, M::kBytes, stream, kernels.overlap && !p.fresh_weight, split},
+      kernel, p, describe_matrix(p.weight, p.dtype, p.rows, p.cols, kRows),
+      describe_matrix(p.in, p.dtype, p.tokens, p.cols, kTokens), plan);
 }
 
 template <class T>

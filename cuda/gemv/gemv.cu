@@ -5,7 +5,11 @@ namespace phi3lab::cuda {
 
 bool gemv_fits(int64_t rows, int64_t cols, Dtype dtype, const DeviceProperties& device, const KernelSet& kernels) {
   const int64_t bytes = cols * size_of(dtype), chunks = (bytes + 511) / 512;
-  if (!kernels.async_copies || bytes % 16 != 0 || chunks > kMostChunks) return false;
+  if (bytes % 16 != 0) return false;
+  // Beside the vector, sums of eight rows of so many chunks.
+  if (!kernels.async_copies)
+    return FloatVector::bytes(static_cast<int>(cols)) + chunks * 32 + 4096 <= device.shared_memory_per_block;
+  if (chunks > kMostChunks) return false;
   bool fits = true;
   const auto look = [&](auto shape) {
     const GemvPlan plan = plan_gemv<decltype(shape)>(static_cast<int>(chunks), static_cast<int>(rows), 1, device);

@@ -1,5 +1,5 @@
 // A matrix times one vector, at the speed at which the GPU reads the matrix: decoding's products, with the norm before
-// them and the step after them in the same kernel. For GPUs from 8.0 on.
+// them and the step after them in the same kernel.
 #pragma once
 
 #include "cuda/device/types.h"

@@ -7,7 +7,9 @@
 // an 8.6, 120 KB brought nothing more, and 36 KB cost 2%.
 #pragma once
 
+#include "dense_lane.cuh"
 #include "launch.cuh"
+#include "registers.cuh"
 
 namespace phi3lab::cuda {
 
@@ -23,6 +25,8 @@ using WideSmall = GemvShape<2, 2, 2, 16>;      // n ≤ 32
 using WiderSmall = GemvShape<4, 1, 2, 16, 1>;  // n ≤ 64
 // For both.
 using Widest = GemvShape<6, 1, 2, 16, 1>;  // n ≤ 96
+// Where there are no asynchronous copies.
+using DenseShape = RegisterShape<4, 1, 16, 2>;
 constexpr int kMostChunks = 96;
 constexpr int kAtOnce = 1 << 20;  // the next kernel may begin as soon as this one has its vector
 
@@ -64,6 +68,11 @@ int choose_gemv(const Gemv& m, const DeviceProperties& device, const KernelSet& 
 /** The gemv of one number format. */
 template <class W>
 int gemv_of(const Gemv& m, const DeviceProperties& device, const KernelSet& kernels, cudaStream_t stream) {
+  if (!kernels.async_copies)
+    return with_end(m, [&](auto normed, auto end) {
+      return launch_registers<DenseLane<W>, DenseShape, decltype(normed)::value, decltype(end)::value>(
+          m, static_cast<const W*>(m.weight), device, kernels, stream);
+    });
   if (m.norm) {
     if (m.end == GemvEnd::swiglu) return choose_gemv<W, true, GemvEnd::swiglu>(m, device, kernels, stream);
     if (m.end == GemvEnd::logits) return choose_gemv<W, true, GemvEnd::logits>(m, device, kernels, stream);

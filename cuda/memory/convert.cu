@@ -5,12 +5,6 @@
 namespace phi3lab::cuda {
 namespace {
 
-/** A weight that is infinite stays so. */
-template <class T>
-__device__ __forceinline__ T stored(float x) {
-  return isinf(x) ? from_float<T>(x) : saturated<T>(x);
-}
-
 /** target (…, cols): rows of `source` (rows, cols), a block a row. */
 template <WeightType kType, class T>
 __global__ void convert_rows_kernel(T* target, const uint8_t* source, const int32_t* row_map, int64_t row_bytes,

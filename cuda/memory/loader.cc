@@ -45,14 +45,18 @@ class Loader::Lane {
     Half& half = halves_[next_ ^= 1];
     PHI3LAB_CUDA_CHECK(cudaEventSynchronize(half.taken));
     std::memcpy(half.pinned, piece.source, piece.bytes);
-    if (!piece.row_map && same_format(piece.type, piece.dtype)) {
+    const bool compact = piece.compact.quants != nullptr;
+    if (!compact && !piece.row_map && same_format(piece.type, piece.dtype)) {
       PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(piece.target, half.pinned, piece.bytes, cudaMemcpyHostToDevice, stream_));
     } else {
       if (half.staged.bytes() == 0) half.staged = DeviceMemory(memory_, kPiece);
       PHI3LAB_CUDA_CHECK(
           cudaMemcpyAsync(half.staged.data(), half.pinned, piece.bytes, cudaMemcpyHostToDevice, stream_));
-      convert_rows(piece.target, half.staged.data(), piece.row_map, piece.type, piece.rows, piece.cols, piece.dtype,
-                   stream_);
+      if (compact)
+        repack_rows(piece.compact, piece.compact_first, half.staged.data(), piece.row_map, piece.rows, stream_);
+      else
+        convert_rows(piece.target, half.staged.data(), piece.row_map, piece.type, piece.rows, piece.cols, piece.dtype,
+                     stream_);
       maps_[next_] = piece.map_memory;
     }
     PHI3LAB_CUDA_CHECK(cudaEventRecord(half.taken, stream_));
@@ -143,35 +147,51 @@ void Loader::run() {
 }
 
 void Loader::send(const RowGroup& group, int64_t cols, void* target, Dtype dtype) {
-  const auto stride = static_cast<int64_t>(row_bytes(group.type, cols));
+  Piece piece{};
+  piece.cols = cols;
+  piece.target = target;
+  piece.dtype = dtype;
+  send(group, std::move(piece));
+}
+
+void Loader::send(const RowGroup& group, const CompactMatrix& target, int64_t first) {
+  Piece piece{};
+  piece.cols = target.cols;
+  piece.compact = target;
+  piece.compact_first = first;
+  send(group, std::move(piece));
+}
+
+void Loader::send(const RowGroup& group, Piece piece) {
+  const auto stride = static_cast<int64_t>(row_bytes(group.type, piece.cols));
   if (stride > static_cast<int64_t>(kPiece)) throw std::runtime_error("[place] Expected rows of at most 1 MiB");
-  std::shared_ptr<DeviceMemory> map;
+  piece.type = group.type;
+  piece.owner = group.owner;
   if (!group.output_row.empty()) {
     const size_t bytes = group.output_row.size() * sizeof(int32_t);
-    map = std::make_shared<DeviceMemory>(memory_, bytes);
+    piece.map_memory = std::make_shared<DeviceMemory>(memory_, bytes);
     // From memory that is not pinned a small copy returns before it has arrived, and the lanes' streams wait for no
     // other.
-    PHI3LAB_CUDA_CHECK(cudaMemcpy(map->data(), group.output_row.data(), bytes, cudaMemcpyHostToDevice));
+    PHI3LAB_CUDA_CHECK(cudaMemcpy(piece.map_memory->data(), group.output_row.data(), bytes, cudaMemcpyHostToDevice));
     PHI3LAB_CUDA_CHECK(cudaStreamSynchronize(nullptr));
   }
   const int64_t most = static_cast<int64_t>(kPiece) / stride;
   for (int64_t first = 0; first < group.rows; first += most) {
-    const int64_t rows = std::min(most, group.rows - first);
-    Piece piece{group.type,
-                static_cast<const unsigned char*>(group.data) + first * stride,
-                rows,
-                cols,
-                static_cast<size_t>(rows * stride),
-                map ? target : static_cast<char*>(target) + first * cols * size_of(dtype),
-                map ? map->as<int32_t>() + first : nullptr,
-                map,
-                dtype,
-                group.owner};
+    Piece next = piece;
+    next.source = static_cast<const unsigned char*>(group.data) + first * stride;
+    next.rows = std::min(most, group.rows - first);
+    next.bytes = static_cast<size_t>(next.rows * stride);
+    if (piece.map_memory)
+      next.row_map = piece.map_memory->as<int32_t>() + first;
+    else if (piece.target)
+      next.target = static_cast<char*>(piece.target) + first * piece.cols * size_of(piece.dtype);
+    else
+      next.compact_first += first;
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return stopped_ || waiting_bytes_ < kMostWaiting; });
     if (failure_) std::rethrow_exception(failure_);
-    waiting_bytes_ += piece.bytes;
-    pieces_.push_back(std::move(piece));
+    waiting_bytes_ += next.bytes;
+    pieces_.push_back(std::move(next));
     lock.unlock();
     changed_.notify_all();
   }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "compact.h"
 #include "memory.h"
 
 namespace phi3lab::cuda {
@@ -26,6 +27,8 @@ class Loader {
   /** Sends a group's rows to target (rows, cols) `dtype`. Returns before they are there; waits while much is under way.
    * Throws what went wrong with earlier ones. */
   void send(const RowGroup& group, int64_t cols, void* target, Dtype dtype);
+  /** Sends a group's rows, of the matrix's type, to its rows from `first` on. */
+  void send(const RowGroup& group, const CompactMatrix& target, int64_t first);
   /** Waits until everything sent is there. */
   void finish();
 
@@ -39,9 +42,12 @@ class Loader {
     const int32_t* row_map;  // in the GPU's memory: of the piece's rows
     std::shared_ptr<DeviceMemory> map_memory;
     Dtype dtype;
+    CompactMatrix compact;  // where the rows become its rows from `compact_first` on, counted as `target` is
+    int64_t compact_first;
     std::shared_ptr<const void> owner;  // of the source
   };
   class Lane;
+  void send(const RowGroup& group, Piece piece);
   void run();
   void stop() noexcept;
 

@@ -6,6 +6,12 @@
 
 namespace phi3lab::cuda {
 
+/** A weight that is infinite stays so. */
+template <class T>
+__device__ __forceinline__ T stored(float x) {
+  return isinf(x) ? from_float<T>(x) : saturated<T>(x);
+}
+
 __device__ __forceinline__ float half_at(const uint8_t* p) {
   return __half2float(__ushort_as_half(static_cast<unsigned short>(p[0] | p[1] << 8)));
 }
@@ -25,17 +31,56 @@ __device__ __forceinline__ float less_minimum(float d, int scale, int q, float d
   return __fsub_rn(product, __fmul_rn(dmin, static_cast<float>(minimum)));
 }
 
-/** Number `in` of a block of 256 of Q4_K or Q5_K, whose four low bits begin at `quants`; `high` is its fifth bit. */
-__device__ __forceinline__ float number_of_32(const uint8_t* block, const uint8_t* quants, int in, int high) {
-  const uint8_t* packed = block + 4;  // eight scales and eight minima of six bits
-  const int j = in / 32, at = j % 4;
-  int scale = packed[at] & 63, minimum = packed[at + 4] & 63;
-  if (j >= 4) {
-    scale = (packed[at + 8] & 15) | packed[at] >> 6 << 4;
-    minimum = packed[at + 8] >> 4 | packed[at + 4] >> 6 << 4;
+/** The six-bit scale (0) or minimum (1) of sub-block j in Q4_K's and Q5_K's 12 bytes. */
+__device__ __forceinline__ int six_bits(const uint8_t* packed, int j, int which) {
+  const int at = j % 4;
+  if (j < 4) return packed[at + 4 * which] & 63;
+  return (packed[at + 8] >> (4 * which) & 15) | packed[at + 4 * which] >> 6 << 4;
+}
+
+/** Bytes of a block, as files have it. */
+template <WeightType kType>
+inline constexpr int kBlockBytes = static_cast<int>(format_of(kType).block_bytes);
+
+/** The integer at place `in` of a block of one of the formats that stay compact (compact.h), as the file has it:
+ * without its offset, signed for Q8_0 alone. */
+template <WeightType kType>
+__device__ __forceinline__ int stored_quant(const uint8_t* block, int in) {
+  if constexpr (kType == WeightType::Q4_0 || kType == WeightType::Q4_1) {
+    return nibble(block + (kType == WeightType::Q4_0 ? 2 : 4), in);
+  } else if constexpr (kType == WeightType::Q5_0 || kType == WeightType::Q5_1) {
+    constexpr int kHead = kType == WeightType::Q5_0 ? 2 : 4;
+    return nibble(block + kHead + 4, in) | (block[kHead + in / 8] >> in % 8 & 1) << 4;
+  } else if constexpr (kType == WeightType::Q8_0) {
+    return static_cast<int8_t>(block[2 + in]);
+  } else if constexpr (kType == WeightType::Q4_K) {  // d, dmin, scales 12, quants 128
+    return block[16 + in / 64 * 32 + in % 32] >> (4 * (in / 32 % 2)) & 15;
+  } else if constexpr (kType == WeightType::Q5_K) {  // d, dmin, scales 12, high bits 32, low bits 128
+    return (block[48 + in / 64 * 32 + in % 32] >> (4 * (in / 32 % 2)) & 15) | (block[16 + in % 32] >> (in / 32) & 1)
+                                                                                  << 4;
+  } else {
+    static_assert(kType == WeightType::Q6_K);  // low bits 128, high bits 64, scales 16, d
+    const int half = in / 128, part = in % 128 / 32, i = in % 32;
+    const uint8_t low = block[64 * half + 32 * (part % 2) + i], high = block[128 + 32 * half + i];
+    return (part < 2 ? low & 15 : low >> 4) | (high >> (2 * part) & 3) << 4;
   }
-  const int q = (quants[in / 64 * 32 + in % 32] >> (4 * (j % 2)) & 15) | high << 4;
-  return less_minimum(half_at(block), scale, q, half_at(block + 2), minimum);
+}
+
+/** The two small scales of sub-block j of 32 columns: scale and minimum, or the scales of 16 columns each. */
+template <WeightType kType>
+__device__ __forceinline__ void stored_scales(uint8_t* out, const uint8_t* block, int j) {
+  if constexpr (kType == WeightType::Q6_K) {
+    out[0] = block[192 + 2 * j], out[1] = block[193 + 2 * j];
+  } else {
+    for (int which = 0; which < 2; which++) out[which] = static_cast<uint8_t>(six_bits(block + 4, j, which));
+  }
+}
+
+/** Number `in` of a block of 256 of Q4_K or Q5_K. */
+template <WeightType kType>
+__device__ __forceinline__ float number_of_32(const uint8_t* block, int in) {
+  return less_minimum(half_at(block), six_bits(block + 4, in / 32, 0), stored_quant<kType>(block, in),
+                      half_at(block + 2), six_bits(block + 4, in / 32, 1));
 }
 
 /** Number k of a filed row; multiplied and added apart, as the formats say. */
@@ -50,16 +95,13 @@ __device__ __forceinline__ float number_at(const uint8_t* row, int64_t k) {
     const uint8_t* p = row + 2 * k;
     return __uint_as_float(static_cast<uint32_t>(p[0]) << 16 | static_cast<uint32_t>(p[1]) << 24);
   } else if constexpr (kType == WeightType::Q4_0 || kType == WeightType::Q4_1) {
-    constexpr int kHead = kType == WeightType::Q4_0 ? 2 : 4;
-    const uint8_t* block = row + k / 32 * (kHead + 16);
-    const int i = static_cast<int>(k % 32);
-    const int q = i < 16 ? block[kHead + i] & 15 : block[kHead + i - 16] >> 4;
+    const uint8_t* block = row + k / 32 * kBlockBytes<kType>;
+    const int q = stored_quant<kType>(block, static_cast<int>(k % 32));
     if constexpr (kType == WeightType::Q4_0) return __fmul_rn(half_at(block), static_cast<float>(q - 8));
     return __fadd_rn(__fmul_rn(half_at(block), static_cast<float>(q)), half_at(block + 2));
   } else if constexpr (kType == WeightType::Q5_0 || kType == WeightType::Q5_1) {
-    constexpr int kHead = kType == WeightType::Q5_0 ? 2 : 4;
-    const uint8_t* block = row + k / 32 * (kHead + 20);
-    const int i = static_cast<int>(k % 32), q = nibble(block + kHead + 4, i) | (block[kHead + i / 8] >> i % 8 & 1) << 4;
+    const uint8_t* block = row + k / 32 * kBlockBytes<kType>;
+    const int q = stored_quant<kType>(block, static_cast<int>(k % 32));
     if constexpr (kType == WeightType::Q5_0) return __fmul_rn(half_at(block), static_cast<float>(q - 16));
     return __fadd_rn(__fmul_rn(half_at(block), static_cast<float>(q)), half_at(block + 2));
   } else if constexpr (kType == WeightType::IQ4_NL) {
@@ -78,13 +120,8 @@ __device__ __forceinline__ float number_at(const uint8_t* row, int64_t k) {
               high = block[in % 32] >> (in / 32) & 1;
     const float d = __fmul_rn(half_at(block + 108), static_cast<float>(scale - 32));
     return __fmul_rn(d, static_cast<float>(low + 4 * high - 4));
-  } else if constexpr (kType == WeightType::Q4_K) {
-    const uint8_t* block = row + k / 256 * 144;  // d, dmin, scales 12, quants 128
-    return number_of_32(block, block + 16, static_cast<int>(k % 256), 0);
-  } else if constexpr (kType == WeightType::Q5_K) {
-    const uint8_t* block = row + k / 256 * 176;  // d, dmin, scales 12, high bits 32, low bits 128
-    const int in = static_cast<int>(k % 256);
-    return number_of_32(block, block + 48, in, block[16 + in % 32] >> (in / 32) & 1);
+  } else if constexpr (kType == WeightType::Q4_K || kType == WeightType::Q5_K) {
+    return number_of_32<kType>(row + k / 256 * kBlockBytes<kType>, static_cast<int>(k % 256));
   } else if constexpr (kType == WeightType::IQ4_XS) {
     const uint8_t* block = row + k / 256 * 136;  // d, scales' high bits 2, their low bits 4, quants 128
     const int in = static_cast<int>(k % 256), j = in / 32;
@@ -92,16 +129,14 @@ __device__ __forceinline__ float number_at(const uint8_t* row, int64_t k) {
     const float d = __fmul_rn(half_at(block), static_cast<float>(scale - 32));
     return __fmul_rn(d, iq4(nibble(block + 8 + 16 * j, in % 32)));
   } else if constexpr (kType == WeightType::Q8_0) {
-    const uint8_t* block = row + k / 32 * 34;
-    return __fmul_rn(half_at(block), static_cast<float>(static_cast<int8_t>(block[2 + k % 32])));
+    const uint8_t* block = row + k / 32 * kBlockBytes<kType>;
+    return __fmul_rn(half_at(block), static_cast<float>(stored_quant<kType>(block, static_cast<int>(k % 32))));
   } else {
     static_assert(kType == WeightType::Q6_K);
-    const uint8_t* block = row + k / 256 * 210;  // low bits 128, high bits 64, scales 16, d
-    const int in = static_cast<int>(k % 256), half = in / 128, part = in % 128 / 32, i = in % 32;
-    const uint8_t low = block[64 * half + 32 * (part % 2) + i], high = block[128 + 32 * half + i];
-    const int q = (part < 2 ? low & 15 : low >> 4) | (high >> (2 * part) & 3) << 4;
-    const int scale = static_cast<int8_t>(block[192 + 8 * half + 2 * part + i / 16]);
-    return __fmul_rn(__fmul_rn(half_at(block + 208), static_cast<float>(scale)), static_cast<float>(q - 32));
+    const uint8_t* block = row + k / 256 * kBlockBytes<kType>;
+    const int in = static_cast<int>(k % 256), scale = static_cast<int8_t>(block[192 + in / 16]);
+    const int q = stored_quant<kType>(block, in) - 32;
+    return __fmul_rn(__fmul_rn(half_at(block + 208), static_cast<float>(scale)), static_cast<float>(q));
   }
 }
 

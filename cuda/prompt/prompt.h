@@ -19,7 +19,7 @@ void prompt_rope_append(void* qkv, CacheView cache, const int32_t* position, con
                         cudaStream_t stream);
 
 /** Whether `prompt_attend` takes heads of this size. */
-bool prompt_attend_fits(const AttentionShape& shape, const DeviceProperties& device, const KernelSet& kernels);
+bool prompt_attend_fits(const AttentionShape& shape, const DeviceProperties& device);
 
 /** context (tokens, heads * head_dim) `dtype` = softmax(scale · q kᵀ, causal, windowed) v over the cache, which holds
  * the pass's own keys and values already; query t stands at *position + t. What blocks share meets in `partials` where

@@ -20,6 +20,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   Backend& backend = phi3.backend();
   check_ids("generate", request.ids);
   check_context("generate", static_cast<int64_t>(request.ids.size()));
+  check_files();
   const AbortScope scope(*this, abort);
   const CacheRef cache = request.cache ? request.cache : make_cache();
   SequenceCache& sequence = reserved(cache);
@@ -70,6 +71,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
         throw std::runtime_error("[generate] Expected at most " + std::to_string(config_.max_position_embeddings) +
                                  " tokens, the model's context");
       const int32_t id = backend.next_token();
+      check_files();
       if (id < 0) throw std::runtime_error("[generate] The scores of the next token hold NaN: the weights are damaged");
       (n == 0 ? result.prompt_ms : result.token_ms.emplace_back()) = milliseconds_since(start);
       start = Clock::now();

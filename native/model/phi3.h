@@ -84,6 +84,10 @@ class Phi3 {
   // Whether attention weights are kept for the tap.
   void keep_attention_weights(bool keep) { keep_attention_weights_ = keep; }
   size_t weight_bytes() const { return weights_.bytes; }
+  // Throws where a weight file is not what it was when it was mapped.
+  void check_files() const {
+    for (const auto& file : weights_.files) file->check();
+  }
   // From any thread.
   size_t workspace_bytes() const;
 

@@ -89,6 +89,10 @@ void Session::drop(SequenceCache& cache) {
   cache.cache.reset();
 }
 
+void Session::check_files() {
+  if (device_ == "cpu") model().check_files();
+}
+
 void Session::check_ids(const char* operation, const std::vector<int32_t>& ids) const {
   const std::string prefix = std::string("[") + operation + "] ";
   if (ids.empty()) throw std::runtime_error(prefix + "Expected at least one token but received none");
@@ -127,6 +131,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
   if (!embeds) check_ids("forward", ids);
   if (tokens == 0) throw std::runtime_error("[forward] Expected at least one position but received none");
   check_context("forward", past + tokens);
+  check_files();
   const AbortScope scope(*this, abort);
   phi3.align(sequence, std::max(length, past + tokens));
   ForwardResult result;
@@ -149,6 +154,7 @@ ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& 
       phi3.final_norm(out.slice(first, hidden.rows), hidden);
       taps.advance(first + hidden.rows);
     });
+    check_files();
   } catch (...) {
     sequence.length = past;
     untap();
@@ -165,6 +171,7 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
   if (start < 0 || rows < 1 || start > have || rows > have - start)
     throw std::runtime_error("[lm_head] Expected rows from 0 to " + std::to_string(have - 1) + " but received " +
                              std::to_string(rows) + " from " + std::to_string(start) + " on");
+  check_files();
   const AbortScope scope(*this, abort);
   TensorRef logits = tensor({rows, vocab});
   for (int64_t done = 0; done < rows; done += phi3.max_chunk()) {
@@ -174,6 +181,7 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
     phi3.backend().checkpoint(count);
   }
   phi3.backend().synchronize();
+  check_files();
   return logits;
 }
 

@@ -150,6 +150,8 @@ class Session {
   TensorRef tensor(std::vector<int64_t> dims);
   // The cache with its address space; on the worker.
   SequenceCache& reserved(const CacheRef& cache);
+  // Throws where a file whose pages the device reads is not what it was; a GPU has its weights in its own memory.
+  void check_files();
   void check_ids(const char* operation, const std::vector<int32_t>& ids) const;
   void check_context(const char* operation, int64_t positions) const;
   // The rows of hidden states; throws where they are disposed, or of another width.

@@ -69,6 +69,7 @@ class Loader {
     dry_ = false;
     if (progress_) progress_(0, total_);
     place_all();
+    for (const auto& file : files_) file->check();
     weights.lm_head = weights.own_head ? weights.own_head.get() : weights.embed_tokens.get();
     weights.files = std::move(files_);
     weights.max_cols = max_cols_;

@@ -36,13 +36,12 @@ struct WeightFormat {
   int64_t block_bytes;
 };
 
-inline const WeightFormat& format_of(WeightType type) {
-  static const WeightFormat formats[] = {
-      {"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"Q4_0", 32, 18},   {"Q4_1", 32, 20},
-      {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},   {"IQ4_NL", 32, 18}, {"Q2_K", 256, 84},
-      {"Q3_K", 256, 110}, {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210}, {"IQ4_XS", 256, 136}};
-  return formats[static_cast<int>(type)];
-}
+inline constexpr WeightFormat kWeightFormats[] = {
+    {"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"Q4_0", 32, 18},   {"Q4_1", 32, 20},
+    {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},   {"IQ4_NL", 32, 18}, {"Q2_K", 256, 84},
+    {"Q3_K", 256, 110}, {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210}, {"IQ4_XS", 256, 136}};
+
+constexpr const WeightFormat& format_of(WeightType type) { return kWeightFormats[static_cast<int>(type)]; }
 
 inline std::optional<WeightType> weight_type_named(std::string_view name) {
   for (int i = 0; i < kWeightTypes; i++)

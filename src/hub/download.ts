@@ -1,13 +1,14 @@
 /**
- * Fetches one file of a commit into the cache. The bytes go to `blobs/<etag>.incomplete`, which survives interruptions and
- * which the next call resumes; when all are there and their hash is right the file gets its name, at once whole.
+ * Fetches one file of a commit into the cache. The bytes go to `blobs/<etag>.phi3lab.incomplete`, which survives
+ * interruptions and which the next call resumes; when all are there and their hash is right the file gets its name, at
+ * once whole. The name is ours alone: an older huggingface_hub appends to its `<etag>.incomplete` under another lock.
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type ProgressBar, progressBar } from "../progress";
-import { exists, type ModelCache } from "./cache";
+import type { ModelCache } from "./cache";
 import type { HubClient, HubFile } from "./client";
 import { HubError } from "./error";
 import { withLock } from "./lock";
@@ -34,6 +35,44 @@ export interface DownloadOptions {
   signal?: AbortSignal;
   /** Draws no bar when it is given. */
   progress_callback?: (info: ProgressInfo) => void;
+  /** Fetches what lies here, too. Default: false. */
+  force?: boolean;
+}
+
+/** Where a blob's bytes are gathered. */
+export const incompleteOf = (blob: string): string => `${blob}.phi3lab.incomplete`;
+/** One of another length is damaged: it counts as nothing. */
+const isWhole = async (blob: string, { size }: HubFile): Promise<boolean> => (await sizeOf(blob)) === size;
+const sizeOf = (path: string): Promise<number | undefined> =>
+  stat(path).then(
+    (found) => found.size,
+    () => undefined,
+  );
+
+/**
+ * Sees to it that there is room for what is missing of some files.
+ *
+ * @throws HubError where there is not.
+ */
+export async function checkSpace(
+  cache: ModelCache,
+  files: readonly HubFile[],
+  options: DownloadOptions,
+): Promise<void> {
+  let needed = 0;
+  for (const file of new Map(files.map((one) => [one.etag, one])).values()) {
+    const blob = cache.blob(file.etag);
+    if (options.force) needed += file.size;
+    else if (!(await isWhole(blob, file))) needed += Math.max(0, file.size - ((await sizeOf(incompleteOf(blob))) ?? 0));
+  }
+  const [first, ...others] = files;
+  if (first === undefined || needed === 0) return;
+  const folder = dirname(cache.blob(first.etag));
+  await mkdir(folder, { recursive: true });
+  const disk = await statfs(folder).catch(() => undefined);
+  const free = disk ? disk.bavail * disk.bsize : Infinity;
+  const what = others.length > 0 ? `${files.length} files` : first.path;
+  if (free < needed) throw noSpace(folder, `${what} take${others.length > 0 ? "" : "s"}`, needed, free);
 }
 
 /**
@@ -49,11 +88,13 @@ export async function downloadFile(
   options: DownloadOptions,
 ): Promise<string> {
   const blob = cache.blob(file.etag);
-  if (!(await exists(blob))) {
+  if (options.force || !(await isWhole(blob, file))) {
     const onWait = () =>
       console.error(`${client.id}/${file.path} is being fetched by another notebook or call; waiting for it.`);
-    const lock = join(cache.locks, `${file.etag}.phi3lab.lock`);
-    await withLock(lock, () => fetchBlob(client, commit, file, blob, options), { signal: options.signal, onWait });
+    await withLock(cache.lock(file.etag), () => fetchBlob(client, commit, file, blob, options), {
+      signal: options.signal,
+      onWait,
+    });
   }
   return cache.point(commit, file.path, file.etag);
 }
@@ -65,10 +106,41 @@ async function fetchBlob(
   blob: string,
   options: DownloadOptions,
 ): Promise<void> {
-  if (await exists(blob)) return;
-  const incomplete = `${blob}.incomplete`;
+  if (!options.force && (await isWhole(blob, file))) return;
+  const incomplete = incompleteOf(blob);
   await mkdir(dirname(blob), { recursive: true });
+  if (options.force) await rm(incomplete, { force: true });
   const report = reporter(client.id, file, options);
+  try {
+    const resumed = ((await sizeOf(incomplete)) ?? 0) > 0;
+    const found = await fill(client, commit, file, incomplete, report);
+    // What an earlier call left may be what is damaged: then all of it is fetched, once.
+    const again = found !== file.etag && resumed ? await fill(client, commit, file, incomplete, report) : found;
+    if (again !== file.etag) {
+      const what = `${file.path} of ${client.id} arrived damaged: expected the hash ${file.etag} but found ${again}`;
+      throw new HubError(`${what}. It was removed; run the call again.`);
+    }
+  } catch (error) {
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    throw full ? noSpace(dirname(blob), `${file.path} takes`, file.size, undefined, error) : error;
+  } finally {
+    report.close();
+  }
+  // Another process may have been as far as this: whoever comes second finds the same content in place.
+  await rename(incomplete, blob).catch(async (error) => {
+    if (!(await isWhole(blob, file))) throw error;
+  });
+  report.done();
+}
+
+/** Fetches what is missing of a file; gives the hash of all of it, and removes it where that is not the hub's. */
+async function fill(
+  client: HubClient,
+  commit: string,
+  file: HubFile,
+  incomplete: string,
+  report: Reporter,
+): Promise<string> {
   // "a" makes the file, "r+" then writes at any place of it.
   await (await open(incomplete, "a")).close();
   const target = await open(incomplete, "r+");
@@ -79,7 +151,6 @@ async function fetchBlob(
       at = 0;
     }
     let hash = await hashStart(file, incomplete, at);
-    await checkSpace(dirname(blob), file.size - at, file);
     report.start(at);
     await client.read(commit, file, at, async (bytes, position) => {
       if (position !== at) hash = await hashStart(file, incomplete, position);
@@ -89,23 +160,12 @@ async function fetchBlob(
       report.progress(at);
     });
     const found = hash.digest("hex");
-    if (found !== file.etag) {
-      await rm(incomplete, { force: true });
-      const what = `${file.path} of ${client.id} arrived damaged: expected the hash ${file.etag} but found ${found}`;
-      throw new HubError(`${what}. It was removed; run the call again.`);
-    }
-    await target.sync();
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "ENOSPC" ? noSpace(dirname(blob), file, undefined, error) : error;
+    if (found === file.etag) await target.sync();
+    else await rm(incomplete, { force: true });
+    return found;
   } finally {
     await target.close();
-    report.close();
   }
-  // Another process may have been as far as this: whoever comes second finds the same content in place.
-  await rename(incomplete, blob).catch(async (error) => {
-    if (!(await exists(blob))) throw error;
-  });
-  report.done();
 }
 
 /** The hash of a file's first `length` bytes: SHA-256 of the content, or git's SHA-1, which begins with the size. */
@@ -124,16 +184,10 @@ async function writeAll(target: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-async function checkSpace(folder: string, needed: number, file: HubFile): Promise<void> {
-  const disk = await statfs(folder).catch(() => undefined);
-  const free = disk ? disk.bavail * disk.bsize : Infinity;
-  if (free < needed) throw noSpace(folder, file, free);
-}
-
-function noSpace(folder: string, file: HubFile, free: number | undefined, cause?: unknown): HubError {
+function noSpace(folder: string, takes: string, needed: number, free: number | undefined, cause?: unknown): HubError {
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   const left = free === undefined ? "" : ` and ${megabytes(free)} are free`;
-  const what = `The disk is full: ${file.path} takes ${megabytes(file.size)}${left} in ${folder}`;
+  const what = `The disk is full: ${takes} ${megabytes(needed)}${left} in ${folder}`;
   return new HubError(
     `${what}. Make room, or set HF_HUB_CACHE to a folder on another disk; what was fetched is kept.`,
     { cause },
@@ -157,7 +211,7 @@ function reporter(name: string, file: HubFile, { progress_callback: callback }: 
   let bar: ProgressBar | undefined;
   return {
     start(loaded) {
-      if (!callback) bar = progressBar({ label: path, total, unit: "B", initial: loaded });
+      if (!callback) bar ??= progressBar({ label: path, total, unit: "B", initial: loaded });
       tell("download", loaded);
     },
     progress(loaded) {

@@ -14,10 +14,13 @@ export class HubError extends Error {
   override name = "HubError";
   /** The HTTP status that the hub answered with; undefined where it was not asked or did not answer. */
   readonly status: number | undefined;
+  /** What the hub calls the reason ("RevisionNotFound", "GatedRepo"); undefined where it gave none. */
+  readonly code: string | undefined;
 
   /** @internal */
-  constructor(message: string, options: { cause?: unknown; status?: number } = {}) {
+  constructor(message: string, options: { cause?: unknown; status?: number; code?: string | null } = {}) {
     super(message, { cause: options.cause });
     this.status = options.status;
+    this.code = options.code ?? undefined;
   }
 }

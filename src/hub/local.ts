@@ -8,7 +8,7 @@ import { chooseGguf, ggufModels } from "./gguf_choice";
 
 /** Where a model's files are looked for, and how they are fetched; transformers' names. */
 export interface ResolveOptions {
-  /** A branch, a tag or a commit. Default: "main". */
+  /** A branch, a tag or a commit; `owner/name@revision` says it in the name. Default: "main". */
   revision?: string;
   /** The folder inside the repository (or the local folder) where the model lies. Default: its top. */
   subfolder?: string;
@@ -22,8 +22,13 @@ export interface ResolveOptions {
    * HF_HOME).
    */
   cache_dir?: string;
-  /** true: nothing is fetched. Default: false, or what HF_HUB_OFFLINE says. */
+  /**
+   * true: nothing is fetched, and the hub is not asked. Default: false, or what HF_HUB_OFFLINE says. Otherwise the hub is
+   * asked at each load which commit a branch names now, and what lies here serves where nobody answers.
+   */
   local_files_only?: boolean;
+  /** true: what lies in the cache is fetched again. Default: false. */
+  force_download?: boolean;
   /** The user's token; false: none. Default: HF_TOKEN, or the one that `hf auth login` saved. */
   token?: string | boolean;
   /** Is told how the download goes. Default: bars are drawn. */
@@ -39,6 +44,7 @@ export const resolveOptions: OptionNames<ResolveOptions> = {
   gguf_file: true,
   cache_dir: true,
   local_files_only: true,
+  force_download: true,
   token: true,
   progress_callback: true,
   signal: true,

@@ -7,9 +7,11 @@ import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { exists, readNote } from "./cache";
 
 const touchEvery = 10_000;
 const silentAfter = 120_000;
+const namedWithin = 2_000;
 const lookEvery = 200;
 const sayAfter = 3_000;
 
@@ -50,10 +52,16 @@ export async function withLock<T>(
   }
 }
 
+/** Whether nobody holds a lock; one that a dead process left is removed. */
+export async function isFree(path: string, signal?: AbortSignal): Promise<boolean> {
+  if (await isStale(path)) await takeAway(path, signal);
+  return !(await exists(path));
+}
+
 async function tryLock(path: string): Promise<boolean> {
   try {
     const file = await open(path, "wx");
-    await file.writeFile(`${process.pid} ${hostname()}`);
+    await file.writeFile(`${process.pid} ${hostname()} ${(await startOf(process.pid)) ?? ""}`.trimEnd());
     await file.close();
     return true;
   } catch (error) {
@@ -64,14 +72,26 @@ async function tryLock(path: string): Promise<boolean> {
 
 async function isStale(path: string): Promise<boolean> {
   try {
-    const [pid, machine] = (await readFile(path, "utf8")).split(" ");
+    const [pid, machine, start] = (await readNote(path)).split(" ");
     const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs > silentAfter) return true;
-    return machine === hostname() && !isAlive(Number(pid));
+    const age = Date.now() - mtimeMs;
+    if (age > silentAfter) return true;
+    // Killed before it wrote its name.
+    if (pid === "") return age > namedWithin;
+    if (machine !== hostname()) return false;
+    // A number is given again, in a container soon, to a process that began at another time.
+    return !isAlive(Number(pid)) || (start !== undefined && start !== (await startOf(Number(pid))));
   } catch {
     // Gone in the meantime: the next try finds out.
     return false;
   }
+}
+
+/** When a process began, in the kernel's ticks; undefined where /proc does not say. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // Behind the name, which may hold anything and ends with the last bracket, the 20th.
+  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
 }
 
 function isAlive(pid: number): boolean {

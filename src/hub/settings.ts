@@ -1,5 +1,5 @@
 /** Where models come from and lie: the environment variables that all Hugging Face tools share. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -26,13 +26,26 @@ export function offline(): boolean {
   return isTrue("HF_HUB_OFFLINE") || isTrue("TRANSFORMERS_OFFLINE");
 }
 
+/** Milliseconds, from a variable in seconds as huggingface_hub reads it. */
+const seconds = (name: string, usual: number): number => {
+  const given = Number(env(name) ?? usual);
+  return (Number.isFinite(given) && given > 0 ? given : usual) * 1000;
+};
+
+/** How long the hub may take to answer. */
+export const etagTimeout = (): number => seconds("HF_HUB_ETAG_TIMEOUT", 10);
+
+/** How long a download may be silent. */
+export const downloadTimeout = (): number => seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10);
+
 /** The user's token: HF_TOKEN, or the file that `hf auth login` writes. */
 export function savedToken(): string | undefined {
   const given = env("HF_TOKEN") ?? env("HUGGING_FACE_HUB_TOKEN");
   if (given) return given.trim() || undefined;
   if (isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return undefined;
   try {
-    return readFileSync(expandHome(env("HF_TOKEN_PATH") ?? join(hfHome(), "token")), "utf8").trim() || undefined;
+    const path = expandHome(env("HF_TOKEN_PATH") ?? join(hfHome(), "token"));
+    return statSync(path).isFile() ? readFileSync(path, "utf8").trim() || undefined : undefined;
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { type DeviceOption, readDevice } from "../devices";
 import { fileConfig } from "../generation/generation_config";
-import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
+import { openResolved, type ResolveOptions, resolveOptions } from "../hub";
 import { addon, type Compute, type KvDtype } from "../native";
 import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { progressBar } from "../progress";
@@ -43,15 +43,16 @@ export interface ModelLoadOptions extends ResolveOptions {
   /** Python's name for `device`. */
   device_map?: string;
   /**
-   * What weights, keys and values are kept in on a GPU; the CPU computes in float32 whatever this says. Default: "auto",
-   * the type that most of the files' bytes are of, or float32 where they are quantised. bfloat16 weights become float16
+   * What a GPU computes in and keeps float weights, keys and values in; the CPU computes in float32 whatever this says.
+   * Default: "auto", the type that most of the files' bytes are of, or float32 where they are quantised. bfloat16 weights become float16
    * numbers where those hold them (each matrix's largest from 2^-9 to 65,280), as all models' do: weights from 2^-17 on
    * stay exact, smaller ones move by 2^-25 at most, and keys, values and a prompt's activations, which stop at 65,504,
-   * are rounded to 11 bits instead of 8.
+   * are rounded to 11 bits instead of 8. Weights in Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K stay as compact as
+   * they are: one token multiplies by them exactly, a prompt in this type; other quantised formats become numbers of it.
    *
    * "q8" and "q4" quantise a model of float weights at load, which makes it small, and a twin to compare with: every
    * matrix in GGUF's Q8_0 (8.5 bits a number, as gguf-py quantises), or in Q4_0 (4.5 bits, each block's step the one that
-   * errs least) with embeddings and head in Q8_0. A GPU keeps the quantised numbers as float32.
+   * errs least) with embeddings and head in Q8_0.
    * Norms, matrices whose rows are no multiple of 32 and weights that are quantised already stay.
    */
   dtype?: DtypeOption;
@@ -112,8 +113,8 @@ export class AutoModelForCausalLM {
   /**
    * Loads a model, fetching what is not on this disk. Bars show how it goes, the notebook's interrupt stops it.
    *
-   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a GGUF file of the hub ("owner/name:Q4_K_M" or
-   *   "owner/name/file.gguf"), a folder or a .gguf file.
+   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct", "owner/name@revision"), a GGUF file of the hub
+   *   ("owner/name:Q4_K_M" or "owner/name/file.gguf"), a page's address, a folder or a .gguf file.
    * @throws HubError, one sentence: nowhere, gated, no network, no space.
    * @throws Error, one sentence: damaged, another architecture, no such device, what a GPU lacks.
    * @throws TypeError or RangeError for an option that does not exist, or cannot be what it was given as.
@@ -135,9 +136,10 @@ export class AutoModelForCausalLM {
     const hub = pickOptions<ResolveOptions>(options, resolveOptions);
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 256))
       throw new RangeError(`Expected integer from 1 to 256 for threads but received ${inspect(threads)}`);
-    const { path } = await resolveModel(model, { ...hub, only: "weights" });
-    const found = await openWeights(path);
-    const generation = path.endsWith(".gguf") ? {} : ((await readJson(join(path, "generation_config.json"))) ?? {});
+    const { found, generation } = await openResolved(model, { ...hub, only: "weights" }, async ({ path }) => ({
+      found: await openWeights(path),
+      generation: path.endsWith(".gguf") ? {} : ((await readJson(join(path, "generation_config.json"))) ?? {}),
+    }));
     if (options.adapter !== undefined) Object.assign(found, await merged(found, options.adapter, hub));
     const bits = quantisedTo(arithmetic);
     if (bits !== undefined) {
@@ -192,6 +194,6 @@ async function merged(
   adapter: string,
   { revision, subfolder, gguf_file, ...hub }: ResolveOptions,
 ): Promise<Pick<OpenWeights, "files" | "weights">> {
-  const { folder } = await resolveModel(adapter, { ...hub, only: "adapter" });
-  return mergeAdapter(opened, await readAdapter(folder));
+  const read = await openResolved(adapter, { ...hub, only: "adapter" }, ({ folder }) => readAdapter(folder));
+  return mergeAdapter(opened, read);
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
 import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
-import { bytesPerElement, type Quantised } from "../weights";
+import { bytesPerElement, gpuBytesPerElement, isQuantised, type Quantised } from "../weights";
 
 /** What `dtype` may be: "auto", a type of arithmetic, or what float weights are quantised to. */
 export type DtypeOption = "auto" | Dtype | "q8" | "q4";
@@ -43,8 +43,8 @@ type Weights = Pick<WeightPart, "type" | "shape">[];
 const elements = ({ shape }: { shape: number[] }): number => shape.reduce((product, size) => product * size, 1);
 
 /**
- * What "auto" is on a GPU: the type of most of the files' bytes where that is a type of floating-point numbers. Quantised
- * formats are turned into float32, as transformers does.
+ * What "auto" is on a GPU: the type of most of the files' bytes where that is a type of floating-point numbers. Where
+ * they are quantised, whose numbers stay as they are or become float32, it is float32.
  */
 export function autoDtype(weights: Weights): Dtype {
   const bytes = new Map<string, number>();
@@ -55,9 +55,10 @@ export function autoDtype(weights: Weights): Dtype {
   return most === "F16" ? "float16" : "float32";
 }
 
-/** Bytes of the weights on a GPU, in this arithmetic. */
+/** Bytes of the weights on a GPU, in this arithmetic: most quantised formats stay as compact as they are. */
 export function gpuBytes(weights: Weights, dtype: Dtype): number {
-  return weights.reduce((sum, weight) => sum + elements(weight), 0) * (dtype === "float32" ? 4 : 2);
+  const size = dtype === "float32" ? 4 : 2;
+  return weights.reduce((sum, weight) => sum + elements(weight) * gpuBytesPerElement(weight.type, size), 0);
 }
 
 export interface DeviceChoice {
@@ -84,10 +85,12 @@ export function chooseDevice(
   if (gpu === undefined) return onCpu(cuda.built || driver() ? `Device: cpu. ${cuda.problem}` : undefined);
   const bytes = gpuBytes(weights, dtype);
   const gb = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
-  if (!fitsGpu(cuda, bytes))
+  if (!fitsGpu(cuda, bytes)) {
+    const kept = weights.some(({ type }) => isQuantised(type)) ? "" : ` in ${dtype}`;
     return onCpu(
-      `Device: cpu, because ${gpu.name} has ${gb(gpu.memory_free)} free and the weights in ${dtype} are ${gb(bytes)}, with ${gb(gpuMargin)} to work in.`,
+      `Device: cpu, because ${gpu.name} has ${gb(gpu.memory_free)} free and the weights${kept} are ${gb(bytes)}, with ${gb(gpuMargin)} to work in.`,
     );
+  }
   return { device: "cuda", dtype, said: `Device: cuda:${gpu.index}, ${gpu.name}, in ${dtype}.` };
 }
 

@@ -10,11 +10,12 @@ import { jupyterDisplay, type MimeBundle, mime } from "../host";
  * weights + cache + workspace === total; // => true
  */
 export class MemoryUse {
-  /** The weights, in the type that the device keeps them in. */
+  /** The weights, as the device keeps them: quantised ones about as compact as in their file, on a GPU too. */
   readonly weights: number;
   /** Keys and values of every sequence that is alive; grows with the text. */
   readonly cache: number;
-  /** Activations and what else the passes work in, and the tensors that they gave. */
+  /** Activations and what else the passes work in (on a GPU also 64 MiB, where a prompt unpacks quantised weights), and
+   * the tensors that they gave. */
   readonly workspace: number;
 
   /** @internal */

@@ -1,5 +1,5 @@
 /** Finds a model's tokenizer: in a folder, in a .gguf file, or on the hub. */
-import { type ResolveOptions, resolveModel, resolveOptions } from "../hub";
+import { openResolved, type ResolveOptions, resolveOptions } from "../hub";
 import { checkOptions, type OptionNames, pickOptions } from "../options";
 import { readGgufTokenizer } from "./gguf";
 import { readFolderTokenizer } from "./load";
@@ -32,8 +32,8 @@ export class AutoTokenizer {
   /**
    * Loads a model's tokenizer, fetching what is not on this disk; the weights are not fetched.
    *
-   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct"), a GGUF file of the hub ("owner/name:Q4_K_M" or
-   *   "owner/name/file.gguf"), a folder or a .gguf file.
+   * @param model An id of the hub ("microsoft/Phi-3-mini-4k-instruct", "owner/name@revision"), a GGUF file of the hub
+   *   ("owner/name:Q4_K_M" or "owner/name/file.gguf"), a page's address, a folder or a .gguf file.
    * @throws HubError, one sentence: nowhere, gated, no network, no space.
    * @throws Error, one sentence: damaged, of an unknown kind.
    * @throws TypeError for an option that does not exist.
@@ -43,8 +43,9 @@ export class AutoTokenizer {
   static async from_pretrained(model: string, options: TokenizerLoadOptions = {}): Promise<PreTrainedTokenizer> {
     checkOptions(options, tokenizerLoadOptions, "AutoTokenizer.from_pretrained");
     const hub = pickOptions<ResolveOptions>(options, resolveOptions);
-    const { folder, gguf } = await resolveModel(model, { ...hub, only: "tokenizer" });
-    const spec = gguf === undefined ? await readFolderTokenizer(folder) : await readGgufTokenizer(gguf);
+    const spec = await openResolved(model, { ...hub, only: "tokenizer" }, ({ folder, gguf }) =>
+      gguf === undefined ? readFolderTokenizer(folder) : readGgufTokenizer(gguf),
+    );
     return new PreTrainedTokenizer({ ...spec, name_or_path: model });
   }
 }

@@ -1,4 +1,4 @@
-/** Rows of token ids made into one batch: cut, padded, as int64 tensors or plain arrays. */
+/** Rows of token ids made into one batch: padded, as int64 tensors or plain arrays. */
 import type { OptionNames } from "../options";
 import { Tensor } from "../tensor";
 
@@ -86,7 +86,21 @@ interface Padder {
 }
 
 /**
- * Cuts and pads rows as the options say.
+ * How many ids a row has at most.
+ *
+ * @throws RangeError where max_length is none.
+ */
+export function limitOf({ max_length, padding = false, truncation }: TokenizerOptions, padder: Padder): number {
+  if (max_length !== undefined && (!Number.isInteger(max_length) || max_length < 1)) {
+    throw new RangeError(`Expected integer > 0 for max_length but received ${String(max_length)}.`);
+  }
+  // As in transformers, max_length alone asks for truncation.
+  const wanted = truncation ?? (max_length !== undefined && padding === false);
+  return wanted ? (max_length ?? padder.model_max_length) : Infinity;
+}
+
+/**
+ * Pads rows as the options say.
  *
  * @param several false when the caller gave one text: its plain arrays are then flat.
  * @throws Error when rows of unequal length shall become one tensor, or there is nothing to pad with.
@@ -99,17 +113,10 @@ export function collate(
 ): BatchEncoding | ListEncoding {
   if (rows.length === 0) throw new Error("Expected at least one text but received an empty array.");
   const { max_length, padding = false, return_attention_mask = true } = options;
-  if (max_length !== undefined && (!Number.isInteger(max_length) || max_length < 1)) {
-    throw new RangeError(`Expected integer > 0 for max_length but received ${String(max_length)}.`);
-  }
-  // As in transformers, max_length alone asks for truncation.
-  const truncation = options.truncation ?? (max_length !== undefined && padding === false);
-  const limit = truncation ? (max_length ?? padder.model_max_length) : Infinity;
-  const cut = rows.map((row) => (row.length > limit ? row.slice(0, limit) : row));
-  const longest = Math.max(...cut.map((row) => row.length));
+  const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
   const toFixed = padding === "max_length" && (max_length ?? padder.model_max_length) !== Infinity;
   const length = toFixed ? Math.max(longest, max_length ?? padder.model_max_length) : longest;
-  const pad = padding !== false && padding !== "do_not_pad" && cut.some((row) => row.length < length);
+  const pad = padding !== false && padding !== "do_not_pad" && rows.some((row) => row.length < length);
   if (pad && padder.pad_token_id === undefined) {
     throw new Error(
       "This tokenizer has no padding token; set one, for example tokenizer.pad_token = tokenizer.eos_token.",
@@ -120,8 +127,8 @@ export function collate(
     const padding = new Array<number>(pad ? length - row.length : 0).fill(value);
     return left ? [...padding, ...row] : [...row, ...padding];
   };
-  const input_ids = cut.map((row) => fill(row, padder.pad_token_id ?? 0));
-  const masks = cut.map((row) => fill(new Array<number>(row.length).fill(1), 0));
+  const input_ids = rows.map((row) => fill(row, padder.pad_token_id ?? 0));
+  const masks = rows.map((row) => fill(new Array<number>(row.length).fill(1), 0));
 
   if (options.return_tensors === null || options.return_tensor === false) {
     const lists = { input_ids: several ? input_ids : input_ids[0], attention_mask: several ? masks : masks[0] };

@@ -1,19 +1,26 @@
 /**
- * Conversations, and the chat templates (Jinja, by @huggingface/jinja) that make texts of them. Templates are rendered
- * with bounds on time and size: one comes with a model from the network and must not be able to stop the process.
+ * Conversations, and what `apply_chat_template` takes. The texts are made by the model's chat template, in Jinja, which
+ * template/ renders within bounds on time and size: it comes from the network and must not be able to stop the process.
  */
-import { inspect } from "node:util";
-import type { OptionNames } from "../options";
+import { checkOptions, type OptionNames } from "../options";
 import { type TokenizerOptions, tokenizerOptions } from "./batch";
-import { Environment, Interpreter, type JinjaValue, Template } from "./libraries";
+import { checkMessages, continueFinal, templateMessages, toTemplate } from "./messages";
+import { render, TemplateError } from "./template";
+import { fromJs } from "./template/values";
 
 /** One message of a conversation. The model's chat template may read more fields than these. */
 export interface Message {
   /** Who speaks: "system", "user", "assistant", and what else the model's template knows. */
   role: string;
-  /** Text, or whatever the model's template understands. */
-  content: unknown;
-  /** More that the model's template reads, such as `tool_calls`. */
+  /**
+   * Text, or parts as OpenAI's interface has them: `[{ type: "text", text: "…" }]`. Parts are joined by newlines where the
+   * model's template takes text alone.
+   */
+  content?: unknown;
+  /**
+   * More that the model's template reads, such as `tool_calls`; their `arguments` may be objects, which are then written
+   * as JSON, and a field that is null is left out.
+   */
   [key: string]: unknown;
 }
 
@@ -23,6 +30,11 @@ export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special
   tokenize?: boolean;
   /** Ends with the words that open the assistant's answer. Default: false. */
   add_generation_prompt?: boolean;
+  /**
+   * Leaves the last message open, for the model to go on with it, in place of a new answer: true, or the name of the field
+   * to go on with ("reasoning_content"). Default: false.
+   */
+  continue_final_message?: boolean | string;
   /** true (default): a {@link BatchEncoding}; false: the ids alone. */
   return_dict?: boolean;
   /** Jinja source, or the name of one of the tokenizer's templates. Default: the tokenizer's own. */
@@ -31,6 +43,14 @@ export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special
   tools?: unknown[];
   /** Texts that the model may draw on; handed to the template. */
   documents?: unknown[];
+  /** More names for the template, whatever it reads: `{ enable_thinking: false }`. */
+  chat_template_kwargs?: Record<string, unknown>;
+  /** Whether the model thinks before it answers, where its template asks for that (Qwen3, SmolLM3). */
+  enable_thinking?: boolean;
+  /** The same, where it goes by this name (DeepSeek V3.1, Granite). */
+  thinking?: boolean;
+  /** How long the model thinks, where its template asks for that ("low", "medium", "high"). */
+  reasoning_effort?: string;
 }
 
 /** Their names, for checking; `add_special_tokens` is accepted and ignored: the template writes them. */
@@ -38,10 +58,15 @@ export const chatOptions: OptionNames<ChatTemplateOptions> = {
   ...tokenizerOptions,
   tokenize: true,
   add_generation_prompt: true,
+  continue_final_message: true,
   return_dict: true,
   chat_template: true,
   tools: true,
   documents: true,
+  chat_template_kwargs: true,
+  enable_thinking: true,
+  thinking: true,
+  reasoning_effort: true,
 };
 
 /** Whether something is several conversations. */
@@ -49,103 +74,67 @@ export function isConversations(conversation: Message[] | Message[][]): conversa
   return Array.isArray(conversation) && Array.isArray(conversation[0]);
 }
 
-/** @throws TypeError when something is no conversation. */
-export function checkMessages(messages: unknown): asserts messages is Message[] {
-  const valid = (message: unknown) => typeof (message as Message | null)?.role === "string";
-  if (!Array.isArray(messages) || !messages.every(valid)) {
-    const found = inspect(messages, { depth: 1, breakLength: Infinity });
-    throw new TypeError(`Expected messages like [{ role: "user", content: "…" }] but received ${found}.`);
+/**
+ * Checks the options of `apply_chat_template`: those above, and any name that the template reads.
+ *
+ * @throws TypeError for another one.
+ */
+export function checkChatOptions(options: ChatTemplateOptions, source: string): void {
+  if (typeof options !== "object" || options === null)
+    checkOptions(options, chatOptions, "tokenizer.apply_chat_template");
+  const own: ChatTemplateOptions = {};
+  for (const [name, value] of Object.entries(options)) {
+    const read = /^\w+$/.test(name) && new RegExp(`\\b${name}\\b`).test(source);
+    if (name in chatOptions || !read) own[name as keyof typeof own] = value;
   }
+  checkOptions(own, chatOptions, "tokenizer.apply_chat_template");
 }
 
-const longestTemplate = 500_000;
-const longestText = 10_000_000;
-const longestList = 100_000;
-const longestMs = 3_000;
+/** What the names of a template stand for that callers give by options. */
+function variables(options: ChatTemplateOptions): Record<string, unknown> {
+  const { chat_template_kwargs, tools = null, documents = null, add_generation_prompt = false, ...others } = options;
+  const { enable_thinking, thinking, reasoning_effort, ...rest } = others;
+  const asked: Record<string, unknown> = { enable_thinking, thinking, reasoning_effort };
+  for (const [name, value] of Object.entries(rest)) if (!(name in chatOptions)) asked[name] = value;
+  for (const [name, value] of Object.entries(asked)) if (value === undefined) delete asked[name];
+  return { ...asked, ...chat_template_kwargs, tools, documents, add_generation_prompt };
+}
 
 /**
  * Renders a chat template.
  *
  * @param source Jinja source.
- * @param variables What the template may name: `messages`, `add_generation_prompt`, special tokens, …
+ * @param special The special tokens, by the names under which a template knows them.
+ * @param where Names the template in errors.
  * @throws Error when the template is damaged, raises an exception of its own, or takes too long or too much.
+ * @throws TypeError for what are no messages.
  */
-export function renderTemplate(source: string, variables: Record<string, unknown>): string {
-  if (source.length > longestTemplate) {
-    throw new Error(`The chat template has ${source.length} characters; expected at most ${longestTemplate}.`);
+export function renderChat(
+  source: string,
+  messages: unknown,
+  special: Record<string, unknown>,
+  options: ChatTemplateOptions,
+  where = "The chat template",
+): string {
+  checkMessages(messages);
+  const { continue_final_message = false, add_generation_prompt = false } = options;
+  if (continue_final_message !== false && add_generation_prompt) {
+    throw new Error(
+      "Expected one of continue_final_message and add_generation_prompt but received both: the first goes on with the last message, the second begins an answer.",
+    );
   }
+  const field = continue_final_message === true ? "content" : continue_final_message;
   try {
-    const template = new Template(source);
-    const environment = new Environment();
-    for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
-    return String(new BoundedInterpreter(environment).run(template.parsed).value);
+    const prepared = templateMessages(messages, source);
+    const continued = field === false ? undefined : continueFinal(prepared, field, source);
+    const values = Object.entries({ ...special, ...variables(options) }).map(([name, value]) => [name, fromJs(value)]);
+    const rendered = render(source, {
+      ...Object.fromEntries(values),
+      messages: toTemplate(continued?.messages ?? prepared),
+    });
+    return continued ? continued.cut(rendered) : rendered;
   } catch (error) {
-    const { message } = error as Error;
-    throw new Error(`The chat template cannot be rendered: ${message.replace(/\.?$/, ".")}`, { cause: error });
+    if (!(error instanceof TemplateError)) throw error;
+    throw new Error(`${where} cannot be rendered: ${error.message.replace(/\.?$/, ".")}`, { cause: error });
   }
-}
-
-/** Checks, at every node that it evaluates, how long it has run and how large its values have grown. */
-class BoundedInterpreter extends Interpreter {
-  readonly #start = performance.now();
-
-  override evaluate(statement: unknown, environment: unknown): JinjaValue {
-    if (performance.now() - this.#start > longestMs) {
-      throw new Error(`it ran for more than ${longestMs / 1000} seconds`);
-    }
-    const result = super.evaluate(statement, environment);
-    const { value } = result;
-    if (typeof value === "string" && value.length > longestText) {
-      throw new Error(`it made a text of more than ${longestText} characters`);
-    }
-    if (Array.isArray(value) && value.length > longestList) {
-      throw new Error(`it made a list of more than ${longestList} elements`);
-    }
-    return result;
-  }
-}
-
-/** Python's names for what every template may use. */
-const globals: Record<string, unknown> = {
-  true: true,
-  True: true,
-  false: false,
-  False: false,
-  none: null,
-  None: null,
-  raise_exception: (message: unknown) => {
-    throw new Error(String(message));
-  },
-  range,
-  strftime_now: (format: string) => strftime(format, new Date()),
-};
-
-function range(first: number, second?: number, step = 1): number[] {
-  const [start, stop] = second === undefined ? [0, first] : [first, second];
-  const count = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(count <= longestList)) throw new Error(`range() has more than ${longestList} elements or a step of 0`);
-  return Array.from({ length: count }, (_, i) => start + i * step);
-}
-
-/** The codes of Python's strftime that dates in chat templates use. */
-function strftime(format: string, date: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const named = (options: Intl.DateTimeFormatOptions) => date.toLocaleDateString("en-US", options);
-  const codes: Record<string, () => string> = {
-    a: () => named({ weekday: "short" }),
-    A: () => named({ weekday: "long" }),
-    b: () => named({ month: "short" }),
-    B: () => named({ month: "long" }),
-    d: () => two(date.getDate()),
-    m: () => two(date.getMonth() + 1),
-    y: () => two(date.getFullYear() % 100),
-    Y: () => String(date.getFullYear()),
-    H: () => two(date.getHours()),
-    I: () => two(date.getHours() % 12 || 12),
-    M: () => two(date.getMinutes()),
-    S: () => two(date.getSeconds()),
-    p: () => (date.getHours() < 12 ? "AM" : "PM"),
-    "%": () => "%",
-  };
-  return format.replace(/%([a-zA-Z%])/g, (text, code: string) => codes[code]?.() ?? text);
 }

@@ -44,6 +44,7 @@ export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
   const context = gguf.metadata.get(`${ggufString(gguf, "general.architecture")}.context_length`);
   return {
     name_or_path: file,
+    file,
     json,
     special_tokens: {
       bos: named("bos_token_id"),
@@ -52,6 +53,9 @@ export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
       pad: named("padding_token_id"),
     },
     additional_special_tokens: [],
+    model_special_tokens: {},
+    padding_side: "left",
+    truncation_side: "right",
     chat_template: ggufString(gguf, "tokenizer.chat_template"),
     model_max_length: typeof context === "number" && context > 0 ? context : Infinity,
     clean_up_tokenization_spaces: false,

@@ -77,6 +77,9 @@ const rows: [names: string, meaning: PreTokenizer][] = [
 ];
 const meanings = new Map(rows.flatMap(([names, meaning]) => names.split(" ").map((name) => [name, meaning] as const)));
 
+/** Every regular expression of theirs. */
+export const knownWords: string[] = rows.flatMap(([, { words }]) => words);
+
 /** Every name that {@link preTokenizer} knows. */
 export const knownPreTokenizers: string[] = [...meanings.keys(), "default"];
 

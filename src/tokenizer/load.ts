@@ -2,9 +2,11 @@
  * Reads a tokenizer from a folder: tokenizer.json with the settings that lie beside it (tokenizer_config.json,
  * special_tokens_map.json, chat_template.jinja or .json), joined as transformers joins them.
  */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readJson } from "../weights/config";
+import { readText } from "../weights/regular";
+import { namedTemplates, withNames } from "./named_templates";
 import {
   type AddedTokenJson,
   bosEosTemplate,
@@ -19,6 +21,8 @@ type Json = Record<string, unknown>;
 
 /** Ids are places in an array: larger ones are damage. */
 const largestId = 2 ** 24;
+/** Bytes of a chat template; the longest take 20 thousand. */
+const largestTemplate = 1e6;
 /** Larger limits are a way of saying "none" (transformers writes 1e30). */
 const largestLimit = 1e9;
 
@@ -35,26 +39,34 @@ export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec
   const map = (await readJson(join(folder, "special_tokens_map.json"))) ?? {};
 
   const special_tokens: Partial<Record<SpecialTokenName, string>> = {};
+  const named: unknown[] = [];
   for (const name of specialTokenNames) {
     const key = `${name}_token`;
-    const token = key in config ? config[key] : map[key];
+    const token = key in config ? config[key] : (map[key] ?? (name === "pad" ? paddingOf(json).pad_token : undefined));
     special_tokens[name] = tokenText(token);
+    named.push(token);
   }
+  const model_special_tokens = modelTokens(config);
   const additional = config.additional_special_tokens ?? config.extra_special_tokens ?? map.additional_special_tokens;
   const additional_special_tokens = (Array.isArray(additional) ? additional : []).map(tokenText).filter(isString);
   const tokenizer = { ...(json as unknown as TokenizerJson) };
   tokenizer.added_tokens = addedTokens(tokenizer, config, [
-    ...Object.values(special_tokens),
-    ...additional_special_tokens,
+    ...named,
+    ...Object.values(model_special_tokens),
+    ...(Array.isArray(additional) ? additional : []),
   ]);
   applyBosEos(tokenizer, config, special_tokens);
   const limit = config.model_max_length;
   return {
     name_or_path: folder,
+    file,
     json: tokenizer,
     special_tokens,
     additional_special_tokens,
-    chat_template: await chatTemplate(folder, config),
+    model_special_tokens,
+    padding_side: side(config.padding_side ?? paddingOf(json).direction) ?? "left",
+    truncation_side: side(config.truncation_side ?? (json.truncation as Json | null | undefined)?.direction) ?? "right",
+    chat_template: withNames(await chatTemplate(folder, config), await namedTemplates(folder)),
     model_max_length: typeof limit === "number" && limit > 0 && limit < largestLimit ? limit : Infinity,
     clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true,
   };
@@ -99,8 +111,34 @@ function tokenText(token: unknown): string | undefined {
   return isString(text) && text !== "" ? text : undefined;
 }
 
-/** tokenizer.json's added tokens, those of tokenizer_config.json, and the named ones marked as special. */
-function addedTokens(tokenizer: TokenizerJson, config: Json, named: (string | undefined)[]): AddedTokenJson[] {
+/** tokenizer.json's own `padding`. */
+function paddingOf(json: Json): Json {
+  return typeof json.padding === "object" && json.padding !== null ? (json.padding as Json) : {};
+}
+
+/** "left" and "right", however they are written. */
+function side(value: unknown): "left" | "right" | undefined {
+  const name = String(value).toLowerCase();
+  return name === "left" || name === "right" ? name : undefined;
+}
+
+/** Special tokens by names that only this model has (`image_token`), said outright or in `extra_special_tokens`. */
+function modelTokens(config: Json): Record<string, string> {
+  const { extra_special_tokens } = config;
+  const extra =
+    typeof extra_special_tokens === "object" && !Array.isArray(extra_special_tokens) ? extra_special_tokens : {};
+  const known = specialTokenNames.map((name) => `${name}_token`);
+  const outright = Object.entries(config).filter(([key]) => key.endsWith("_token") && !known.includes(key));
+  const tokens: Record<string, string> = {};
+  for (const [name, token] of [...Object.entries(extra ?? {}), ...outright]) {
+    const text = tokenText(token);
+    if (text !== undefined) tokens[name] = text;
+  }
+  return tokens;
+}
+
+/** tokenizer.json's added tokens, those of tokenizer_config.json, and the named ones marked as special; what is nowhere gets an id behind all others. */
+function addedTokens(tokenizer: TokenizerJson, config: Json, named: unknown[]): AddedTokenJson[] {
   const added = new Map(tokenizer.added_tokens.map((token) => [token.content, token]));
   const decoder = config.added_tokens_decoder;
   const more = typeof decoder === "object" && decoder !== null ? (decoder as Record<string, AddedTokenJson>) : {};
@@ -111,12 +149,16 @@ function addedTokens(tokenizer: TokenizerJson, config: Json, named: (string | un
     }
   }
   const { vocab } = tokenizer.model;
-  for (const content of named) {
+  const size = Array.isArray(vocab) ? vocab.length : Object.keys(vocab ?? {}).length;
+  for (const token of named) {
+    const content = tokenText(token);
     if (content === undefined) continue;
     const known = added.get(content);
-    const id = known?.id ?? (vocab && !Array.isArray(vocab) ? vocab[content] : undefined);
-    if (known && !known.special) added.set(content, { ...known, special: true });
-    else if (!known && id !== undefined) added.set(content, { id, content, special: true, normalized: false });
+    const flags = typeof token === "object" ? (token as Partial<AddedTokenJson>) : { normalized: false };
+    const inVocabulary = vocab && !Array.isArray(vocab) && Object.hasOwn(vocab, content) ? vocab[content] : undefined;
+    const next = () => [...added.values()].reduce((after, { id }) => Math.max(after, id + 1), size);
+    if (known) added.set(content, { ...known, special: true });
+    else added.set(content, { ...flags, id: inVocabulary ?? next(), content, special: true });
   }
   return [...added.values()];
 }
@@ -147,7 +189,7 @@ function around(node: JsonNode | null): { bos?: string; eos?: string } {
 }
 
 async function chatTemplate(folder: string, config: Json): Promise<string | Record<string, string> | undefined> {
-  const jinja = await readFile(join(folder, "chat_template.jinja"), "utf8").catch(() => undefined);
+  const jinja = await readText(join(folder, "chat_template.jinja"), largestTemplate);
   if (jinja !== undefined) return jinja;
   const template = (await readJson(join(folder, "chat_template.json")))?.chat_template ?? config.chat_template;
   if (isString(template)) return template;

@@ -33,9 +33,15 @@ export type SpecialTokenName = (typeof specialTokenNames)[number];
 export interface TokenizerSpec {
   /** Where it came from: an id or a path, for messages. */
   name_or_path: string;
+  /** The file that its parts lie in, for messages. */
+  file: string;
   json: TokenizerJson;
   special_tokens: Partial<Record<SpecialTokenName, string>>;
   additional_special_tokens: string[];
+  /** Those with names that only this model has: `image_token`. */
+  model_special_tokens: Record<string, string>;
+  padding_side: "left" | "right";
+  truncation_side: "left" | "right";
   /** Jinja source; several when the model names them ("default", "tool_use"). */
   chat_template?: string | Record<string, string>;
   /** The most tokens that the model takes; Infinity when nobody says. */

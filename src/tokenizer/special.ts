@@ -6,12 +6,14 @@ import { type SpecialTokenName, specialTokenNames, type TokenizerSpec } from "./
 export abstract class SpecialTokens extends Callable {
   readonly #special: Partial<Record<SpecialTokenName, string>>;
   readonly #additional: string[];
+  readonly #ofModel: Record<string, string>;
   readonly #specialIds: Set<number>;
 
   constructor(spec: TokenizerSpec) {
     super();
     this.#special = { ...spec.special_tokens };
     this.#additional = [...spec.additional_special_tokens];
+    this.#ofModel = { ...spec.model_special_tokens };
     this.#specialIds = new Set(spec.json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
   }
 
@@ -42,6 +44,7 @@ export abstract class SpecialTokens extends Callable {
       const token = this.#special[name];
       if (token !== undefined) map[`${name}_token`] = token;
     }
+    Object.assign(map, this.#ofModel);
     if (this.#additional.length > 0) map.additional_special_tokens = [...this.#additional];
     return map;
   }

@@ -1,24 +1,23 @@
 /**
  * The tokenizer that cells use: text to token ids and back. The names are transformers.js'; what Python's transformers
- * offers beyond that (`encode`, `convert_ids_to_tokens`, `pad_token = …`) is there too. The algorithms are those of
- * @huggingface/tokenizers; decoding is our own (see decode.ts).
+ * offers beyond that (`encode`, `convert_ids_to_tokens`, `pad_token = …`) is there too. The algorithms lie in parts/.
  */
 import { inspect } from "node:util";
 import { checkOptions, type OptionNames } from "../options";
 import type { Tensor } from "../tensor";
-import { type BatchEncoding, collate, type ListEncoding, type TokenizerOptions, tokenizerOptions } from "./batch";
 import {
-  type ChatTemplateOptions,
-  chatOptions,
-  checkMessages,
-  isConversations,
-  type Message,
-  renderTemplate,
-} from "./chat";
+  type BatchEncoding,
+  collate,
+  limitOf,
+  type ListEncoding,
+  type TokenizerOptions,
+  tokenizerOptions,
+} from "./batch";
+import { type ChatTemplateOptions, checkChatOptions, isConversations, type Message, renderChat } from "./chat";
 import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
-import { Tokenizer } from "./libraries";
-import { repaired } from "./repair";
+import { TokenizerError } from "./parts/bounds";
+import { Encoder } from "./parts/encoder";
 import type { TokenizerSpec } from "./spec";
 import { SpecialTokens } from "./special";
 import { TokenStream } from "./stream";
@@ -66,12 +65,17 @@ export class PreTrainedTokenizer extends SpecialTokens {
   readonly name_or_path: string;
   /** Tokens that the model takes at most; Infinity where its files do not say. `truncation` cuts there. */
   model_max_length: number;
-  /** Where `padding` puts its tokens, free to be set. Default: "left", for every model here generates to the right. */
-  padding_side: "left" | "right" = "left";
+  /**
+   * Where `padding` puts its tokens, free to be set. Where the files do not say it is "left", for every model here
+   * generates to the right.
+   */
+  padding_side: "left" | "right";
+  /** Which end `truncation` cuts off, free to be set. Where the files do not say it is "right". */
+  truncation_side: "left" | "right";
   /** Jinja source of the chat template, or several by name, free to be set; undefined where there is none. */
   chat_template: string | Record<string, string> | undefined;
-  readonly #tokenizer: Tokenizer;
-  readonly #strip: (text: string) => string;
+  readonly #encoder: Encoder;
+  readonly #file: string;
   readonly #decoder: DecoderFactory;
   /** What decides where the caller does not; undefined where nothing is ever cleaned. */
   readonly #cleanUp: boolean | undefined;
@@ -82,19 +86,19 @@ export class PreTrainedTokenizer extends SpecialTokens {
   constructor(spec: TokenizerSpec) {
     super(spec);
     this.name_or_path = spec.name_or_path;
+    this.#file = spec.file;
     this.model_max_length = spec.model_max_length;
+    this.padding_side = spec.padding_side;
+    this.truncation_side = spec.truncation_side;
     this.chat_template = spec.chat_template;
     const { json } = spec;
     const bytePair = json.model.type === "BPE" || (json.model.type === undefined && "merges" in json.model);
     this.#cleanUp = bytePair ? undefined : spec.clean_up_tokenization_spaces;
     try {
-      const { json: equivalent, strip } = repaired(json);
-      const tokenizer = new Tokenizer(equivalent, { clean_up_tokenization_spaces: false });
-      this.#tokenizer = tokenizer;
-      this.#strip = strip;
-      this.#decoder = decoderFactory(json.decoder, (tokens) => tokenizer.decoder?.decode(tokens) ?? tokens.join(" "));
+      this.#encoder = new Encoder(json);
+      this.#decoder = decoderFactory(json.decoder);
       // Damage to some parts shows only in use.
-      this.decode(this.encode("a 1"));
+      this.decode(this.#encoder.encode("a 1", { special: true }));
     } catch (error) {
       const { message } = error as Error;
       const what = `${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`;
@@ -111,25 +115,32 @@ export class PreTrainedTokenizer extends SpecialTokens {
     const [text, options = {}] = args as [string | string[], TokenizerOptions | undefined];
     checkOptions(options, tokenizerOptions, "tokenizer");
     const several = Array.isArray(text);
-    const rows = (several ? text : [text]).map((one) => this.#ids(one, options.add_special_tokens ?? true));
+    const limit = limitOf(options, this);
+    const rows = (several ? text : [text]).map((one) => this.#ids(one, options.add_special_tokens ?? true, limit));
     return collate(rows, several, options, this);
   }
 
   protected override _idOf(token: string): number | undefined {
-    return this.#tokenizer.token_to_id(token);
+    return this.#encoder.vocabulary.id(token);
   }
 
   protected override _tokenOf(id: number): string | undefined {
-    return this.#tokenizer.id_to_token(id);
+    return this.#encoder.vocabulary.token(id);
   }
 
-  #ids(text: unknown, add_special_tokens: boolean): number[] {
+  /** @param most Ids at most, the special ones around them included. */
+  #ids(text: unknown, special: boolean, most = Infinity): number[] {
     if (typeof text !== "string") {
       throw new TypeError(
         `Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`,
       );
     }
-    return this.#tokenizer.encode(this.#strip(text), { add_special_tokens }).ids;
+    try {
+      return this.#encoder.encode(text, { special, most, side: this.truncation_side });
+    } catch (error) {
+      if (!(error instanceof TokenizerError)) throw error;
+      throw new Error(`${this.#file} cannot encode this text: ${error.message}.`, { cause: error });
+    }
   }
 
   /**
@@ -208,7 +219,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
   /** The token to decode for an id; undefined when it is to be left out. */
   #token(id: number, skip_special_tokens = false): string | undefined {
     if (skip_special_tokens && this._isSpecial(id)) return undefined;
-    return this.#tokenizer.id_to_token(id);
+    return this.#encoder.vocabulary.token(id);
   }
 
   /**
@@ -226,7 +237,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   convert_ids_to_tokens(ids: Ids): (string | undefined)[];
   convert_ids_to_tokens(ids: Ids): string | undefined | (string | undefined)[] {
-    const tokens = toIds(ids).map((id) => this.#tokenizer.id_to_token(id));
+    const tokens = toIds(ids).map((id) => this.#encoder.vocabulary.token(id));
     return typeof ids === "number" || typeof ids === "bigint" ? tokens[0] : tokens;
   }
 
@@ -244,7 +255,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   convert_tokens_to_ids(tokens: string[]): (number | undefined)[];
   convert_tokens_to_ids(tokens: string | string[]): number | undefined | (number | undefined)[] {
-    const id = (token: string) => this.#tokenizer.token_to_id(token) ?? this.unk_token_id;
+    const id = (token: string) => this.#encoder.vocabulary.id(token) ?? this.unk_token_id;
     return Array.isArray(tokens) ? tokens.map(id) : id(tokens);
   }
 
@@ -277,43 +288,35 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
   apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
-    checkOptions(options, chatOptions, "tokenizer.apply_chat_template");
-    const {
-      tokenize = true,
-      add_generation_prompt = false,
-      return_dict = true,
-      chat_template,
-      tools,
-      documents,
-    } = options;
+    const { tokenize = true, return_dict = true } = options;
     const several = isConversations(conversation);
-    const source = this.#template(chat_template, tools !== undefined);
-    const texts = (several ? conversation : [conversation]).map((messages) => {
-      checkMessages(messages);
-      return renderTemplate(source, {
-        ...this.special_tokens_map,
-        messages,
-        add_generation_prompt,
-        tools: tools ?? null,
-        documents: documents ?? null,
-      });
-    });
+    const found = this.#template(options?.chat_template, options?.tools !== undefined);
+    checkChatOptions(options, found ?? "");
+    const source = found ?? this.#noTemplate();
+    const texts = (several ? conversation : [conversation]).map((messages) =>
+      renderChat(source, messages, this.special_tokens_map, options, `The chat template of ${this.name_or_path}`),
+    );
     if (!tokenize) return several ? texts : texts[0];
-    const rows = texts.map((text) => this.#ids(text, false));
+    const limit = limitOf(options, this);
+    const rows = texts.map((text) => this.#ids(text, false, limit));
     const encoding = collate(rows, several, options, this) as BatchEncoding;
     return return_dict ? encoding : encoding.input_ids;
   }
 
-  #template(given: string | undefined, tools: boolean): string {
+  #template(given: string | undefined, tools: boolean): string | undefined {
     const own = this.chat_template;
     if (given !== undefined) return (typeof own === "object" ? own[given] : undefined) ?? given;
-    const source = typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
-    if (source === undefined) {
-      throw new Error(
-        `The tokenizer of ${this.name_or_path} has no chat template; give one as chat_template, or plain text to the tokenizer.`,
-      );
+    return typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
+  }
+
+  #noTemplate(): never {
+    const of = `The tokenizer of ${this.name_or_path} has`;
+    const { chat_template } = this;
+    if (typeof chat_template === "object") {
+      const names = Object.keys(chat_template).sort().join(", ");
+      throw new Error(`${of} no chat template named "default"; give one of ${names}, or your own, as chat_template.`);
     }
-    return source;
+    throw new Error(`${of} no chat template; give one as chat_template, or plain text to the tokenizer.`);
   }
 
   /** Tokens in the vocabulary, those added on top of it left out. */
@@ -332,10 +335,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * @example tokenizer.get_vocab().get("ĠParis"); // => 7042
    */
   get_vocab(): Map<string, number> {
-    const vocabulary = this.#tokenizer.get_vocab();
-    // Ids that no token has.
-    vocabulary.delete(undefined as never);
-    return vocabulary;
+    return this.#encoder.vocabulary.entries();
   }
 
   /** What it is in a line or a few, as Python prints a tokenizer. */

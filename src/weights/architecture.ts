@@ -5,6 +5,9 @@
 import type { Architecture, ModelConfig } from "../native";
 import { checkRope, rotaryOf } from "./rope";
 
+/** Numbers of a head: lists of its rotated pairs are made before any weight is looked at. */
+const largestHead = 65_536;
+
 /**
  * Refuses what the forward pass does not compute, before any weight is looked at.
  *
@@ -16,7 +19,8 @@ export function checkArchitecture(config: ModelConfig, fail: (what: string) => n
   if (config.hidden_act !== "silu" && config.hidden_act !== "swish")
     fail(`asks for the activation ${JSON.stringify(config.hidden_act)}; phi3lab computes "silu"`);
   if (heads % shared !== 0) fail(`has ${heads} heads and ${shared} key-value heads; expected a multiple`);
-  if (size % 2 !== 0) fail(`has heads of ${size} numbers; expected an even number`);
+  if (size % 2 !== 0 || size > largestHead)
+    fail(`has heads of ${size} numbers; expected an even number up to ${largestHead}`);
   checkRope(config, fail);
 }
 

@@ -2,12 +2,14 @@
  * Reads a folder's config.json and generation_config.json. The names and defaults are transformers' (`Phi3Config`,
  * `LlamaConfig` and so on); what of it the forward pass computes is architecture.ts' to say.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig, RopeParameters } from "../native";
-import { refuseLfsPointer, WeightsError } from "./error";
+import { WeightsError } from "./error";
 import { families, type ModelType } from "./families";
 import { Fields } from "./fields";
+import { readJson } from "./json";
+
+export { readJson };
 
 type Json = Record<string, unknown>;
 
@@ -26,41 +28,14 @@ export async function readFolderConfig(folder: string): Promise<{ config: ModelC
   const file = join(folder, "config.json");
   const json = await readJson(file);
   if (!json) throw new WeightsError(file, `${folder} has no config.json: it is no model's folder.`);
-  const fields = new Fields(file, (key) => json[key]);
   const generation = (await readJson(join(folder, "generation_config.json"))) ?? {};
+  return configOf(file, json, generation);
+}
+
+/** The configuration that a config.json and a generation_config.json hold. */
+export function configOf(file: string, json: Json, generation: Json): { config: ModelConfig; fields: Fields } {
+  const fields = new Fields(file, (key) => json[key]);
   return { config: normalise(fields, json, generation), fields };
-}
-
-/** The object in a JSON file; undefined when there is no such file. */
-export async function readJson(file: string): Promise<Json | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
-    throw new WeightsError(file, `${file} cannot be read (${code}).`);
-  }
-  refuseLfsPointer(file, text);
-  const value = parsed(text) ?? parsed(withoutNan(text));
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new WeightsError(file, `${file} holds no JSON object: it is damaged or truncated; download it again.`);
-  }
-  return value as Json;
-}
-
-/** The value of JSON text; undefined, which JSON has not, where it is none. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Python writes NaN and infinities into JSON, and reads them there: for us they are nothing. */
-function withoutNan(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (found) => (found.startsWith('"') ? found : "null"));
 }
 
 /** Token ids as configurations have them (one, several, null); negative ones mean none. */

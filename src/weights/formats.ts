@@ -34,6 +34,27 @@ export const floatTypes: readonly string[] = weightTypes.filter((type) => weight
 export const isQuantised = (type: string): type is WeightType =>
   Object.hasOwn(weightFormats, type) && !floatTypes.includes(type);
 
+/**
+ * Bytes that a GPU keeps 256 numbers of a quantised format in, where it keeps them as compact as they are
+ * (cuda/memory/compact.h): as in the file, but the six-bit scales of Q4_K and Q5_K take a byte each.
+ */
+const onGpu: Partial<Record<WeightType, number>> = {
+  Q4_0: 144,
+  Q4_1: 160,
+  Q5_0: 176,
+  Q5_1: 192,
+  Q8_0: 272,
+  Q4_K: 148,
+  Q5_K: 180,
+  Q6_K: 210,
+};
+
+/** Bytes of one number of this format on a GPU that computes in numbers of `size` bytes. */
+export function gpuBytesPerElement(type: WeightType, size: number): number {
+  const compact = onGpu[type];
+  return compact === undefined ? size : compact / 256;
+}
+
 /** Bytes of one number of this format: a fraction where numbers are packed in blocks. */
 export function bytesPerElement(type: WeightType): number {
   const { block, bytes } = weightFormats[type];

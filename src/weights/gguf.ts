@@ -3,7 +3,7 @@
  * it checked against the file's size, so that nothing that follows can be led astray by a damaged file. The numbers of
  * the tensors are not read. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { refuseLfsPointer, WeightsError } from "./error";
 import {
   ARRAY,
@@ -18,10 +18,14 @@ import {
   storedFormats,
   valueSizes,
 } from "./gguf_types";
+import { openRegular } from "./regular";
 
 /** Headers grow with the vocabulary: 2 MB for 49,152 tokens, 11 MB for 262,144. More than this is damage. */
 const largestHeader = 256 * 2 ** 20;
 const firstRead = 4 * 2 ** 20;
+/** Models have some hundreds or thousands of tensors, and some tens of entries. */
+const mostTensors = 100_000;
+const mostEntries = 65_536;
 
 /** Thrown inside when the header goes on behind the bytes read so far. */
 class MoreBytes {
@@ -35,9 +39,8 @@ class MoreBytes {
  * @example const { metadata, tensors } = await readGguf("SmolLM2-135M-Instruct.Q4_1.gguf");
  */
 export async function readGguf(file: string): Promise<Gguf> {
-  const handle = await open(file, "r").catch((error: NodeJS.ErrnoException) => {
-    throw new WeightsError(file, `Cannot open the model file ${file} (${error.code ?? error.message}).`);
-  });
+  const handle = await openRegular(file);
+  if (handle === undefined) throw new WeightsError(file, `There is no model file ${file}.`);
   try {
     const { size } = await handle.stat();
     let length = Math.min(size, firstRead);
@@ -47,10 +50,7 @@ export async function readGguf(file: string): Promise<Gguf> {
         return new HeaderReader(file, bytes, size).read();
       } catch (error) {
         if (!(error instanceof MoreBytes)) throw error;
-        if (error.upTo > size || bytes.length < length) {
-          const message = `${file} ends inside its header: the file is truncated or damaged; download it again.`;
-          throw new WeightsError(file, message);
-        }
+        if (error.upTo > size || bytes.length < length) throw endsInside(file);
         if (error.upTo > largestHeader) {
           throw new WeightsError(
             file,
@@ -64,6 +64,22 @@ export async function readGguf(file: string): Promise<Gguf> {
     await handle.close();
   }
 }
+
+/**
+ * The header that a whole file begins with.
+ *
+ * @throws WeightsError as {@link readGguf}.
+ */
+export function parseGguf(file: string, bytes: Buffer): Gguf {
+  try {
+    return new HeaderReader(file, bytes, bytes.length).read();
+  } catch (error) {
+    throw error instanceof MoreBytes ? endsInside(file) : error;
+  }
+}
+
+const endsInside = (file: string): WeightsError =>
+  new WeightsError(file, `${file} ends inside its header: the file is truncated or damaged; download it again.`);
 
 async function readStart(handle: FileHandle, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
@@ -113,6 +129,12 @@ class HeaderReader {
     return value;
   }
 
+  #count(what: string, most: number): number {
+    const count = this.#uint64(`a number of ${what}`);
+    if (count > most) this.#damaged(`it claims ${count} ${what}, of which files have ${most} at most`);
+    return count;
+  }
+
   /** A key or a tensor's name: printable ASCII, as the format wants it, so that messages may show it. */
   #name(what: string): string {
     const name = this.#string(what);
@@ -138,8 +160,8 @@ class HeaderReader {
       );
     }
     if (version !== 2 && version !== 3) this.#fail(`is GGUF version ${version}; expected version 2 or 3`);
-    const tensorCount = this.#uint64("a number of tensors");
-    const metadataCount = this.#uint64("a number of metadata entries");
+    const tensorCount = this.#count("tensors", mostTensors);
+    const metadataCount = this.#count("metadata entries", mostEntries);
     const metadata = new Map<string, GgufValue>();
     for (let i = 0; i < metadataCount; i++) {
       const key = this.#name("a metadata key");

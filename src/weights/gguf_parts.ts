@@ -7,7 +7,7 @@ import type { WeightPart } from "../native";
 import { refusal } from "./error";
 import { readGguf } from "./gguf";
 import { type Gguf, type GgufTensor, readable } from "./gguf_types";
-import { fiveDigits, isFile, partNames } from "./weight_files";
+import { fiveDigits, isThere, partNames } from "./weight_files";
 
 /** A model's parts as one: `file` is the first of them. */
 export interface GgufModel extends Gguf {
@@ -69,7 +69,7 @@ export async function readGgufModel(file: string, onFile?: (done: number, total:
   const [first = file] = files;
   const fail = refusal(file);
   const missing: string[] = [];
-  for (const path of files) if (!(await isFile(path))) missing.push(basename(path));
+  for (const path of files) if (!(await isThere(path))) missing.push(basename(path));
   if (missing.length > 0) {
     const needs = `is one of ${files.length} parts of a model, and ${dirname(file)} lacks ${missing.join(", ")}`;
     fail(

@@ -2,13 +2,13 @@
  * A GGUF file's rotary embeddings in transformers' words: what llama.cpp's converters make of them, read backwards. The
  * divisors of frequencies are tensors, whose numbers are read here.
  */
-import { open } from "node:fs/promises";
 import type { RopeParameters } from "../native";
 import { WeightsError } from "./error";
 import type { ModelType } from "./families";
 import type { Fields } from "./fields";
 import type { GgufModel } from "./gguf_parts";
 import type { Gguf } from "./gguf_types";
+import { openRegular } from "./regular";
 
 /**
  * @param fields The metadata.
@@ -60,6 +60,9 @@ export async function ggufRope(
   return { ...plain, rope_type: String(type), factor, ...set };
 }
 
+/** Bytes of a tensor of factors: one for each pair of a head's numbers. */
+const mostFactors = 1e6;
+
 /** The numbers of a tensor in F32; undefined where there is none of this name. */
 async function floats(gguf: Gguf | GgufModel, name: string): Promise<number[] | undefined> {
   const tensor = gguf.tensors.find((one) => one.name === name);
@@ -67,8 +70,12 @@ async function floats(gguf: Gguf | GgufModel, name: string): Promise<number[] | 
   const part = "files" in gguf && "file" in tensor ? gguf.files[tensor.file as number] : undefined;
   const file = part ?? gguf.file;
   if (tensor.type !== "F32") throw new WeightsError(file, `${file} holds ${name} as ${tensor.format}; expected F32.`);
+  const damaged = (what: string): never => {
+    throw new WeightsError(file, `${file} is damaged: ${name} ${what}; download it again.`);
+  };
+  if (tensor.nbytes > mostFactors) damaged(`has ${tensor.nbytes} bytes`);
   const bytes = Buffer.alloc(tensor.nbytes);
-  const handle = await open(file, "r");
+  const handle = (await openRegular(file)) ?? damaged("is not there any more");
   try {
     await handle.read(bytes, 0, bytes.length, tensor.offset);
   } finally {

@@ -2,24 +2,26 @@
  * Opens a model on disk for the native half: which files, which tensor lies where in them, and the configuration.
  * Only headers are read; the native half maps the files. Every error is one sentence that names the file.
  */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize, sep } from "node:path";
 import type { ModelConfig, OpenOptions, WeightEntry, WeightPart } from "../native";
 import { architectureOf, checkArchitecture } from "./architecture";
 import { Checkpoint, type StoredTensor } from "./checkpoint";
-import { readFolderConfig, readJson } from "./config";
+import { readFolderConfig } from "./config";
 import { quote, refusal, WeightsError } from "./error";
 import { ggufConfig } from "./gguf_config";
 import { readGgufModel, runnable } from "./gguf_parts";
 import { readQuantisation } from "./quantised";
 import { assignRoles } from "./roles";
-import { duplicateKey, readSafetensors } from "./safetensors";
-import { insteadOf, isFile, weightFiles } from "./weight_files";
+import { duplicateKey, jsonObject } from "./json";
+import { readText } from "./regular";
+import { readSafetensors } from "./safetensors";
+import { insteadOf, isThere, weightFiles } from "./weight_files";
 
 export { adapterNote, mergeAdapter, readAdapter } from "./adapter";
 export { readConfig } from "./config";
 export { WeightsError } from "./error";
-export { bytesPerElement } from "./formats";
+export { bytesPerElement, gpuBytesPerElement, isQuantised } from "./formats";
 export { type Quantised, quantise, quantiseNote } from "./quantise";
 export { insteadOf, partNames, weightFiles } from "./weight_files";
 
@@ -100,25 +102,38 @@ async function readFiles(folder: string, names: string[], { onFile }: OpenWeight
 /** @throws WeightsError that names those of a folder's files that are not there. */
 async function checkPresent(folder: string, names: string[], why: string): Promise<void> {
   const missing: string[] = [];
-  for (const name of names) if (!(await isFile(join(folder, name)))) missing.push(name);
+  for (const name of names) if (!(await isThere(join(folder, name)))) missing.push(name);
   if (missing.length === 0) return;
   const message = `${folder} lacks ${missing.join(", ")}, ${why}: download the model again, or copy the missing file there.`;
   throw new WeightsError(join(folder, missing[0] as string), message);
 }
+
+/** Bytes of an index; a hundred thousand tensors take ten million. */
+const largestIndex = 64e6;
 
 /**
  * The shard files that an index names, each once, in order of name.
  *
  * @throws WeightsError when the index is damaged or names files outside its folder.
  */
-export async function readIndex(index: string): Promise<{ files: string[]; map: Map<string, string> }> {
+export async function readIndex(index: string): Promise<Index> {
+  const text = await readText(index, largestIndex);
+  return parseIndex(index, text ?? "{}");
+}
+
+interface Index {
+  files: string[];
+  map: Map<string, string>;
+}
+
+/** The same of its text. */
+export function parseIndex(index: string, text: string): Index {
   const fail = (what: string): never => {
     throw new WeightsError(index, `${index} is damaged: ${what}; download it again.`);
   };
-  const json = await readJson(index);
-  const map = json?.weight_map;
+  const map = jsonObject(index, text).weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) return fail("it has no weight_map");
-  const twice = duplicateKey(await readFile(index, "utf8"));
+  const twice = duplicateKey(text);
   if (twice !== undefined) fail(`it has ${quote(twice)} twice`);
   for (const [tensor, file] of Object.entries(map)) {
     const plain = typeof file === "string" && file !== "" && !isAbsolute(file) && !file.includes("\\");

@@ -2,8 +2,10 @@
  * Reads the header of a safetensors file and checks every claim of it against the file's size: what it returns can be
  * mapped and read. The numbers themselves are not read. The format: https://github.com/huggingface/safetensors
  */
-import { open } from "node:fs/promises";
 import { quote, refuseLfsPointer, WeightsError } from "./error";
+import { duplicateKey } from "./json";
+import { isFlat, members, NotJson, parsed } from "./members";
+import { openRegular } from "./regular";
 
 /** One tensor of a safetensors file; `offset` counts from the file's start. */
 export interface SafeTensor {
@@ -49,9 +51,7 @@ export async function readSafetensors(file: string): Promise<SafeTensor[]> {
   const fail = (what: string): never => {
     throw new WeightsError(file, `${file} ${what}.`);
   };
-  const handle = await open(file, "r").catch((error: NodeJS.ErrnoException) =>
-    fail(`cannot be opened (${error.code ?? error.message})`),
-  );
+  const handle = (await openRegular(file)) ?? fail("is not there");
   try {
     const { size } = await handle.stat();
     const length = Buffer.alloc(8);
@@ -63,17 +63,31 @@ export async function readSafetensors(file: string): Promise<SafeTensor[]> {
     if (8 + headerLength > size) fail(`ends inside its header: it is truncated or damaged; download it again`);
     const header = Buffer.alloc(headerLength);
     if ((await handle.read(header, 0, headerLength, 8)).bytesRead < headerLength) fail("changed while it was read");
-    return new HeaderChecker(file, 8 + headerLength, size).check(header);
+    return parseSafetensors(file, header, size);
   } finally {
     await handle.close();
   }
 }
 
-interface HeaderEntry {
-  dtype: string;
-  shape: number[];
-  data_offsets: [number, number];
+/**
+ * The tensors of a header.
+ *
+ * @param size The whole file's.
+ * @throws WeightsError as {@link readSafetensors}.
+ */
+export function parseSafetensors(file: string, header: Buffer, size: number): SafeTensor[] {
+  return new HeaderChecker(file, 8 + header.length, size).check(header);
 }
+
+/** A tensor as a header has it. */
+interface Claim extends SafeTensor {
+  /** Where it ends; `offset` is where it begins: from the numbers' start. */
+  end: number;
+}
+
+/** Characters that a header may spend on a tensor, and on what it says of itself before that is only looked through. */
+const longestEntry = 10_000;
+const longestMetadata = 20_000;
 
 class HeaderChecker {
   constructor(
@@ -87,54 +101,66 @@ class HeaderChecker {
   }
 
   check(header: Buffer): SafeTensor[] {
-    const entries = this.#parse(header);
-    const ordered: { name: string; entry: HeaderEntry }[] = [];
-    for (const [name, value] of Object.entries(entries)) {
-      if (name !== "__metadata__") ordered.push({ name, entry: this.#entry(name, value) });
-    }
+    const claims = this.#claims(header);
     // A zero-sized tensor shares its offset with its neighbour and comes first.
-    ordered.sort(
-      (a, b) => a.entry.data_offsets[0] - b.entry.data_offsets[0] || a.entry.data_offsets[1] - b.entry.data_offsets[1],
-    );
+    claims.sort((a, b) => a.offset - b.offset || a.end - b.end);
     let end = 0;
-    for (const { name, entry } of ordered) {
-      const [from, to] = entry.data_offsets;
-      if (this.dataStart + to > this.size) {
-        const message = `${this.file} has ${this.size} bytes, but the tensor ${quote(name)} would end at byte ${this.dataStart + to}: the file is truncated or damaged; download it again.`;
+    for (const claim of claims) {
+      if (this.dataStart + claim.end > this.size) {
+        const message = `${this.file} has ${this.size} bytes, but the tensor ${quote(claim.name)} would end at byte ${this.dataStart + claim.end}: the file is truncated or damaged; download it again.`;
         throw new WeightsError(this.file, message);
       }
-      if (from !== end) this.#damaged(`the tensor ${quote(name)} begins at ${from} where ${end} is expected`);
-      end = to;
+      if (claim.offset !== end)
+        this.#damaged(`the tensor ${quote(claim.name)} begins at ${claim.offset} where ${end} is expected`);
+      end = claim.end;
     }
     if (this.dataStart + end !== this.size) {
       this.#damaged(`${this.size - this.dataStart - end} bytes follow its last tensor`);
     }
-    return ordered.map(({ name, entry: { dtype, shape, data_offsets } }) => {
-      return { name, dtype, shape, offset: this.dataStart + data_offsets[0] };
-    });
+    return claims.map(({ name, dtype, shape, offset }) => ({ name, dtype, shape, offset: this.dataStart + offset }));
   }
 
-  #parse(header: Buffer): Record<string, unknown> {
+  #claims(header: Buffer): Claim[] {
     let text: string;
     try {
       text = new TextDecoder("utf-8", { fatal: true }).decode(header);
     } catch {
       return this.#damaged("its header is not UTF-8");
     }
-    let value: unknown;
+    const claims: Claim[] = [];
+    const names = new Set<string>();
     try {
-      value = JSON.parse(text);
-    } catch {
-      this.#damaged("its header is not JSON");
+      for (const [name, value] of members(text)) {
+        if (names.has(name)) this.#damaged(`its header has ${quote(name)} twice`);
+        names.add(name);
+        if (name === "__metadata__") this.#metadata(value);
+        else if (value.length > longestEntry)
+          this.#damaged(`its header says nothing of use about the tensor ${quote(name)}`);
+        else claims.push(this.#claim(name, parsed(value), value));
+      }
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      const other = /^\s*(?:\[|null\s*$|true\s*$|false\s*$|"|[-\d])/.test(text);
+      this.#damaged(other ? "its header is no JSON object" : "its header is not JSON");
     }
-    if (!isObject(value)) this.#damaged("its header is no JSON object");
-    const twice = duplicateKey(text);
-    if (twice !== undefined) this.#damaged(`its header has ${quote(twice)} twice`);
-    return value;
+    return claims;
   }
 
-  #entry(name: string, value: unknown): HeaderEntry {
+  /** What a file says of itself, which nobody here reads: it only has to be JSON. */
+  #metadata(value: string): void {
+    if (value.length > longestMetadata) {
+      if (!isFlat(value)) this.#damaged("its __metadata__ is no object of texts");
+      return;
+    }
+    parsed(value);
+    const twice = duplicateKey(value);
+    if (twice !== undefined) this.#damaged(`its header has ${quote(twice)} twice`);
+  }
+
+  #claim(name: string, value: unknown, text: string): Claim {
     const quoted = quote(name);
+    const twice = duplicateKey(text);
+    if (twice !== undefined) this.#damaged(`its header has ${quote(twice)} twice`);
     if (!isObject(value)) this.#damaged(`its header says nothing of use about the tensor ${quoted}`);
     const { dtype, shape, data_offsets } = value;
     if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) {
@@ -150,7 +176,7 @@ class HeaderChecker {
       const expected = `${dtype} and [${shape.join(", ")}] make ${nbytes}`;
       this.#damaged(`the tensor ${quoted} takes ${to - from} bytes where ${expected}`);
     }
-    return { dtype, shape, data_offsets: [from, to] };
+    return { name, dtype, shape, offset: from, end: to };
   }
 }
 
@@ -166,24 +192,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0);
-}
-
-/** The first key that an object anywhere in valid JSON text has twice; JSON.parse would keep the last in silence. */
-export function duplicateKey(text: string): string | undefined {
-  const open: (Set<string> | undefined)[] = [];
-  const token = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/g;
-  for (let match = token.exec(text); match; match = token.exec(text)) {
-    const [found, colon] = match;
-    if (found === "{") open.push(new Set());
-    else if (found === "[") open.push(undefined);
-    else if (found === "}" || found === "]") open.pop();
-    else if (colon !== undefined) {
-      const quoted = found.slice(0, found.lastIndexOf('"') + 1);
-      const key = JSON.parse(quoted) as string;
-      const keys = open.at(-1);
-      if (keys?.has(key)) return key;
-      keys?.add(key);
-    }
-  }
-  return undefined;
 }

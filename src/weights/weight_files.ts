@@ -31,9 +31,9 @@ export function partNames(stem: string, count: string, extension: string): strin
   return Array.from({ length: Number(count) }, (_, i) => `${stem}-${fiveDigits(i + 1)}-of-${count}${extension}`);
 }
 
-/** Whether there is a file (or a link to one) of this path. */
-export async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+/** Whether there is something of this name; whether it is a file is said by whoever opens it. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /**

@@ -198,7 +198,7 @@ void test_attend(const AttentionCase& c, const DeviceKernels& chosen, const Part
   AttentionShape shape;
   shape.heads = c.heads, shape.kv_heads = c.kv_heads, shape.head_dim = c.head_dim, shape.window = c.window;
   shape.scale = 1 / std::sqrt(static_cast<float>(c.head_dim));
-  if (!prompt_attend_fits(shape, device, kernels)) return;
+  if (!prompt_attend_fits(shape, device)) return;
   const int64_t layers = 3, layer = 1, positions = c.position + c.tokens;
   CacheView cache;
   cache.block_stride = layers * 2 * c.kv_heads * CacheView::kBlock * c.head_dim;

@@ -35,6 +35,6 @@ describe("the chapter on a GGUF file of Phi-3-mini's shape in Q4_K_M's formats",
     needGpu(this, { real: true });
     const run = await runChapter(32);
     checkChapter(run, 3072);
-    checkOnCuda(run, "float32"); // what quantised weights become there
+    checkOnCuda(run, "float32"); // what is computed in there where weights are quantised
   });
 });

@@ -16,15 +16,19 @@ export async function writeRandomPhi3(folder: string, sizes: Sizes = {}): Promis
   await writePhi3Tokenizer(folder);
 }
 
-/** A format of a GGUF file: its number, and 256 weights of it at random with a standard deviation of 0.02 to 0.04. */
+/** A format of a GGUF file: its number, and weights of it at random with a standard deviation of 0.02 to 0.04. */
 interface Format {
   type: number;
+  /** Weights of a block, and its bytes. */
+  weights: number;
   block: number;
   /** Where the block's float16 scales lie, and their bits. */
   scales: [at: number, bits: number][];
 }
+const Q4_0: Format = { type: 2, weights: 32, block: 18, scales: [[0, 0x1c80]] };
 const Q4_K: Format = {
   type: 12,
+  weights: 256,
   block: 144,
   scales: [
     [0, 0x0893],
@@ -33,13 +37,14 @@ const Q4_K: Format = {
 };
 const Q5_K: Format = {
   type: 13,
+  weights: 256,
   block: 176,
   scales: [
     [0, 0x0496],
     [2, 0x1471],
   ],
 };
-const Q6_K: Format = { type: 14, block: 210, scales: [[208, 0x00fc]] };
+const Q6_K: Format = { type: 14, weights: 256, block: 210, scales: [[208, 0x00fc]] };
 
 /** Blocks of this format, other ones at each call. */
 function blocks({ block, scales }: Format, count: number, random: (n: number) => number): Buffer {
@@ -49,31 +54,69 @@ function blocks({ block, scales }: Format, count: number, random: (n: number) =>
   return bytes;
 }
 
+/** The formats of a mix, by general.file_type's number: of most matrices, of qkv, of layers' ffn_down, of the head. */
+const mixes = {
+  // Microsoft's Phi-3-mini-4k-instruct-q4.gguf: 65 tensors F32, 81 Q4_K, 32 Q5_K, 17 Q6_K. llama.cpp gives Q6_K to the
+  // ffn_down of the first and last eighths of the layers, and of each third between.
+  Q4_K_M: {
+    fileType: 15,
+    most: Q4_K,
+    qkv: Q5_K,
+    down: (i: number, layers: number) => {
+      const eighth = Math.floor(layers / 8);
+      return i < eighth || i >= layers - eighth || (i - eighth) % 3 === 2 ? Q6_K : Q4_K;
+    },
+    head: Q6_K,
+  },
+  Q4_0: { fileType: 2, most: Q4_0, qkv: Q4_0, down: () => Q4_0, head: Q6_K },
+};
+
+/** A mix of formats that llama.cpp makes. */
+export type Mix = keyof typeof mixes;
+
+/** The fields of Phi-3's tokenizer, filled up to the rows of the embeddings as llama.cpp's conversion does. */
+async function tokenizerFields(rows: number): Promise<GgufField[]> {
+  const fillers: Record<string, (i: number) => unknown> = {
+    tokens: (i) => `[PAD${i}]`,
+    scores: () => -1000,
+    token_type: () => 5, // unused
+  };
+  const fields = (await phi3Fields()).filter(([key]) => key.startsWith("tokenizer."));
+  return fields.map(([key, type, value]) => {
+    const fill = fillers[key.split(".")[2] as string];
+    if (!fill) return [key, type, value];
+    const [of, values] = value as [number, unknown[]];
+    const missing = Array.from({ length: rows - values.length }, (_, i) => fill(values.length + i));
+    return [key, type, [of, [...values, ...missing]]];
+  });
+}
+
 /**
- * Writes a GGUF file of Phi-3-mini's shape with Phi-3's tokenizer and random weights in the mix of formats that Q4_K_M is
- * (Microsoft's Phi-3-mini-4k-instruct-q4.gguf: of 32 layers 65 tensors F32, 81 Q4_K, 32 Q5_K, 17 Q6_K; 2.4 GB).
+ * Writes a GGUF file of Phi-3-mini's shape with Phi-3's tokenizer and random weights, in the formats that llama.cpp's Q4_K_M
+ * has (2.4 GB with all layers) or its Q4_0 (2.2 GB).
  */
-export async function writeRandomPhi3Gguf(file: string, { layers = 32 }: { layers?: number } = {}): Promise<void> {
+export async function writeRandomPhi3Gguf(
+  file: string,
+  { layers = 32, mix = "Q4_K_M" }: { layers?: number; mix?: Mix } = {},
+): Promise<void> {
   const [hidden, ffn, vocab] = [3072, 8192, 32064];
-  // llama.cpp gives Q6_K to these layers' ffn_down: the first and last eighths, and each third between.
-  const eighth = Math.floor(layers / 8);
-  const more = (i: number) => i < eighth || i >= layers - eighth || (i - eighth) % 3 === 2;
+  const { fileType, most, qkv, down, head } = mixes[mix];
   const parts: [name: string, shape: number[], format: Format | undefined][] = [
-    ["token_embd.weight", [hidden, vocab], Q4_K],
+    ["token_embd.weight", [hidden, vocab], most],
   ];
   for (let i = 0; i < layers; i++)
     parts.push(
       [`blk.${i}.attn_norm.weight`, [hidden], undefined],
       [`blk.${i}.ffn_norm.weight`, [hidden], undefined],
-      [`blk.${i}.attn_qkv.weight`, [hidden, 3 * hidden], Q5_K],
-      [`blk.${i}.attn_output.weight`, [hidden, hidden], Q4_K],
-      [`blk.${i}.ffn_up.weight`, [hidden, 2 * ffn], Q4_K],
-      [`blk.${i}.ffn_down.weight`, [ffn, hidden], more(i) ? Q6_K : Q4_K],
+      [`blk.${i}.attn_qkv.weight`, [hidden, 3 * hidden], qkv],
+      [`blk.${i}.attn_output.weight`, [hidden, hidden], most],
+      [`blk.${i}.ffn_up.weight`, [hidden, 2 * ffn], most],
+      [`blk.${i}.ffn_down.weight`, [ffn, hidden], down(i, layers)],
     );
-  parts.push(["output_norm.weight", [hidden], undefined], ["output.weight", [hidden, vocab], Q6_K]);
+  parts.push(["output_norm.weight", [hidden], undefined], ["output.weight", [hidden, vocab], head]);
   const size = (shape: number[], format: Format | undefined) => {
     const count = shape.reduce((product, n) => product * n, 1);
-    return format ? (count / 256) * format.block : 4 * count;
+    return format ? (count / format.weights) * format.block : 4 * count;
   };
   let offset = 0;
   const tensors = parts.map(([name, shape, format]) => {
@@ -81,7 +124,6 @@ export async function writeRandomPhi3Gguf(file: string, { layers = 32 }: { layer
     offset += Math.ceil(size(shape, format) / 32) * 32;
     return tensor;
   });
-  const tokenizer = (await phi3Fields()).filter(([key]) => key.startsWith("tokenizer."));
   const fields: GgufField[] = [
     ["general.architecture", 8, "phi3"],
     ["general.name", 8, "Phi3"],
@@ -93,12 +135,12 @@ export async function writeRandomPhi3Gguf(file: string, { layers = 32 }: { layer
     ["phi3.attention.head_count_kv", 4, 32],
     ["phi3.attention.layer_norm_rms_epsilon", 6, 1e-5],
     ["phi3.rope.dimension_count", 4, 96],
-    ["general.file_type", 4, 15],
-    ...tokenizer,
+    ["general.file_type", 4, fileType],
+    ...(await tokenizerFields(vocab)),
   ];
   const random = randomNumbers(3);
   // A tile of blocks of each format is written again and again, from another place each time.
-  const tile = new Map([Q4_K, Q5_K, Q6_K].map((format) => [format, blocks(format, 16_384, random)]));
+  const tile = new Map([Q4_0, Q4_K, Q5_K, Q6_K].map((format) => [format, blocks(format, 16_384, random)]));
   const descriptor = openSync(file, "w");
   const write = (bytes: Buffer) => {
     for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);

@@ -7,7 +7,7 @@ import { AutoModelForCausalLM, devices } from "../../src";
 import { cudaInfo, listDevices, readDevice } from "../../src/devices";
 import { jupyterDisplay } from "../../src/host";
 import { autoDtype, checkKvDtype, chooseDevice, computeNote, gpuBytes, readDtype } from "../../src/model/device_choice";
-import type { CudaInfo } from "../../src/native";
+import type { CudaInfo, Dtype, WeightType } from "../../src/native";
 import { openWeights, partsOf } from "../../src/weights";
 
 const root = join(__dirname, "..", "..");
@@ -157,7 +157,20 @@ describe("dtype", () => {
     const info = () => h200(100e9);
     assert.equal(chooseDevice("cuda", "float16", weights, { info }).dtype, "float16");
     assert.equal(chooseDevice("cuda", "auto", weights, { info }).dtype, "float32");
-    assert.equal(gpuBytes(weights, "float16"), 2048);
+    assert.equal(gpuBytes([{ type: "BF16", shape: [32, 32] }], "float16"), 2048);
+  });
+
+  it("leaves quantised weights on a GPU about as large as their file, and turns others into its numbers", () => {
+    const bytes = (type: WeightType, dtype: Dtype) => gpuBytes([{ type, shape: [3072, 3072] }], dtype) / 3072 / 3072;
+    assert.equal(bytes("Q4_0", "float32"), 4.5 / 8);
+    assert.equal(bytes("Q8_0", "float16"), 8.5 / 8);
+    assert.equal(bytes("Q4_K", "float16"), 148 / 256);
+    assert.deepEqual([bytes("Q3_K", "float16"), bytes("IQ4_NL", "float32"), bytes("F32", "float32")], [2, 4, 4]);
+    const said = chooseDevice("auto", "auto", [{ type: "Q4_K", shape: [1000, 1_000_000] }], { info: () => h200(1e9) });
+    assert.equal(
+      said.said,
+      "Device: cpu, because NVIDIA H200 has 1.0 GB free and the weights are 0.6 GB, with 0.8 GB to work in.",
+    );
   });
 
   it("of a model on the CPU is float32, whatever was asked for", async () => {

@@ -28,10 +28,16 @@ export async function answer(compiler: Compiler, { id, method, args }: Call): Pr
   }
 }
 
+interface Waiting {
+  call: Call;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
 /** The calls that wait for their answers. */
 export class Calls {
   readonly #send: (call: Call) => void;
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  readonly #waiting = new Map<number, Waiting>();
   #last = 0;
 
   constructor(send: (call: Call) => void) {
@@ -42,8 +48,9 @@ export class Calls {
     this.#last += 1;
     const id = this.#last;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#send({ id, method, args });
+      const call = { id, method, args };
+      this.#waiting.set(id, { call, resolve, reject });
+      this.#send(call);
     });
   }
 
@@ -52,6 +59,11 @@ export class Calls {
     this.#waiting.delete(id);
     if (error === undefined) waiting?.resolve(value);
     else waiting?.reject(new Error(error));
+  }
+
+  /** Sends everything again: nobody got it. */
+  repeat(): void {
+    for (const { call } of this.#waiting.values()) this.#send(call);
   }
 
   /** Nobody answers any more. */

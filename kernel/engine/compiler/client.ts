@@ -3,12 +3,15 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { CompiledCell, Compiler } from "../compiled";
 import type { TypecheckMode } from "../engine";
+import { dropSnapshot, findSnapshot, FLAGS, makeSnapshot } from "./snapshot";
 import { type Answer, Calls, type Method, remote } from "./calls";
 import type { CompilerOptions } from "./compiler";
 import { tslabTypes } from "../run/tslab";
 
-/** They keep the process small; the one that runs cells has none of them, for they make code slow. */
-const FLAGS = ["--max-semi-space-size=2", "--max-optimized-bytecode-size=6000", "--expose-gc"];
+/** What V8's own compiler allocates goes back to the system: glibc would keep 50 MB of it after some hundred cells. */
+const MALLOC = { MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_MMAP_THRESHOLD_: "65536" };
+/** A snapshot is made when the first cells are through. */
+const SNAPSHOT_AFTER_MS = 10_000;
 
 export class CompilerProcess {
   readonly #options: CompilerOptions;
@@ -47,23 +50,39 @@ export class CompilerProcess {
   }
 
   #start(): void {
+    const { snapshot, missing } = findSnapshot();
+    if (missing) setTimeout(makeSnapshot, SNAPSHOT_AFTER_MS).unref();
+    const calls = new Calls((call) => this.#child?.send(call, () => undefined));
+    this.#calls = calls;
+    this.#fork(calls, snapshot);
+  }
+
+  #fork(calls: Calls, snapshot: string | undefined): void {
+    let answered = false;
     const child = fork(join(__dirname, "process.js"), [JSON.stringify(this.#options)], {
-      execArgv: FLAGS,
-      env: { ...process.env, MALLOC_ARENA_MAX: "2", NODE_OPTIONS: "" },
+      execArgv: [...FLAGS, ...(snapshot === undefined ? [] : ["--snapshot-blob", snapshot])],
+      env: { ...process.env, ...MALLOC, NODE_OPTIONS: "" },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const calls = new Calls((call) => child.send(call, () => undefined));
-    child.on("message", (answer: Answer) => calls.take(answer));
+    this.#child = child;
+    child.on("message", (answer: Answer) => {
+      answered = true;
+      calls.take(answer);
+    });
     child.on("error", () => undefined);
     child.on("exit", (code, signal) => {
       if (this.#child !== child) return;
+      if (snapshot !== undefined && !answered) {
+        dropSnapshot(snapshot);
+        this.#fork(calls, undefined);
+        calls.repeat();
+        return;
+      }
       this.#child = undefined;
       this.#calls = undefined;
       const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`;
       calls.fail(`The compiler ${how}; it starts anew with the next cell, and every variable is kept.`);
     });
-    this.#child = child;
-    this.#calls = calls;
   }
 
   /** A new process learns what all kept cells declared. */

@@ -14,7 +14,7 @@ import { declarationsOf, Environment, exportsOf, isImportedValue } from "./envir
 import { isPackaged, versionOnDisk } from "./files";
 import { asksForJsx } from "./jsx";
 import { moduleCode } from "./module_code";
-import { CellProgram } from "./program";
+import { CellProgram, newDocuments } from "./program";
 import { parse, type Scan, scan, syntaxErrors } from "./scan";
 import type { Language } from "./transpile";
 
@@ -53,7 +53,8 @@ export class SessionCompiler implements Compiler {
   #pending: Pending | undefined;
   #cells = 0;
 
-  constructor(options: CompilerOptions) {
+  /** `documents`: libraries that were read already. */
+  constructor(options: CompilerOptions, documents = newDocuments()) {
     this.#options = options;
     this.#program = new CellProgram({
       folder: options.folder,
@@ -61,6 +62,7 @@ export class SessionCompiler implements Compiler {
       globals: GLOBALS_DECLARATION,
       home: packageRoot,
       language: options.language,
+      documents,
     });
     this.#environment = new Environment(this.#program);
     this.#assist = new Assist(

@@ -25,10 +25,11 @@ export class Files {
     return this.#version;
   }
 
-  /** Puts a file of the session in its place. */
-  set(path: string, text: string): void {
+  /** Puts a file of the session in its place; without a `version` it is one that was not there before. */
+  set(path: string, text: string, version?: string): void {
     this.#version += 1;
-    this.#session.set(path, { text, version: String(this.#version), snapshot: ts.ScriptSnapshot.fromString(text) });
+    const snapshot = ts.ScriptSnapshot.fromString(text);
+    this.#session.set(path, { text, version: version ?? `${this.#version}`, snapshot });
   }
 
   /** The text of a file of the session. */

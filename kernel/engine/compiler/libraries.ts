@@ -1,5 +1,6 @@
 /** TypeScript's own declaration files as one, and Node's: each program then has 150 files less to look at. */
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 
 const folder = dirname(require.resolve("typescript"));
@@ -29,16 +30,42 @@ export function isNodeTypes(path: string): boolean {
   return path.endsWith("/@types/node/index.d.ts");
 }
 
-/** The text of a declaration file with the texts of those that it refers to, except of those that are modules. */
+/** Packages whose modules Node's types declare once they are joined: an import of one leads nowhere else. */
+const joined = new Set<string>();
+
+/** Whether a module is declared by Node's types, whatever lies in node_modules. */
+export function isDeclared(specifier: string): boolean {
+  return isBuiltin(specifier) || joined.has(specifier.split("/", 1)[0] as string);
+}
+
+/**
+ * The text of Node's types with the texts of the files that they refer to and of the package that they import. What is a
+ * module becomes one inside of the text, of a name of its own.
+ */
 export function joinedReferences(path: string, text: string): string {
-  const references: string[] = [];
   const parts = [text];
-  for (const [reference, inner] of text.matchAll(/^\/\/\/\s*<reference path="([^"]+)".*$/gm)) {
-    const part = readFileSync(join(dirname(path), inner as string), "utf8");
-    if (/^(?:import|export|\/\/\/)/m.test(part)) references.push(reference);
-    else parts.push(part);
+  for (const [, inner = ""] of text.matchAll(/^\/\/\/\s*<reference path="([^"]+)".*$/gm)) {
+    const part = readFileSync(join(dirname(path), inner), "utf8");
+    parts.push(/^(?:import|export)/m.test(part) ? asModule(`@types/node/${inner}`, part) : part);
   }
   // References count only before everything else.
   const others = text.match(/^\/\/\/\s*<reference (?!path=).*$/gm) ?? [];
-  return [...references, ...others, ...parts.map((part) => part.replace(/^\/\/\/.*$/gm, ""))].join("\n");
+  const all = [...parts, ...joinedPackage("undici-types", join(dirname(path), "..", "..", "undici-types"))];
+  return [...others, ...all.map((part) => part.replace(/^\/\/\/.*$/gm, ""))].join("\n");
+}
+
+/** A package of declaration files that import each other as `./name`. */
+function joinedPackage(name: string, folder: string): string[] {
+  if (!existsSync(join(folder, "index.d.ts"))) return [];
+  joined.add(name);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".d.ts"))
+    .map((file) => {
+      const text = readFileSync(join(folder, file), "utf8").replace(/(from\s+|import\()(['"])\.\//g, `$1$2${name}/`);
+      return asModule(file === "index.d.ts" ? name : `${name}/${file.replace(".d.ts", "")}`, text);
+    });
+}
+
+function asModule(name: string, text: string): string {
+  return `declare module ${JSON.stringify(name)} {\n${text}\n}`;
 }

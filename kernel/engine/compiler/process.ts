@@ -2,24 +2,48 @@
  * The compiler's own process: its memory and its garbage are not the cells', and it answers while a cell computes. It is
  * called by messages, and ends when its parent does.
  */
+import { tmpdir } from "node:os";
+import type ts from "typescript";
 import { type Answer, answer, type Call } from "./calls";
 import { type CompilerOptions, SessionCompiler } from "./compiler";
+import { newDocuments } from "./program";
 
 /** Garbage is collected after so many kept cells: young garbage that grew old is what makes a session grow. */
 const COLLECT_EVERY = 10;
 
-const { gc } = globalThis as { gc?: () => void };
-const compiler = new SessionCompiler(JSON.parse(process.argv[2] as string) as CompilerOptions);
-let kept = 0;
-
-process.on("message", (call: Call) => {
-  void answer(compiler, call).then((message: Answer) => {
-    process.send?.(message);
-    if (call.method !== "keep") return;
-    kept += 1;
-    if (kept % COLLECT_EVERY === 0) setImmediate(() => gc?.());
+/** Serves its parent. `documents`: the libraries, already read. */
+export function start(documents?: ts.DocumentRegistry): void {
+  const { gc } = globalThis as { gc?: () => void };
+  const compiler = new SessionCompiler(JSON.parse(process.argv[2] as string) as CompilerOptions, documents);
+  let kept = 0;
+  process.on("message", (call: Call) => {
+    void answer(compiler, call).then((message: Answer) => {
+      process.send?.(message);
+      if (call.method !== "keep") return;
+      kept += 1;
+      if (kept % COLLECT_EVERY === 0) setImmediate(() => gc?.());
+    });
   });
-});
-process.on("disconnect", () => process.exit(0));
-// An interrupt from a terminal is meant for the cell.
-process.on("SIGINT", () => undefined);
+  process.on("disconnect", () => process.exit(0));
+  // An interrupt from a terminal is meant for the cell.
+  process.on("SIGINT", () => undefined);
+}
+
+/** Reads the libraries, by cells that also have most of the compiler's code compiled, for a snapshot. */
+export async function prepare(): Promise<ts.DocumentRegistry> {
+  const documents = newDocuments();
+  const compiler = new SessionCompiler({ folder: tmpdir(), language: "typescript", tslabTypes: "" }, documents);
+  const cells = [
+    "const numbers: number[] = [1]; class Box<T> { constructor(readonly value: T) {} }",
+    "async function twice(x: number) { return [x, x] }; new Box(await twice(numbers[0])).value.map((x) => x + 1)",
+  ];
+  for (const text of cells) {
+    const { id } = await compiler.cell(text);
+    await compiler.keep(id);
+  }
+  // Completion would make a collator, which no snapshot can hold.
+  await compiler.inspect("numbers.map", 9);
+  return documents;
+}
+
+if (require.main === module) start();

@@ -1,10 +1,9 @@
 /** The program that a cell is checked in: the cell, what earlier cells declared, the libraries, and what all these import. */
 import { realpathSync } from "node:fs";
-import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { Files, isPackaged } from "./files";
-import { joinedLibraries } from "./libraries";
+import { isDeclared, joinedLibraries } from "./libraries";
 import { readSettings, type Settings, settingsVersion } from "./settings";
 
 /** Between two looks for what was not found, while a cell is typed, in milliseconds. */
@@ -22,6 +21,13 @@ export interface ProgramOptions {
   /** A folder whose packages are found where the notebook's has none: Node's types are. */
   home: string;
   language: "typescript" | "javascript";
+  /** What was read already. */
+  documents: ts.DocumentRegistry;
+}
+
+/** Where documents are kept, which several programs can share. */
+export function newDocuments(): ts.DocumentRegistry {
+  return ts.createDocumentRegistry(true, "/");
 }
 
 export class CellProgram {
@@ -36,17 +42,18 @@ export class CellProgram {
   #resolutions: ts.ModuleResolutionCache;
   #settings: Settings;
   #settingsVersion: string;
+  readonly #withoutDeclared = new WeakSet<ts.SourceFile>();
   #missing = false;
   #retried = 0;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
-    this.#globalsFile = join(options.folder, "__globals__.d.ts");
+    this.#globalsFile = join(options.home, "__globals__.d.ts");
     this.#settingsVersion = settingsVersion(options.folder);
     this.#settings = this.#readSettings();
     this.#resolutions = this.#newCache();
     this.#setLibraries();
-    this.files.set(this.#globalsFile, options.globals);
+    this.files.set(this.#globalsFile, options.globals, "1");
     this.files.set(this.cellPath, "export {};\n");
     this.service = ts.createLanguageService(this.#host(), this.#documents());
   }
@@ -77,7 +84,16 @@ export class CellProgram {
   }
 
   get program(): ts.Program {
-    return this.service.getProgram() as ts.Program;
+    const program = this.service.getProgram() as ts.Program;
+    for (const file of program.getSourceFiles()) this.#dropDeclared(file);
+    return program;
+  }
+
+  /** A package's imports of what Node's types declare, 340 in these alone, would be looked up for each cell. */
+  #dropDeclared(file: ts.SourceFile & { imports?: ts.StringLiteralLike[] }): void {
+    if (this.#withoutDeclared.has(file) || !isPackaged(file.fileName)) return;
+    this.#withoutDeclared.add(file);
+    file.imports = file.imports?.filter(({ text }) => !isDeclared(text));
   }
 
   /** Puts a cell in its place; `jsx`: the text itself asks for JSX, `typing`: it is not run yet. */
@@ -115,8 +131,8 @@ export class CellProgram {
     if (chunk) return resolvedAs(this.chunkPath(Number(chunk[1])), ts.Extension.Dts);
     const known = this.#options.packages[specifier];
     if (known !== undefined) return resolvedAs(known, ts.Extension.Dts);
-    // Declared by Node's types, whatever lies in node_modules: there is nothing to look for, nor to look for again.
-    if (isBuiltin(specifier)) return NOWHERE;
+    // There is nothing to look for, nor to look for again.
+    if (isDeclared(specifier)) return NOWHERE;
     const { options } = this.#settings;
     const host = this.#resolutionHost();
     const found = ts.resolveModuleName(specifier, from, options, host, this.#resolutions);
@@ -146,19 +162,19 @@ export class CellProgram {
 
   /** Documents of the disk stay read when a cell does not use them: the next one may. */
   #documents(): ts.DocumentRegistry {
-    const registry = ts.createDocumentRegistry(true, this.#options.folder);
-    const release = registry.releaseDocumentWithKey.bind(registry) as (path: ts.Path, ...rest: unknown[]) => void;
-    registry.releaseDocumentWithKey = (path: ts.Path, ...rest: unknown[]) => {
+    const { documents } = this.#options;
+    const release = documents.releaseDocumentWithKey as (path: ts.Path, ...rest: unknown[]) => void;
+    const releaseDocumentWithKey = (path: ts.Path, ...rest: unknown[]): void => {
       if (this.files.isSession(path)) release(path, ...rest);
     };
-    return registry;
+    return { ...documents, releaseDocumentWithKey };
   }
 
   #setLibraries(): void {
-    const { folder } = this.#options;
-    this.#libraryFiles = joinedLibraries(this.#settings.libraries).map((text, i) => {
-      const path = join(folder, `__lib_${i}__.d.ts`);
-      this.files.set(path, text);
+    const { libraries } = this.#settings;
+    this.#libraryFiles = joinedLibraries(libraries).map((text, i) => {
+      const path = join(this.#options.home, `__lib_${i}__.d.ts`);
+      this.files.set(path, text, libraries.join());
       return path;
     });
   }

@@ -2,6 +2,7 @@
 import ts from "typescript";
 import type { Completion } from "../engine";
 import { filesIn } from "../files_in";
+import { isDeclared } from "./libraries";
 import { moduleNames } from "./modules";
 
 /** Parameters and options that take the path of a file. */
@@ -51,7 +52,8 @@ function modules(
   const whole = names.filter((name) => name.startsWith(typed));
   // Behind a package's name the compiler knows what the package lets be imported.
   if (slash > 0 && whole.length === 0) return { start: from + slash, matches: entries.map(plain) };
-  const others = slash > 0 ? [] : entries.map(({ name }) => name).filter((name) => !names.includes(name));
+  const isKnown = (name: string): boolean => names.includes(name) || isDeclared(name) || name.startsWith("@types/");
+  const others = slash > 0 ? [] : entries.map(({ name }) => name).filter((name) => !isKnown(name));
   return { start: from, matches: [...whole, ...others].map((text) => ({ text, type: "module" })) };
 }
 

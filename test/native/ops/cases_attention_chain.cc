@@ -86,9 +86,10 @@ Expected define(const Numbers& hidden, const Numbers& qkv, Layer& layer, int64_t
                 const AttentionShape& heads, Dtype dtype, Dtype kv) {
   twin::append(layer.cache, qkv, position, heads, kv);
   const twin::Attention attention = twin::attend(qkv, layer.cache, position, heads);
-  Expected expected{hidden, twin::matmul(attention.context, layer.projection, dtype)};
+  const int64_t tokens = static_cast<int64_t>(qkv.size()) / heads.qkv_cols();
+  Expected expected{hidden, twin::matmul(attention.context, layer.projection, layer.projection.kept(dtype, tokens))};
   for (size_t i = 0; i < hidden.size(); i++) expected.hidden[i] += expected.added[i];
-  const int64_t end = position + static_cast<int64_t>(qkv.size()) / heads.qkv_cols();
+  const int64_t end = position + tokens;
   for (auto row = attention.weights.begin(); row != attention.weights.end(); row += end)
     expected.fresh = std::max(expected.fresh, std::accumulate(row + before, row + end, 0.0));
   expected.fresh *= size_of(layer.cache.values) / size_of(attention.context);
@@ -144,7 +145,8 @@ Verdict chain(Bench& bench, const Plan& plan) {
     for (int64_t l : {0, 1}) {
       Layer& layer = layers[l];
       const std::vector<float> start = bench.random.floats(tokens * shape.hidden, -2, 2);
-      Numbers qkv = twin::matmul(twin::rms_norm(numbers_of(start), layer.norm.numbers(), kEps), layer.qkv, bench.dtype);
+      Numbers qkv = twin::matmul(twin::rms_norm(numbers_of(start), layer.norm.numbers(), kEps), layer.qkv,
+                                 layer.qkv.kept(bench.dtype, tokens));
       twin::rope(qkv, angles, position, heads);
       if (n == 0 && plan.before > 0) {
         const Tapping primitives(backend);
@@ -200,6 +202,8 @@ void attention_chain_cases(std::vector<Case>& table) {
   const Shape small = shape_of("small", 576, small_heads, W::BF16);
   const Shape quantised{
       "stacked and quantised", 576, small_heads, {{W::Q4_1, 576, true}, {W::Q4_1, 192, true}, {W::Q8_0, 192}}, W::Q4_1};
+  const Shape in_k_quants = {
+      "in K-quants", 512, heads_of(4, 2, 64, 0), {{W::Q4_K, 256, true}, {W::Q4_K, 128, true}, {W::Q6_K, 128}}, W::Q5_K};
   const Shape large = shape_of("large", 3072, heads_of(32, 32, 96, 2047), W::BF16);
   const std::vector<Shape> shapes = {shape_of("tiny", 48, heads_of(4, 2, 12, 0), W::F32),
                                      shape_of("tiny in a window", 48, heads_of(4, 2, 12, 5), W::F32),
@@ -210,7 +214,8 @@ void attention_chain_cases(std::vector<Case>& table) {
                                      shape_of("wide heads", 256, heads_of(4, 1, 128, 0), W::BF16),
                                      shape_of("widest heads", 256, heads_of(2, 1, 256, 0), W::F16),
                                      small,
-                                     quantised};
+                                     quantised,
+                                     in_k_quants};
   for (const Shape& shape : shapes) {
     const bool quick = shape.hidden <= 256;
     put({shape, 0, {{130}, {1}, {1}, {7}, {1}}}, false);

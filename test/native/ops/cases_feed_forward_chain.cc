@@ -40,9 +40,10 @@ Verdict feed_forward(Bench& bench, const Shape& shape) {
   const Guarded stacked(backend, tokens, 2 * ffn), activation(backend, tokens, ffn),
       projected(backend, tokens, hidden_size);
   Numbers expected = numbers_of(start), scale(expected.size());
-  const Numbers added = twin::matmul(
-      twin::swiglu(twin::matmul(twin::rms_norm(expected, norm.numbers(), kEps), gate_up, bench.dtype), ffn), down,
-      bench.dtype);
+  const Numbers added = twin::matmul(twin::swiglu(twin::matmul(twin::rms_norm(expected, norm.numbers(), kEps), gate_up,
+                                                               gate_up.kept(bench.dtype, tokens)),
+                                                  ffn),
+                                     down, down.kept(bench.dtype, tokens));
   {
     const Tapping definitions(backend, tapped);
     Tensor between = activation.tensor();
@@ -76,8 +77,8 @@ Verdict head(Bench& bench, const Shape& shape, int64_t vocab) {
   const std::vector<float> start = bench.random.floats(hidden_size, -2, 2);
   const Guarded hidden(backend, 1, hidden_size, start), normed(backend, 1, hidden_size), logits(backend, 1, vocab);
   const Numbers normal = twin::rms_norm(numbers_of(start), norm.numbers(), kEps);
-  const Numbers expected = twin::matmul(normal, weight, bench.dtype),
-                scale = twin::matmul_scale(normal, weight, bench.dtype);
+  const Numbers expected = twin::matmul(normal, weight, weight.kept(bench.dtype, 1)),
+                scale = twin::matmul_scale(normal, weight, weight.kept(bench.dtype, 1));
   const Tapping definitions(backend, tapped);
   backend.norm_lm_head(logits.tensor(), normed.tensor(), hidden.tensor(), *uploaded_norm, *uploaded,
                        static_cast<float>(kEps));
@@ -129,6 +130,9 @@ void feed_forward_chain_cases(std::vector<Case>& table) {
   put({256, 512, W::Q8_0, 1}, false), put({256, 512, W::Q4_0, 25}, false);
   for (int64_t tokens : {1, 65})
     put({576, 1536, W::BF16, tokens, true}, false), put({50, 88, W::F16, tokens, true}, tokens == 1);
+  for (W type : {W::Q4_0, W::Q4_1, W::Q5_0, W::Q5_1, W::Q8_0, W::Q4_K, W::Q5_K, W::Q6_K})
+    put({512, 768, type, 1}, true);
+  put({3072, 8192, W::Q4_K, 1}, false);
   put({3072, 8192, W::BF16, 1}, false);
   put({3072, 1024, W::BF16, 16}, false);
   const auto put_head = [&](const Shape& shape, int64_t vocab, bool quick) {
@@ -141,6 +145,7 @@ void feed_forward_chain_cases(std::vector<Case>& table) {
     put_head({64, 0, W::BF16, 1, tapped}, 200000, false);
     put_head({576, 0, W::Q8_0, 1, tapped}, 3072, false);
     put_head({256, 0, W::Q6_K, 1, tapped}, 3, true);
+    for (W type : {W::Q4_0, W::Q5_1, W::Q4_K}) put_head({512, 0, type, 1, tapped}, 211, true);
     put_head({576, 0, W::BF16, 130, tapped}, 32064, false);
   }
   put_head({3072, 0, W::BF16, 1}, 32064, false);

@@ -30,7 +30,7 @@ std::vector<float> activations(Random& random, int64_t tokens, int64_t cols) {
 
 /** What an error is measured by; where the CPU may sum quantised blocks in fixed point, each |x| counts with 1/8 of its
  * block's largest. */
-Numbers scale_of(const Bench& bench, const TestWeight& weight, Numbers x) {
+Numbers scale_of(const Bench& bench, const TestWeight& weight, Dtype kept, Numbers x) {
   if (!bench.cuda && weight.quantised()) {
     for (size_t block = 0; block < x.size(); block += 32) {
       double largest = 0;
@@ -38,7 +38,7 @@ Numbers scale_of(const Bench& bench, const TestWeight& weight, Numbers x) {
       for (size_t i = block; i < block + 32; i++) x[i] = std::fabs(x[i]) + largest / 8;
     }
   }
-  return twin::matmul_scale(x, weight, bench.dtype);
+  return twin::matmul_scale(x, weight, kept);
 }
 
 struct Shape {
@@ -56,12 +56,13 @@ Verdict matmul(Bench& bench, const Shape& shape) {
   backend.matmul(out.tensor(), in.tensor(), *uploaded);
   const std::vector<float> got = out.get();
   in.expect_kept(x);
-  const Numbers exact = numbers_of(x), scale = scale_of(bench, weight, exact);
+  const Dtype kept = weight.kept(bench.dtype, shape.tokens);
+  const Numbers exact = numbers_of(x), scale = scale_of(bench, weight, kept, exact);
   const bool tensor_cores = bench.narrow() && shape.tokens > 1;
-  Verdict verdict{largest_error(got, twin::matmul(exact, weight, bench.dtype), scale),
+  Verdict verdict{largest_error(got, twin::matmul(exact, weight, kept), scale),
                   tensor_cores ? kTensorCoreSums : kFloat32Sums};
   if (tensor_cores && !(verdict.error <= verdict.tolerance))  // prompts' activations may be rounded: then all of them
-    verdict.error = largest_error(got, twin::matmul(rounded(exact, bench.dtype), weight, bench.dtype), scale);
+    verdict.error = largest_error(got, twin::matmul(rounded(exact, bench.dtype), weight, kept), scale);
   return verdict;
 }
 
@@ -111,6 +112,10 @@ std::vector<Shape> shapes() {
   for (W type : {W::F32, W::F16, W::BF16})  // rows that begin on no 16 bytes; fewer columns than lanes
     for (int64_t cols : {1, 48, 50, 88, 575})
       for (int64_t t : {1, 7, 65}) list.push_back({{{type, 50}}, cols, t});
+  for (int64_t t : {1, 7, 65}) {  // rows of several formats in one matrix, as K-quants' files have values in more bits
+    list.push_back({{{W::Q4_K, 64, true}, {W::Q4_K, 32, true}, {W::Q6_K, 32}}, 512, t});
+    list.push_back({{{W::Q4_0, 33}, {W::Q8_0, 50, true}, {W::Q5_1, 7}}, 288, t});
+  }
   for (int64_t t : tokens)
     list.push_back({{{W::Q4_1, 48, true}, {W::Q8_0, 20}, {W::F16, 7}, {W::F32, 9, true}}, 96, t});
   for (int64_t t : {1, 25}) {  // a small and a large model's matrices
@@ -119,6 +124,9 @@ std::vector<Shape> shapes() {
     list.push_back({{{W::F16, 576}}, 1536, t});
     list.push_back({{{W::BF16, 3072}}, 3072, t});
     list.push_back({{{W::BF16, 530}}, 8192, t});
+    for (W type : {W::Q8_0, W::Q4_0, W::Q4_K, W::Q6_K}) list.push_back({{{type, 530}}, 8192, t});
+    list.push_back({{{W::Q5_K, 9216}}, 3072, t});
+    list.push_back({{{W::Q4_0, 300}}, 20480, t});
   }
   list.push_back({{{W::BF16, 9216}}, 3072, 1});
   list.push_back({{{W::BF16, 32064}}, 1536, 1, WeightKind::head});

@@ -35,7 +35,7 @@ Verdict embed(Bench& bench, const std::vector<Part>& parts, int64_t cols, int64_
   backend.embed(out.tensor(), pass.at(5, tokens), *uploaded);
   Numbers expected(static_cast<size_t>(tokens * cols)), scale(expected.size());
   for (int64_t t = 0; t < tokens; t++) {
-    table.row(&expected[t * cols], ids[t], bench.dtype);
+    table.row(&expected[t * cols], ids[t], table.kept(bench.dtype, 1));
     double largest = 0;
     for (int64_t k = 0; k < cols; k++) largest = std::max(largest, std::fabs(expected[t * cols + k]));
     std::fill_n(&scale[t * cols], cols, largest);

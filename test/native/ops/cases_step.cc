@@ -96,19 +96,21 @@ class Model {
   Numbers define(int32_t id, int64_t position) {
     const Dtype dtype = bench_.dtype;
     Numbers hidden(static_cast<size_t>(shape_.hidden));
-    embedding_.row(hidden.data(), id, dtype);
+    embedding_.row(hidden.data(), id, embedding_.kept(dtype, 1));
     const auto add = [&](const Numbers& more) {
       for (size_t k = 0; k < hidden.size(); k++) hidden[k] += more[k];
     };
     for (const auto& w : layers_) {
-      Numbers qkv = twin::matmul(twin::rms_norm(hidden, w->norm.numbers(), kEps), w->qkv, dtype);
+      Numbers qkv = twin::matmul(twin::rms_norm(hidden, w->norm.numbers(), kEps), w->qkv, w->qkv.kept(dtype, 1));
       twin::rope(qkv, angles_, position, shape_.heads);
       twin::append(w->cache, qkv, position, shape_.heads, dtype);
-      add(twin::matmul(twin::attend(qkv, w->cache, position, shape_.heads).context, w->projection, dtype));
+      add(twin::matmul(twin::attend(qkv, w->cache, position, shape_.heads).context, w->projection,
+                       w->projection.kept(dtype, 1)));
       const Numbers normed = twin::rms_norm(hidden, w->feed_forward_norm.numbers(), kEps);
-      add(twin::matmul(twin::swiglu(twin::matmul(normed, w->gate_up, dtype), shape_.ffn), w->down, dtype));
+      add(twin::matmul(twin::swiglu(twin::matmul(normed, w->gate_up, w->gate_up.kept(dtype, 1)), shape_.ffn), w->down,
+                       w->down.kept(dtype, 1)));
     }
-    return twin::matmul(twin::rms_norm(hidden, norm_.numbers(), kEps), embedding_, dtype);
+    return twin::matmul(twin::rms_norm(hidden, norm_.numbers(), kEps), embedding_, embedding_.kept(dtype, 1));
   }
 
  private:
@@ -192,6 +194,9 @@ void step_cases(std::vector<Case>& table) {
   put("small", {576, 1536, 3072, heads_of(9, 3, 64, 0), W::BF16}, 8, false);
   put("of one head and three words", {50, 88, 3, heads_of(1, 1, 32, 0), W::F32}, 12, true);
   put("of 200,000 words", {96, 64, 200000, heads_of(1, 1, 256, 0), W::Q8_0}, 3, false);
+  for (W type : {W::Q4_0, W::Q4_K, W::Q6_K})
+    put(("small in " + std::string(format_of(type).name)).c_str(), {512, 768, 1024, heads_of(4, 2, 128, 0), type}, 10,
+        type == W::Q4_K);
   put("wide heads", {256, 512, 211, heads_of(4, 1, 128, 0), W::Q8_0}, 10, false);
 }
 

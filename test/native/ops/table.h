@@ -11,7 +11,7 @@
 namespace phi3lab::ops {
 
 /** Tokens of the longest pass of a case, and columns of the widest weight: what the backend is prepared for. */
-constexpr int64_t kMostTokens = 256, kMostCols = 8192;
+constexpr int64_t kMostTokens = 256, kMostCols = 20480;
 
 /** What a case runs on. */
 struct Bench {

@@ -1,5 +1,6 @@
 #include "weights.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <filesystem>
@@ -53,6 +54,25 @@ TestWeight::~TestWeight() {
 bool TestWeight::quantised() const {
   return std::any_of(source_.groups.begin(), source_.groups.end(),
                      [](const RowGroup& group) { return format_of(group.type).block_size > 1; });
+}
+
+Dtype TestWeight::kept(Dtype dtype, int64_t tokens) const {
+  const auto compact = [](const RowGroup& group) {
+    switch (group.type) {
+      case WeightType::Q4_0:
+      case WeightType::Q4_1:
+      case WeightType::Q5_0:
+      case WeightType::Q5_1:
+      case WeightType::Q8_0:
+      case WeightType::Q4_K:
+      case WeightType::Q5_K:
+      case WeightType::Q6_K:
+        return true;
+      default:
+        return false;
+    }
+  };
+  return tokens == 1 && std::all_of(source_.groups.begin(), source_.groups.end(), compact) ? Dtype::float32 : dtype;
 }
 
 void TestWeight::row(double* out, int64_t row, Dtype dtype) const {

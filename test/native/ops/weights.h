@@ -30,6 +30,9 @@ class TestWeight {
   int64_t cols() const { return source_.cols; }
   /** Whether a group has blocks of quantised numbers. */
   bool quantised() const;
+  /** What a backend of `dtype` rounds the numbers to before it multiplies so many tokens by them: one token takes those
+   * of the formats that a GPU keeps compact as the file has them. */
+  Dtype kept(Dtype dtype, int64_t tokens) const;
   /** Row `row` by the model's count, out (cols,), as kept in `dtype`. */
   void row(double* out, int64_t row, Dtype dtype) const;
 

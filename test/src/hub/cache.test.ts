@@ -22,6 +22,7 @@ import { mock } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ModelCache } from "../../../src/hub/cache";
 import { withLock } from "../../../src/hub/lock";
+import { tidy } from "../../../src/hub/tidy";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const etag = "89abcdef0123456789abcdef0123456789abcdef";
@@ -91,7 +92,7 @@ describe("a model's folder in the cache", () => {
     assert.ok(lstatSync(path).isSymbolicLink());
   });
 
-  it("has copies where the system makes no links, and another's link where two came at once", async () => {
+  it("has copies where the system makes no links", async () => {
     write(`blobs/${etag}`, "text");
     const refuse = (code: string) =>
       mock.method(promises, "symlink", async () => Promise.reject(Object.assign(new Error(code), { code })));
@@ -104,13 +105,35 @@ describe("a model's folder in the cache", () => {
     } finally {
       refused.mock.restore();
     }
-    const taken = refuse("EEXIST");
-    try {
-      const path = await cache.point(commit, "b.json", etag);
-      assert.ok(path.endsWith("b.json") && !existsSync(path));
-    } finally {
-      taken.mock.restore();
+  });
+
+  it("is rid of what killed processes left: half-written files an hour later, locks and forced fetches at once", async () => {
+    await cache.setCommit("main", commit);
+    for (const [name, minutes] of [
+      ["main.1.tmp", 61],
+      ["main.2.tmp", 59],
+    ] as const) {
+      writeFileSync(join(cache.locks, name), "");
+      const then = new Date(Date.now() - minutes * 60_000);
+      utimesSync(join(cache.locks, name), then, then);
     }
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    writeFileSync(cache.lock("a"), `${pid} ${hostname()}`);
+    writeFileSync(cache.lock("b"), `${process.pid} ${hostname()}`);
+    for (const name of ["a", "b", "a.phi3lab.incomplete", "b.phi3lab.incomplete", "c.phi3lab.incomplete"])
+      write(`blobs/${name}`, "");
+    await tidy(cache);
+    assert.deepEqual(readdirSync(cache.locks).sort(), ["b.phi3lab.lock", "main.2.tmp"]);
+    const blobs = ["a", "b", "b.phi3lab.incomplete", "c.phi3lab.incomplete"];
+    assert.deepEqual(readdirSync(join(repo, "blobs")).sort(), blobs, "b is being fetched, c is resumed");
+  });
+
+  it("knows the only commit that it has files of", async () => {
+    assert.equal(await cache.onlyCommit(), undefined);
+    write(`snapshots/${commit}/a.json`, "{}");
+    assert.equal(await cache.onlyCommit(), commit);
+    write(`snapshots/${commit.replace("0", "9")}/a.json`, "{}");
+    assert.equal(await cache.onlyCommit(), undefined);
   });
 
   it("lies beside the locks of its files", () => {
@@ -138,7 +161,7 @@ describe("a lock between processes", function () {
 
   it("is held while the work lasts, by a file that names its holder, and gives the work's result", async () => {
     const seen = await withLock(lock(), async () => readFileSync(lock(), "utf8"));
-    assert.equal(seen, `${process.pid} ${hostname()}`);
+    assert.match(seen, new RegExp(`^${process.pid} ${hostname()}( \\d+)?$`));
     assert.ok(!existsSync(lock()));
   });
 
@@ -173,6 +196,19 @@ describe("a lock between processes", function () {
     hold(`${dead()} elsewhere`);
     assert.equal(await isHad(), false, "one of another machine");
     assert.deepEqual(readdirSync(join(folder, "deep")), ["file.lock"]);
+  });
+
+  it("is taken over from one whose number another process has by now, and from one that died before it wrote its name", async function () {
+    hold("");
+    assert.equal(await isHad(), false, "it may be writing");
+    hold("", 3);
+    assert.equal(await isHad(), true);
+    if (!existsSync("/proc/self/stat")) this.skip();
+    const [, , start = ""] = (await withLock(lock(), async () => readFileSync(lock(), "utf8"))).split(" ");
+    hold(`${process.pid} ${hostname()} ${start}`);
+    assert.equal(await isHad(), false);
+    hold(`${process.pid} ${hostname()} ${Number(start) - 1}`);
+    assert.equal(await isHad(), true);
   });
 
   it("is taken over from one that has been silent for two minutes", async () => {

@@ -174,7 +174,7 @@ describe("a hub's client", function () {
       }
     });
 
-    it("until no byte has come for thirty seconds", async () => {
+    it("until no byte has come for ten seconds", async () => {
       hub.answers((_, response) => response.writeHead(200).write("0123"));
       mock.timers.enable({ apis: ["setTimeout"] });
       try {
@@ -185,9 +185,9 @@ describe("a hub's client", function () {
         const reading = client({ tries: 1 }).read(commit, file(10), 0, async () => came());
         await first;
         for (let i = 0; i < 5; i++) await new Promise((done) => setImmediate(done));
-        mock.timers.tick(29_000);
+        mock.timers.tick(9_000);
         mock.timers.tick(2000);
-        await rejects(reading, /\(no byte came for 30 seconds, 1 times\)/);
+        await rejects(reading, /\(no byte came for 10 seconds, 1 times\)/);
       } finally {
         mock.timers.reset();
       }
@@ -210,10 +210,13 @@ describe("a hub's client", function () {
 
     it("five times, or as often as it is told", async () => {
       hub.answers(status(503));
-      await rejects(client().commit(), /cannot be reached for acme\/tiny \(it answered 503, 5 times\)/);
+      await rejects(
+        client().commit(),
+        /^http:.+ answered 503 for acme\/tiny, 5 times: it has trouble of its own; try again later; what was fetched so far is kept\.$/,
+      );
       assert.equal(hub.seen.length, 5);
       hub.seen.length = 0;
-      await rejects(client({ tries: 1 }).commit(), /1 times/);
+      await rejects(client({ tries: 1 }).commit(), /answered 503 for acme\/tiny: it has/);
       assert.equal(hub.seen.length, 1);
     });
 
@@ -234,6 +237,39 @@ describe("a hub's client", function () {
       assert.ok(own >= 1490, String(own));
     });
 
+    it("after a pause that is said, and not after one of more than a minute: that is quoted at once", async () => {
+      const { error } = console;
+      const said: string[] = [];
+      console.error = (line: string) => said.push(line);
+      try {
+        for (const [headers, when] of [
+          [{ "retry-after": "3600" }, "60 minutes"],
+          [{ "retry-after": "61" }, "61 s"],
+          [{ "retry-after": new Date(Date.now() + 10_000_000).toUTCString() }, "3 hours"],
+          [{ "retry-after": "0", ratelimit: '"api";r=0;t=250' }, "5 minutes"],
+        ] as const) {
+          hub.answers(status(429, headers), found);
+          await rejects(
+            client().commit(),
+            new RegExp(
+              `^http:.+ answered 429 for acme/tiny: too many requests; try again in ${when}, as it asks, or set HF_TOKEN: signed-in users may ask more often; what was fetched`,
+            ),
+          );
+          assert.equal(hub.seen.length, 1);
+        }
+        hub.answers(status(429, { "retry-after": "3600" }));
+        await rejects(client({ token: "hf_x" }).commit(), /in 60 minutes, as it asks; what was fetched/);
+        hub.answers(status(429, { ratelimit: '"api";r=5;t=250' }), found);
+        await client().commit();
+        assert.deepEqual(said, []);
+        hub.answers(status(503, { "retry-after": "4" }), found);
+        await client().commit();
+        assert.match(said.join(), /^http:.+ answered 503 and asks to wait; trying again in 4 s\.$/);
+      } finally {
+        console.error = error;
+      }
+    });
+
     it("and stops at once when it is interrupted, between the tries too", async () => {
       const stop = new AbortController();
       hub.answers(status(503, { "retry-after": "60" }));
@@ -244,19 +280,30 @@ describe("a hub's client", function () {
       assert.equal(hub.seen.length, 0);
     });
 
-    it("when no answer came for thirty seconds", async () => {
+    it("when no answer came for ten seconds", async () => {
       hub.answers(() => undefined);
       mock.timers.enable({ apis: ["setTimeout"] });
       try {
         const asking = client({ tries: 1 }).commit();
         while (hub.seen.length === 0) await new Promise((done) => setImmediate(done));
-        mock.timers.tick(29_000);
+        mock.timers.tick(9_000);
         mock.timers.tick(2000);
-        await rejects(asking, /\(no answer within 30 seconds, 1 times\)/);
+        await rejects(asking, /\(no answer within 10 seconds, 1 times\)/);
       } finally {
         mock.timers.reset();
       }
     });
+  });
+
+  it("says which folder or file a revision has not", async () => {
+    const missing = status(404, { "x-error-code": "EntryNotFound" });
+    hub.answers(missing);
+    const sentence = (what: string) =>
+      new RegExp(
+        `^acme/tiny has no "${what}" at the revision "main"; see http:.+/acme/tiny/tree/main for what it has\\.$`,
+      );
+    await rejects(client().files(commit, "q/sub dir"), sentence("q/sub dir"));
+    await rejects(read(5, 0, {}, "a/b.json"), sentence("a/b\\.json"));
   });
 
   describe("follows redirects", () => {
@@ -314,6 +361,19 @@ describe("a hub's client", function () {
       /^acme\/tiny is gated: it asks for a token \(HF_TOKEN\) of a user with access\. Ask for access at http:.+\/acme\/tiny\.$/;
     const barred = /^acme\/tiny is gated: your token gives no access to it\. Ask for access at http/;
     await refused(403, undefined, undefined, gated);
+    await refused(
+      403,
+      undefined,
+      "hf_x",
+      /^http:.+ refuses acme\/tiny to your token \(403\); give the token \(HF_TOKEN\) the right to read it, or ask for access at http:.+\.$/,
+    );
+    await refused(403, "DisabledRepo", "hf_x", /^acme\/tiny was disabled by the hub \(403\): see http:.+\.$/);
+    await refused(
+      404,
+      "EntryNotFound",
+      "hf_x",
+      /^acme\/tiny has no such file or folder at the revision "v9"; see http:.+\/tree\/v9 for what it has\.$/,
+    );
     await refused(401, "GatedRepo", undefined, gated);
     await refused(403, "GatedRepo", "hf_x", barred);
     await refused(404, "RevisionNotFound", "hf_x", /^acme\/tiny has no revision "v9"; see http:.+\/acme\/tiny\.$/);

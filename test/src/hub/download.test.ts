@@ -1,13 +1,23 @@
 /** One file on its way into the cache: resumed, checked, told of, and what a full disk or another process does to it. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ModelCache } from "../../../src/hub/cache";
 import type { HubClient, HubFile } from "../../../src/hub/client";
-import { type DownloadOptions, downloadFile, type ProgressInfo } from "../../../src/hub/download";
+import { checkSpace, type DownloadOptions, downloadFile, type ProgressInfo } from "../../../src/hub/download";
 import { rejects } from "./sandbox";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
@@ -51,7 +61,7 @@ describe("A file on its way into the cache", () => {
   };
   const partial = (file: HubFile, bytes: Buffer): void => {
     mkdirSync(join(cache.folder, "blobs"), { recursive: true });
-    writeFileSync(`${cache.blob(file.etag)}.incomplete`, bytes);
+    writeFileSync(`${cache.blob(file.etag)}.phi3lab.incomplete`, bytes);
   };
   const blobs = () => readdirSync(join(cache.folder, "blobs"));
 
@@ -86,7 +96,7 @@ describe("A file on its way into the cache", () => {
     assert.equal(starts.at(-1), 0);
   });
 
-  it("is thrown away where it arrived damaged, also when the damage came earlier", async () => {
+  it("is thrown away where it arrived damaged; where the damage came earlier all of it is fetched, once", async () => {
     const damaged = new RegExp(
       `^sub/a\\.bin of acme/tiny arrived damaged: expected the hash ${large.etag} but found [0-9a-f]{64}\\. It was removed`,
     );
@@ -96,9 +106,31 @@ describe("A file on its way into the cache", () => {
     );
     assert.deepEqual(blobs(), []);
     partial(large, Buffer.alloc(130));
-    await rejects(fetch(large), damaged);
-    assert.deepEqual(blobs(), []);
+    starts = [];
     assert.ok(readFileSync(await fetch(large)).equals(whole));
+    assert.deepEqual([starts, blobs()], [[130, 0], [large.etag]]);
+    rmSync(cache.folder, { recursive: true });
+    partial(large, Buffer.alloc(130));
+    starts = [];
+    await rejects(
+      fetch(large, (start, take) => take(Buffer.alloc(whole.length - start), start)),
+      damaged,
+    );
+    assert.deepEqual([starts, blobs()], [[130, 0], []]);
+  });
+
+  it("is fetched again where it lies here in another length, or where that is asked for", async () => {
+    const path = await fetch(large);
+    writeFileSync(path, whole.subarray(0, 100));
+    assert.ok(readFileSync(await fetch(large)).equals(whole));
+    // Of the right length: only a reader notices.
+    writeFileSync(path, Buffer.alloc(whole.length));
+    assert.ok(readFileSync(await fetch(large)).equals(Buffer.alloc(whole.length)));
+    partial(large, Buffer.alloc(130));
+    starts = [];
+    await fetch(large, rest, { progress_callback: () => undefined, force: true });
+    assert.ok(readFileSync(path).equals(whole));
+    assert.deepEqual([starts, blobs()], [[0], [large.etag]]);
   });
 
   it("is kept as far as it came when the connection or the disk fails", async () => {
@@ -110,7 +142,7 @@ describe("A file on its way into the cache", () => {
       };
     const lost = new Error("lost");
     await assert.rejects(fetch(large, failing(lost)), lost);
-    assert.deepEqual(blobs(), [`${large.etag}.incomplete`]);
+    assert.deepEqual(blobs(), [`${large.etag}.phi3lab.incomplete`]);
     assert.deepEqual(readdirSync(cache.locks), []);
     const full = Object.assign(new Error("full"), { code: "ENOSPC" });
     await assert.rejects(fetch(large, failing(full)), (error: Error) => {
@@ -122,13 +154,21 @@ describe("A file on its way into the cache", () => {
     assert.deepEqual(starts, [0, 200, 200]);
   });
 
-  it("is not begun where the disk has no room for what is missing of it", async () => {
-    const huge = { ...large, size: 2 ** 60 };
+  it("is not begun where the disk has no room for what is missing of it, and of those that come with it", async () => {
+    const room = (files: HubFile[], options = {}) => checkSpace(cache, files, options);
     await rejects(
-      fetch(huge),
+      room([{ ...large, size: 2 ** 60 }]),
       /^The disk is full: sub\/a\.bin takes 1152921504607 MB and \d+ MB are free in \/.+blobs\. Make room/,
     );
-    assert.deepEqual(starts, []);
+    const third = statfsSync(folder).bavail * statfsSync(folder).bsize * 0.4;
+    const [a, b, c] = ["a", "b", "c"].map((letter) => ({ ...large, size: Math.floor(third), etag: letter.repeat(64) }));
+    await room([a, b] as HubFile[]);
+    await room([a, b, b] as HubFile[]);
+    await rejects(room([a, b, c] as HubFile[]), /^The disk is full: 3 files take \d+ MB and \d+ MB are free/);
+    partial(c as HubFile, Buffer.alloc(0));
+    truncateSync(`${cache.blob((c as HubFile).etag)}.phi3lab.incomplete`, Math.floor(third * 0.9));
+    await room([a, b, c] as HubFile[]);
+    await rejects(room([a, b, c] as HubFile[], { force: true }), /3 files/);
   });
 
   it("is told of: what lies here already, what comes, and the end", async () => {
@@ -159,13 +199,13 @@ describe("A file on its way into the cache", () => {
   it("may be brought by another process in the meantime", async () => {
     const path = await fetch(large, async (start, take) => {
       await rest(start, take);
-      renameSync(`${cache.blob(large.etag)}.incomplete`, cache.blob(large.etag));
+      renameSync(`${cache.blob(large.etag)}.phi3lab.incomplete`, cache.blob(large.etag));
     });
     assert.ok(readFileSync(path).equals(whole));
     rmSync(cache.folder, { recursive: true });
     const removed = fetch(large, async (start, take) => {
       await rest(start, take);
-      rmSync(`${cache.blob(large.etag)}.incomplete`);
+      rmSync(`${cache.blob(large.etag)}.phi3lab.incomplete`);
     });
     await assert.rejects(removed, { code: "ENOENT" });
   });

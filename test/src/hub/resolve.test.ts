@@ -76,11 +76,17 @@ describe("resolveModel", function () {
     assert.equal(readdirSync(join(cache(), "blobs")).filter((name) => name.includes("incomplete")).length, 0);
   });
 
-  it("asks the network nothing when the cache has it all", async () => {
+  it("asks only which commit main is when the cache has it all, and nothing where a commit was named", async () => {
     await resolveModel(id);
     server.seen.length = 0;
     const again = await resolveModel(id);
     assert.ok(existsSync(join(again.path, "model-00002-of-00002.safetensors")));
+    assert.deepEqual(
+      server.seen.map(({ path }) => path),
+      [`/api/models/${id}/revision/main`],
+    );
+    server.seen.length = 0;
+    assert.equal((await resolveModel(`${id}@${commit}`)).path, again.path);
     assert.equal(server.seen.length, 0);
   });
 
@@ -114,7 +120,7 @@ describe("resolveModel", function () {
     };
     await rejects(resolveModel(id, { signal: stop.signal, progress_callback }), /interrupted/, /next call/);
     const partial = readdirSync(join(cache(), "blobs")).filter((name) => name.endsWith(".incomplete"));
-    assert.equal(partial.length, 1);
+    assert.ok(partial.length >= 1, "and of the other shard, if it had come as far");
     assert.ok(!existsSync(join(cache(), "snapshots", commit, file)));
     server.faults.slow = 0;
     server.seen.length = 0;
@@ -177,7 +183,7 @@ describe("resolveModel", function () {
     server.faults.statuses.set("tokenizer.json", [503, 429]);
     await resolveModel(id, { only: "tokenizer" });
     server.faults.statuses.set("config.json", [500, 500, 500, 500, 500, 500]);
-    await rejects(resolveModel(id, { only: "weights" }), /answered 500/, /5 times/, /HF_ENDPOINT/);
+    await rejects(resolveModel(id, { only: "weights" }), /answered 500/, /5 times/, /try again later/);
   });
 
   it("sends the token to the hub and never to the host that large files are redirected to", async () => {
@@ -385,7 +391,7 @@ describe("resolveModel", function () {
         content(path, "model-00001-of-00002.safetensors"),
         repo.files["model-00001-of-00002.safetensors"],
       );
-      assert.equal(server.seen.length, 0);
+      assert.equal(server.seen.length, 1);
       await resolveModel(id, { only: "tokenizer" });
       assert.equal(server.requests("config.json").length, 0);
     });

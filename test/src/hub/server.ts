@@ -33,6 +33,8 @@ export interface Faults {
   wrong: Map<string, Buffer>;
   /** Answers whole files to range requests. */
   ignoreRanges: boolean;
+  /** Answers nothing at all. */
+  silent: boolean;
   /** Milliseconds between the pieces of a body. */
   slow: number;
 }
@@ -45,6 +47,7 @@ export class HubServer {
     statuses: new Map(),
     wrong: new Map(),
     ignoreRanges: false,
+    silent: false,
     slow: 0,
   };
   readonly #hub: Server;
@@ -84,6 +87,7 @@ export class HubServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = this.#note(request, "hub");
+    if (this.faults.silent) return;
     const match =
       /^\/api\/models\/(?<id>[^/]+\/[^/]+)\/(?<what>revision|tree)\/(?<revision>[^/]+)(?:\/(?<inside>.+))?$/.exec(
         path,

@@ -1,10 +1,18 @@
-/** Where models lie and come from by the environment, as Python's huggingface_hub reads the same variables; and names of models. */
+/** Where models lie and come from by the environment, as Python's huggingface_hub reads the same variables. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { readName } from "../../../src/hub/name";
-import { endpoint, expandHome, hfHome, hubCache, offline, savedToken } from "../../../src/hub/settings";
+import {
+  downloadTimeout,
+  endpoint,
+  etagTimeout,
+  expandHome,
+  hfHome,
+  hubCache,
+  offline,
+  savedToken,
+} from "../../../src/hub/settings";
 
 describe("the hub's settings", () => {
   let environment: NodeJS.ProcessEnv;
@@ -87,64 +95,11 @@ describe("the hub's settings", () => {
     assert.equal(given({ HF_HOME: folder }, savedToken), undefined);
   });
 
-  describe("read a model's name", () => {
-    it("as an id, with a quantisation or a file behind it", () => {
-      assert.deepEqual(readName("gpt2"), { id: "gpt2" });
-      assert.deepEqual(readName("a/b"), { id: "a/b" });
-      assert.deepEqual(readName("9-_.a/-_.b9"), { id: "9-_.a/-_.b9" });
-      assert.deepEqual(readName("a/b:Q4_K_M"), { id: "a/b", tag: "Q4_K_M" });
-      assert.deepEqual(readName("b:v1.0-x"), { id: "b", tag: "v1.0-x" });
-      assert.deepEqual(readName("a/b/c.gguf"), { id: "a/b", gguf_file: "c.gguf" });
-      assert.deepEqual(readName("A.1/b.2/sub dir/c_d-e.GGUF"), { id: "A.1/b.2", gguf_file: "sub dir/c_d-e.GGUF" });
-      // Where no such folder is, it is no path.
-      assert.deepEqual(readName("nowhere/b/c.gguf"), { id: "nowhere/b", gguf_file: "c.gguf" });
-    });
-
-    it("and not as a path that is not there", () => {
-      const paths = [
-        "./a",
-        "../a",
-        "/a/b",
-        "\\a",
-        ".\\a",
-        "C:\\a",
-        "c:/a",
-        "a.gguf",
-        "./a/b/c.gguf",
-        "src/a/c.gguf",
-        "x/a.GGUF",
-      ];
-      for (const path of paths)
-        assert.throws(() => readName(path), {
-          name: "HubError",
-          message: `There is no model at ${path}: neither a folder nor a file.`,
-        });
-    });
-
-    it("and not as anything else", () => {
-      for (const name of [
-        "a b",
-        "a/b/c",
-        "a/b:",
-        "a/b:c:d",
-        ":a",
-        "a/",
-        "-a/b",
-        ".a/b",
-        "a..b",
-        "a/b/../c",
-        "ä/b",
-        "a/b:é",
-        " a/b",
-        "a/b ",
-      ])
-        assert.throws(
-          () => readName(name),
-          /^HubError: ".+" is neither a folder, nor a \.gguf file, nor an id like "owner\/name"/,
-          name,
-        );
-      assert.throws(() => readName("a/b/é.gguf"), /There is no model at/);
-      assert.throws(() => readName("a/..b/c.gguf"), /is neither/);
-    });
+  it("wait as long as HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT say, in seconds, else ten", () => {
+    const both = () => [etagTimeout(), downloadTimeout()];
+    assert.deepEqual(given({}, both), [10_000, 10_000]);
+    assert.deepEqual(given({ HF_HUB_ETAG_TIMEOUT: "3", HF_HUB_DOWNLOAD_TIMEOUT: "0.5" }, both), [3000, 500]);
+    for (const odd of ["", "x", "-1", "0", "Infinity"])
+      assert.deepEqual(given({ HF_HUB_ETAG_TIMEOUT: odd, HF_HUB_DOWNLOAD_TIMEOUT: odd }, both), [10_000, 10_000], odd);
   });
 });

@@ -97,11 +97,11 @@ describe("a tokenizer's folder", () => {
       assert.deepEqual(tokenizer.all_special_ids, [6, 7, 8]);
     });
 
-    it("that no vocabulary has, which are no tokens", async () => {
+    it("that no vocabulary has, which get an id behind all others, as in transformers", async () => {
       const tokenizer = await configured({ pad_token: "[NONE]" });
-      assert.equal(tokenizer.pad_token_id, undefined);
-      assert.deepEqual([tokenizer.size, tokenizer.encode("[NONE] a")], [8, [7, 0, 1]]);
-      assert.ok(!tokenizer.get_vocab().has("[NONE]"));
+      assert.equal(tokenizer.pad_token_id, 8);
+      assert.deepEqual([tokenizer.size, tokenizer.encode("[NONE] a")], [9, [7, 8, 1]]);
+      assert.equal(tokenizer.get_vocab().get("[NONE]"), 8);
     });
   });
 

@@ -4,6 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../../src/tokenizer";
+import { Encoder } from "../../../src/tokenizer/parts/encoder";
+import { normalizer } from "../../../src/tokenizer/parts/normalizers";
+import type { TokenizerJson } from "../../../src/tokenizer/spec";
 import { randomNumbers } from "./models";
 import cases from "./parts.json";
 
@@ -41,6 +44,24 @@ describe("the parts of tokenizer.json", () => {
         const pieces = [...ids.map((id) => stream.push(id)), stream.end()];
         assert.equal(pieces.join(""), expected, tokens);
       }
+    });
+  }
+});
+
+describe("the parts of tokenizer.json by themselves", () => {
+  for (const { name, normalizer: node, texts } of cases.normalizing) {
+    it(`rewrite texts as the Rust library does: ${name}`, () => {
+      const rewrite = normalizer(node);
+      for (const [text, expected] of Object.entries(texts)) assert.equal(rewrite(text), expected, JSON.stringify(text));
+    });
+  }
+
+  for (const { name, model, ids } of cases.modelling) {
+    it(`spell words as the Rust library does: ${name}`, () => {
+      const empty = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+      const encoder = new Encoder({ ...empty, model: model as TokenizerJson["model"] });
+      for (const [text, expected] of Object.entries(ids))
+        assert.deepEqual(encoder.encode(text, { special: false }), expected, JSON.stringify(text));
     });
   }
 });

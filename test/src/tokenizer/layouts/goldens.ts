@@ -1,5 +1,5 @@
 /**
- * What the Rust library `tokenizers` makes of 2,000 texts by each family's tokenizer, a short hash for every ten of them
+ * What the Rust library `tokenizers` makes of 5,000 texts by each family's tokenizer, a short hash for every fifty of them
  * in goldens.json, beside the merges of their common small vocabulary. Made anew by
  *
  *     PHI3LAB_REFERENCE_PYTHON=… npx tsx test/src/tokenizer/layouts/goldens.ts [merges]
@@ -12,10 +12,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { layoutTexts, trainingTexts } from "./texts";
 
-/** Of the ids and texts of ten texts. */
+/** Of so many texts each digest is. */
+export const textsADigest = 50;
+
+/** Of the ids and texts of some texts each. */
 export function digests(ids: number[][], decoded: string[][]): string {
-  return Array.from({ length: Math.ceil(ids.length / 10) }, (_, i) => {
-    const part = JSON.stringify([ids.slice(10 * i, 10 * i + 10), decoded.slice(10 * i, 10 * i + 10)]);
+  return Array.from({ length: Math.ceil(ids.length / textsADigest) }, (_, i) => {
+    const [from, to] = [textsADigest * i, textsADigest * (i + 1)];
+    const part = JSON.stringify([ids.slice(from, to), decoded.slice(from, to)]);
     return createHash("sha256").update(part).digest("hex").slice(0, 10);
   }).join(" ");
 }

@@ -4,7 +4,7 @@
  *     PHI3LAB_REFERENCE_PYTHON=… npx tsx test/src/tokenizer/layouts/real.ts FOLDER [ARCHITECTURE [PRE]]
  *
  * FOLDER has a tokenizer.json. With an architecture (`llama`) and, of byte-level vocabularies, a pre-tokenizer's name
- * (`llama-bpe`) the metadata is written that llama.cpp's converter writes, and read back. 2,000 texts each.
+ * (`llama-bpe`) the metadata is written that llama.cpp's converter writes, and read back. 5,000 texts each.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -123,15 +123,15 @@ const kinds: string[][] = [
   ],
 ];
 
-/** 2,000 of them, half of the kinds that the other tests use. */
+/** 5,000 of them, half of the kinds that the other tests use. */
 export function layoutTexts(): string[] {
   const random = randomNumbers(41);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
-  const own = Array.from({ length: 1000 }, (_, i) => {
+  const own = Array.from({ length: 2500 }, (_, i) => {
     const kind = i % 2 === 0 ? pick(kinds) : undefined;
     return Array.from({ length: random(i % 50 === 0 ? 200 : 25) }, () => pick(kind ?? pick(kinds))).join("");
   });
-  return [...own, ...texts(1000, 23)];
+  return [...own, ...texts(2500, 23)];
 }
 
 /** Another lot of such texts without special tokens, to learn merges from. */

@@ -1,0 +1,6 @@
+// compact.h for weights in Q5_1.
+#include "compact_shapes.cuh"
+
+template int phi3lab::cuda::compact_gemv_of<phi3lab::WeightType::Q5_1>(const Gemv&, const CompactMatrix&,
+                                                                       const DeviceProperties&, const KernelSet&,
+                                                                       cudaStream_t);
