@@ -3,6 +3,7 @@
 // counted.
 //
 // Each round has a seed of its own, printed before it begins: `native_fuzz 0 SEED` runs that one alone.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -46,9 +47,11 @@ std::vector<int32_t> ids_of(Random& random, int64_t vocab) {
 // One call with options of any kind.
 void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::vector<TensorRef>& tensors) {
   const Config& config = session.config();
+  // One that was refused may be any number.
+  const int64_t vocab = std::max<int64_t>(1, config.vocab_size);
   const auto abort = std::make_shared<AbortState>();
   if (random.one_in(20)) abort->aborted = true;
-  const std::vector<int32_t> ids = ids_of(random, config.vocab_size);
+  const std::vector<int32_t> ids = ids_of(random, vocab);
   switch (random.below(7)) {
     case 0:
     case 1: {
@@ -84,7 +87,7 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
       request.stopping.min_new_tokens = random.one_in(4) ? random.odd_integer() : random.below(4);
       for (int64_t i = random.below(3); i > 0; i--)
         request.stopping.eos.push_back(
-            static_cast<int32_t>(random.one_in(4) ? random.odd_integer() : random.below(config.vocab_size)));
+            static_cast<int32_t>(random.one_in(4) ? random.odd_integer() : random.below(vocab)));
       post(session, [=](Session& it) { return it.generate_greedy(request, abort); });
       return;
     }
