@@ -32,9 +32,9 @@ static void multiply_segment(const Gemm& p, const Segment& s, const PackedTokens
 }
 
 /**
- * This thread's share of a product. `Path` has the vectors V; unpack<type>(panel, block, half, blocks), which puts 8 of a
- * group's 16 rows from `block` on as float32 into half of a panel (16 rows wide); and multiply_one(p), one token's share
- * in fixed point, false where that cannot be.
+ * This thread's share of a product. `Path` has the vectors V; unpack<type>(panel, block, half, blocks), which puts 8 of
+ * a group's 16 rows from `block` on as float32 into half of a panel (16 rows wide); and multiply_one(p), one token's
+ * share in fixed point, false where that cannot be.
  */
 template <class Path>
 static void multiply_mixed(const Gemm& p) {
