@@ -53,6 +53,7 @@ const phi3Rows = ["Q4_0", "Q4_K_M"].flatMap((mix) => {
       name: `${name}-decode-avx2`,
       title: `decode, ${title}, by avx2`,
       work: decodeFew,
+      peers: [],
       ...byPath("avx2"),
     },
     ...[24, 128, 512].map((tokens) => ({
