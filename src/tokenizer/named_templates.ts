@@ -1,6 +1,7 @@
 /** Chat templates by name: those in additional_chat_templates/, beside the one that a model has by default. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readText } from "../weights/regular";
 
 type Templates = string | Record<string, string> | undefined;
 
@@ -10,19 +11,15 @@ const largest = 1e6;
 /**
  * The templates of a model's folder, by their files' names.
  *
- * @throws Error where one is no file, or too large.
+ * @throws WeightsError where one is no file, or too large.
  */
 export async function namedTemplates(folder: string): Promise<Record<string, string>> {
   const place = join(folder, "additional_chat_templates");
   const files = await readdir(place).catch(() => []);
   const templates: Record<string, string> = {};
   for (const name of files.filter((file) => file.endsWith(".jinja")).sort()) {
-    const file = join(place, name);
-    // A pipe would be waited for without end.
-    const found = await stat(file);
-    if (!found.isFile() || found.size > largest)
-      throw new Error(`${file} is no chat template: expected a file of at most 1 MB.`);
-    templates[name.replace(/\.jinja$/, "")] = await readFile(file, "utf8");
+    const text = await readText(join(place, name), largest);
+    if (text !== undefined) templates[name.replace(/\.jinja$/, "")] = text;
   }
   return templates;
 }
