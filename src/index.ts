@@ -34,6 +34,7 @@ export {
   type SessionVariable,
   type TypecheckMode,
 } from "./magic";
+export * from "./insight";
 export * from "./model";
 export type { Compute, CpuPath, Dtype, KvDtype, ModelConfig, RopeParameters } from "./native";
 export {

@@ -5,7 +5,7 @@
 import { abortable, abortError } from "../model/abort";
 import { checkCache, DynamicCache } from "../model/cache";
 import { type Batch, type IdsInput, readBatch } from "../model/inputs";
-import type { Core } from "../model/modules";
+import type { Core } from "../model/core";
 import type { AbortFlag, NativeCache } from "../native";
 import { Tensor } from "../tensor";
 import { searchPrompt } from "./beams";
