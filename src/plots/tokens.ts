@@ -3,7 +3,7 @@ import { type TokenScore, TokenScores } from "../insight/log_probs";
 import { escapeMarkup } from "../markup";
 import { checkOptions } from "../options";
 import { liveTokens } from "./tokens_live";
-import { palette, strength } from "./style";
+import { colourOf, palette, strength } from "./style";
 import { document, heading, rect, text } from "./svg";
 import { makeVisible } from "./token_label";
 import { View } from "./view";
@@ -110,7 +110,7 @@ function tooltip({ tokens }: Shown): string {
 }
 
 /** The ground of a token: one hue over the page's own ground. */
-const ground = (surprise: number): string => `rgba(232, 118, 45, ${(surprise * 0.75).toFixed(2)})`;
+const ground = (surprise: number): string => `rgba(232, 118, 45, ${(surprise * 0.6).toFixed(2)})`;
 
 function page(title: string, shown: readonly Shown[], caption: string): string {
   const words = shown.map((one) => {
@@ -144,18 +144,16 @@ function picture(title: string, shown: readonly Shown[], caption: string): strin
       const wide = textWidth(visible, size);
       if (visible === "") continue;
       if (x + wide > width - left && x > left) [x, y] = [left, y + line];
-      if (surprise !== null) shapes.push(rect(x, y - 16, wide - 1, 21, hex(surprise), { radius: 3 }));
-      shapes.push(text(x + 1, y, visible, { size, fill: palette.ink }));
+      shapes.push(rect(x, y - 16, wide - 1, 21, onPaper(surprise), { radius: 3 }));
+      shapes.push(text(x + 1, y, visible, { size, fill: palette.onPaper }));
       x += wide;
     }
   }
   return document(width, y + 20, `${title}: ${caption}`, shapes);
 }
 
-const hex = (surprise: number): string =>
-  `${palette.second}${Math.round(surprise * 0.75 * 255)
-    .toString(16)
-    .padStart(2, "0")}`;
+/** On paper, so that the text upon it reads on every page. */
+const onPaper = (surprise: number | null): string => colourOf(-(surprise ?? 0), [-1, 1], "paper");
 
 /** The text with its shades, and the tokens that surprised the most. */
 function letters(title: string, shown: readonly Shown[], caption: string): string {

@@ -165,6 +165,52 @@ describe("log_probs", function () {
   });
 });
 
+describe("generate with top_logprobs", function () {
+  this.timeout(120_000);
+  let model: Phi3ForCausalLM;
+  before(async function () {
+    model = await smollmModel(this);
+  });
+  after(() => model?.dispose());
+
+  it("gives transformers' log-probabilities of each new token and of what stood beside it", async () => {
+    const { logprobs, sequences } = await model.generate({ input_ids: golden.ids, max_new_tokens: 6, top_logprobs: 4 });
+    const [row] = logprobs ?? [];
+    assert.equal(row?.length, 6);
+    golden.generated.forEach(({ ids, log_probs }, n) => {
+      const step = row?.[n];
+      assert.equal(step?.id, ids[0]);
+      assert.equal(step?.id, Number(sequences.slice(0, 5 + n).item()));
+      sameIds(step?.top.map(({ id }) => id) ?? [], ids, log_probs, `step ${n}`);
+      near(
+        [step?.log_prob as number, ...(step?.top.map(({ log_prob }) => log_prob) ?? [])],
+        [log_probs[0] as number, ...log_probs],
+        2e-4,
+        `step ${n}`,
+      );
+    });
+  });
+
+  it("gives of a drawn token, and with the greatest scores changed, what the model itself said", async () => {
+    const { logprobs } = await model.generate({
+      input_ids: golden.ids,
+      max_new_tokens: 1,
+      top_logprobs: 0,
+      suppress_tokens: [7042],
+    });
+    const [[step]] = logprobs as [[{ id: number; log_prob: number; top: unknown[] }]];
+    assert.deepEqual([step.id, step.top], [260, []]);
+    near([Math.exp(step.log_prob)], [0.06452], 1e-4, "the");
+  });
+
+  it("refuses a count that cannot be, and beams", async () => {
+    const refused = (options: object, message: RegExp): Promise<void> =>
+      assert.rejects(model.generate({ input_ids: golden.ids, max_new_tokens: 1, ...options }), message);
+    await refused({ top_logprobs: -1 }, /Expected a whole number from 0 to 256 for top_logprobs but received -1/);
+    await refused({ top_logprobs: 2, num_beams: 2 }, /Expected num_beams 1 with top_logprobs but received 2/);
+  });
+});
+
 describe("tokenTexts", () => {
   it("names each piece of a character by the character, and joins to the text", async function () {
     const path = await smollm();
