@@ -99,7 +99,11 @@ export class ActivationCache {
     );
   }
 
-  /** Frees the memory now, not when the collector comes by. */
+  /**
+   * Frees the memory now, not when the collector comes by.
+   *
+   * @example (await model.run_with_cache(input_ids)).dispose();
+   */
   dispose(): void {
     for (const tensor of Object.values(this.#kept.taps)) tensor.dispose();
   }

@@ -17,7 +17,7 @@ export interface TokenText {
  * @param ids The tokens of one text, in their order.
  * @example
  * tokenTexts(tokenizer, tokenizer.encode("Hi ☀")).map(({ text }) => text);
- * // => ["Hi", " ☀", " ☀"]
+ * // => ["Hi", " ", "☀", "☀"]
  */
 export function tokenTexts(tokenizer: StreamTokenizer, ids: readonly number[]): TokenText[] {
   const stream = tokenizer.stream({ skip_special_tokens: false });

@@ -7,7 +7,13 @@ import { type LensResult, type LogitLensOptions, logitLens } from "./logit_lens"
 import type { Prompt } from "./prompt";
 import { type CacheChoice, cacheBytes, type RunWithCacheOptions, runWithCache } from "./run_with_cache";
 
-/** A model's methods that look inside; {@link Phi3ForCausalLM} has them. */
+/**
+ * A model's methods that look inside; {@link Phi3ForCausalLM} has them.
+ *
+ * @example
+ * const lens = await model.logit_lens(prompt, { positions: "all" });
+ * plotLens(lens);
+ */
 export abstract class InsightModel extends Callable {
   /** @internal */
   abstract get core(): Core;

@@ -129,7 +129,14 @@ export class Embedding extends Printed {
 
 const isNested = (input: unknown): boolean => typeof (input as ArrayLike<unknown>)[0] === "object";
 
-/** Attention's projections. q, k and v are one matrix here, of which those by themselves give a part. */
+/**
+ * Attention's projections. q, k and v are one matrix here, of which those by themselves give a part.
+ *
+ * @example
+ * const { self_attn, input_layernorm } = model.model.layers[0]!;
+ * const vectors = await input_layernorm(await model.model.embed_tokens(input_ids));
+ * (await self_attn.k_proj(vectors)).shape; // => [1, 5, 192]
+ */
 export class Attention {
   /** (…, hidden) to queries, keys and values, one behind the other, before they are rotated. */
   readonly qkv_proj: Module;
@@ -216,7 +223,14 @@ export class Mlp extends Callable {
   }
 }
 
-/** A block of the stack: `model.model.layers[i]`. Its parts may be called; a whole block needs a pass. */
+/**
+ * A block of the stack: `model.model.layers[i]`. Its parts may be called; a whole block needs a pass.
+ *
+ * @example
+ * const { post_attention_layernorm, mlp } = model.model.layers[29]!;
+ * const { hidden_states } = await model.model(input_ids, { output_hidden_states: true });
+ * (await mlp(await post_attention_layernorm(hidden_states![29]))).shape; // => [1, 5, 576]
+ */
 export class DecoderLayer {
   /** Before attention. */
   readonly input_layernorm: Module;
