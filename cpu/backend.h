@@ -82,6 +82,7 @@ class CpuBackend : public Backend {
   void swiglu(Tensor out, Tensor gate_up) override;
   void add(Tensor out, Tensor a, Tensor b) override;
   void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
+  void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) override;
   void copy(Tensor out, Tensor in) override;
   void advance(int32_t* position, int64_t count) override;
   void emit(const int32_t* id) override;

@@ -9,6 +9,7 @@ import type { Magic } from "./magic";
 export const mime = {
   text: "text/plain",
   html: "text/html",
+  png: "image/png",
   plotly: "application/vnd.plotly.v1+json",
 } as const;
 

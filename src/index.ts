@@ -8,6 +8,7 @@
  * @example
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
  * import { DynamicCache, GenerationConfig, type LogitsProcessor, type StoppingCriterion } from "phi3lab";
+ * import { plotLens, plotRanks, plotTokens, tokenTexts } from "phi3lab";
  * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();
@@ -34,6 +35,7 @@ export {
   type SessionVariable,
   type TypecheckMode,
 } from "./magic";
+export * from "./insight";
 export * from "./model";
 export type { Compute, CpuPath, Dtype, KvDtype, ModelConfig, RopeParameters } from "./native";
 export {

@@ -257,7 +257,7 @@ export interface ForwardOptions {
    * `….mlp.gate_up_proj` (T, 2·ffn), `….mlp.activation_fn` (T, ffn: up · silu(gate)), `….mlp.down_proj` (T, hidden),
    * `model.layers.i` (T, hidden: the block's output); `model.norm` (T, hidden).
    */
-  taps?: string[];
+  taps?: (string | TapRequest)[];
   /**
    * Positions of the longest text of the batch after the call, where this one is shorter: it says which frequencies are
    * taken. Where those of a cache were others, what it holds is computed anew.
@@ -265,6 +265,59 @@ export interface ForwardOptions {
   length?: number;
   abort?: AbortFlag;
 }
+
+/** A pass that ends early, without a cache. */
+export interface PartialForward extends Omit<ForwardOptions, "cache"> {
+  /** Layers that are run, from the first on. */
+  layers: number;
+}
+
+/** An intermediate of which only a part is kept. */
+export interface TapRequest {
+  name: string;
+  /** Rows of the pass, rising; default: all. */
+  rows?: Int32Array;
+  /** Heads of attention weights, rising; default: all. */
+  heads?: Int32Array;
+}
+
+/** Rows of hidden states of which the head's scores are summarised. */
+export interface SummaryOptions {
+  /** (…, hidden) */
+  hidden: NativeTensor;
+  start: number;
+  rows: number;
+  /** Whether they go through the final norm first. */
+  norm: boolean;
+  /** The likeliest tokens of each row, at most 256. */
+  k: number;
+  /** (rows, n): ids whose scores and ranks are given. */
+  tokens?: Int32Array;
+  /** Rows a group, the last of which the others' distributions are compared with; default: 0, none. */
+  group?: number;
+  abort?: AbortFlag;
+}
+
+/** What the head says of rows; a table of (rows, vocab) is never made. */
+export interface Summary {
+  /** (rows, k): of the greatest scores in falling order, of equals the smaller id first. */
+  ids: Int32Array;
+  /** (rows, k): theirs. */
+  logits: Float32Array;
+  /** (rows) */
+  logsumexp: Float32Array;
+  /** (rows): of the softmax, in nats. */
+  entropy: Float32Array;
+  /** (rows), with `group`: Kullback and Leibler's, of the row's distribution from that of its group's last, in nats. */
+  divergence: Float32Array;
+  /** (rows, n) */
+  token_logits: Float32Array;
+  /** (rows, n): 1 is the greatest. */
+  token_ranks: Int32Array;
+}
+
+/** A module that may be called by itself: a weight's role, or the gate of the MLP. */
+export type NativeModule = Exclude<WeightRole, "embed_tokens" | "qkv_bias"> | "swiglu";
 
 export interface ForwardResult {
   /** (T, hidden), after the final norm. */
@@ -329,9 +382,16 @@ export interface NativeModel {
   readonly device: "cpu" | "cuda";
   readonly dtype: Dtype;
   createCache(): NativeCache;
+  forward(options: PartialForward): Promise<Pick<ForwardResult, "taps">>;
   forward(options: ForwardOptions): Promise<ForwardResult>;
   /** Logits (rows, vocab) of `rows` rows of a (…, hidden) tensor from row `start` on. */
   lmHead(hidden: NativeTensor, start: number, rows: number): Promise<NativeTensor>;
+  /** One module's output (rows, n) of `rows` rows of a tensor from row `start` on; `layer` is -1 outside the layers. */
+  apply(module: NativeModule, layer: number, input: NativeTensor, start: number, rows: number): Promise<NativeTensor>;
+  /** (T, hidden): the embeddings of ids. */
+  embed(ids: Int32Array): Promise<NativeTensor>;
+  /** Norms, projects and summarises, in chunks. Rejects, naming the row, where a score is not finite. */
+  summarise(options: SummaryOptions): Promise<Summary>;
   /** A tensor with these numbers; their count must be the product of `dims`. */
   upload(data: Float32Array, dims: number[]): NativeTensor;
   generateGreedy(options: GreedyOptions): Promise<GreedyResult>;

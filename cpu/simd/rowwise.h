@@ -11,6 +11,12 @@ struct Rowwise {
   void (*swiglu)(float* out, const float* gate, const float* up, int64_t cols);
   /** out (cols,) = in / sqrt(mean(in²) + eps) · weight. */
   void (*rms_norm)(float* out, const float* in, const float* weight, int64_t cols, float eps);
+  /** sum = Σ e^(x − max), weighted = Σ (x − max) · e^(x − max) over in (cols,), none of which is above max. */
+  void (*exponential_sums)(double* sum, double* weighted, const float* in, int64_t cols, float max);
+  /** numbers (cols,) = e^(x − logsumexp), in place. */
+  void (*probabilities)(float* numbers, int64_t cols, float logsumexp);
+  /** Σ p · (x − shift). */
+  double (*expectation)(const float* p, const float* x, int64_t cols, float shift);
 };
 
 extern const Rowwise kRowwisePortable, kRowwiseAvx2, kRowwiseAvx512;

@@ -1,7 +1,6 @@
 #include "model.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "abort_flag.h"
 #include "cache.h"
@@ -53,8 +52,9 @@ Napi::Function NativeModel::define(Napi::Env env) {
       {InstanceAccessor("device", &NativeModel::device, nullptr),
        InstanceAccessor("dtype", &NativeModel::dtype, nullptr),
        InstanceMethod("createCache", &NativeModel::create_cache), InstanceMethod("forward", &NativeModel::forward),
-       InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("upload", &NativeModel::upload),
-       InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
+       InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("apply", &NativeModel::apply),
+       InstanceMethod("embed", &NativeModel::embed), InstanceMethod("summarise", &NativeModel::summarise),
+       InstanceMethod("upload", &NativeModel::upload), InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
        InstanceMethod("startProfile", &NativeModel::start_profile),
        InstanceMethod("stopProfile", &NativeModel::stop_profile), InstanceMethod("stream", &NativeModel::stream),
        InstanceMethod("memory", &NativeModel::memory), InstanceMethod("dispose", &NativeModel::dispose)});
@@ -96,51 +96,6 @@ CacheRef NativeModel::own_cache(Napi::Env env, const Napi::Object& options) cons
   const CachePayload& given = NativeCache::of(value, "cache");
   if (given.session != it_.session) throw Napi::Error::New(env, "Expected a cache of this model");
   return given.cache;
-}
-
-Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
-  return ask(info, [&]() -> Work {
-    const Napi::Object options = js::object(info[0], "the options of forward");
-    TensorRef embeds;
-    if (const Napi::Value value = options.Get("embeds"); !value.IsUndefined()) {
-      const TensorPayload& given = NativeTensor::of(value, "embeds");
-      if (given.session != it_.session) throw Napi::Error::New(info.Env(), "Expected embeddings of this model");
-      embeds = given.tensor;
-    }
-    const auto ids = embeds ? std::vector<int32_t>() : js::ids(options.Get("ids"), "ids");
-    const CacheRef cache = own_cache(info.Env(), options);
-    std::unordered_set<std::string> taps;
-    if (const Napi::Value value = options.Get("taps"); !value.IsUndefined())
-      for (std::string& name : js::strings(value, "taps")) taps.insert(std::move(name));
-    const int64_t length = js::integer(options, "length", 0);
-    const AbortRef abort = AbortFlag::of(options.Get("abort"));
-    return [=, owner = it_.session](Session& session) -> Finish {
-      const ForwardResult result = session.forward(ids, cache, taps, length, abort, embeds);
-      return [result, owner](Napi::Env env) -> Napi::Value {
-        auto object = Napi::Object::New(env), kept = Napi::Object::New(env);
-        const auto& make = environment_of(env).tensor;
-        object.Set("last_hidden_state", construct<TensorPayload>(make, {owner, result.last_hidden_state}));
-        for (const auto& [name, tensor] : result.taps) kept.Set(name, construct<TensorPayload>(make, {owner, tensor}));
-        object.Set("taps", kept);
-        return object;
-      };
-    };
-  });
-}
-
-Napi::Value NativeModel::lm_head(const Napi::CallbackInfo& info) {
-  return ask(info, [&]() -> Work {
-    const TensorPayload& given = NativeTensor::of(info[0], "hidden");
-    if (given.session != it_.session) throw Napi::Error::New(info.Env(), "Expected hidden states of this model");
-    const TensorRef hidden = given.tensor;
-    const int64_t start = js::integer(info[1], "start"), rows = js::integer(info[2], "rows");
-    return [=, owner = it_.session](Session& session) -> Finish {
-      const TensorRef logits = session.lm_head(hidden, start, rows, std::make_shared<AbortState>());
-      return [logits, owner](Napi::Env env) -> Napi::Value {
-        return construct<TensorPayload>(environment_of(env).tensor, {owner, logits});
-      };
-    };
-  });
 }
 
 Napi::Value NativeModel::upload(const Napi::CallbackInfo& info) {

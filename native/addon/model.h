@@ -23,6 +23,9 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value create_cache(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value lm_head(const Napi::CallbackInfo& info);
+  Napi::Value apply(const Napi::CallbackInfo& info);
+  Napi::Value embed(const Napi::CallbackInfo& info);
+  Napi::Value summarise(const Napi::CallbackInfo& info);
   Napi::Value upload(const Napi::CallbackInfo& info);
   Napi::Value generate_greedy(const Napi::CallbackInfo& info);
   Napi::Value start_profile(const Napi::CallbackInfo& info);
@@ -32,7 +35,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   void check_open(Napi::Env env) const;
-  // The `cache` of a call's options; null: none. Throws for another model's.
+  // A tensor of this model, and the `cache` of a call's options; null: none. Both throw for another model's.
+  TensorRef own_tensor(const Napi::Value& value, const char* name) const;
   CacheRef own_cache(Napi::Env env, const Napi::Object& options) const;
   // A promise for work that `read` makes of the call's arguments: what they lack rejects it, so that every failure of
   // an asynchronous call comes one way.

@@ -70,13 +70,7 @@ Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
     grow(scratch_, chunk_bytes(tokens));
     scratch_tokens_ = tokens;
   }
-  Chunk c = lay_out(static_cast<float*>((tokens == 1 ? token_ : scratch_)->data), tokens, positions);
-  if (keep_attention_weights_) {
-    const size_t bytes = static_cast<size_t>(config_.num_attention_heads * tokens * positions) * sizeof(float);
-    if (!attention_ || attention_->bytes < bytes) grow(attention_, bytes);
-    c.weights = {static_cast<float*>(attention_->data), tokens * positions, positions};
-  }
-  return c;
+  return lay_out(static_cast<float*>((tokens == 1 ? token_ : scratch_)->data), tokens, positions);
 }
 
 void Phi3::grow(std::shared_ptr<Buffer>& buffer, size_t bytes) {
@@ -129,14 +123,14 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, c
     backend_->write(device_ids, ids + first, static_cast<size_t>(tokens) * sizeof(int32_t));
     backend_->write(position, &past, sizeof(past));
     layers(sequence, {device_ids, position, tokens}, c,
-           pieces.embeds ? pieces.embeds + first * config_.hidden_size : nullptr);
+           pieces.embeds ? pieces.embeds + first * config_.hidden_size : nullptr, pieces.layers);
     visit(c.hidden, first);
     backend_->synchronize();
     sequence.length += tokens;
   }
 }
 
-void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds) {
+void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds, int64_t count) {
   Backend& b = *backend_;
   Cache& cache = *sequence.cache;
   const float eps = config_.rms_norm_eps;
@@ -147,16 +141,18 @@ void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& 
     b.at(Part::embed, -1, embeddings.bytes / static_cast<size_t>(embeddings.rows) * static_cast<size_t>(input.tokens))
         .embed(c.hidden, input, embeddings);  // (T, hidden)
   b.tap("model.embed_tokens", -1, c.hidden);
-  for (int64_t i = 0; i < config_.num_hidden_layers; i++) {
+  const int64_t end = count > 0 ? count : config_.num_hidden_layers;
+  for (int64_t i = 0; i < end; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
     const AttentionShape shape = config_.attention(i);
     const Tensor table = config_.rotates(i) ? rotary_->table(sequence.angles) : rotary_->still();
+    const AttentionWeights kept = weights_for_ ? weights_for_(i, input.tokens, c.positions) : AttentionWeights();
     Tensor qkv = c.qkv, context = c.context, activation = c.activation;  // each layer's in a layout of its own
     b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
         .norm_qkv_rope_append(qkv, cache, c.normed, c.hidden, *w.input_layernorm, w.qkv(), input, table, i, shape, eps);
     b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes)
-        .attend(context, c.weights, qkv, cache, input, table, i, shape);  // (T, heads * head_dim)
-    if (c.weights.data) b.tap("self_attn.attn_weights", i, {c.weights.data, shape.heads * input.tokens, c.positions});
+        .attend(context, kept, qkv, cache, input, table, i, shape);  // (T, heads * head_dim)
+    if (kept.data) b.tap("self_attn.attn_weights", i, {kept.data, shape.heads * input.tokens, kept.row_stride});
     b.tap("self_attn.context", i, context);
     b.at(Part::output, i, w.o_proj->bytes)
         .project_residual(c.hidden, c.projected, context, *w.o_proj, i);  // (T, hidden)

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,11 @@ struct Pieces {
   int64_t tokens = 0;  // of a piece at most; 0: the backend's choice
   // (count, hidden), in place of the ids' embeddings; the ids are then -1.
   const float* embeds = nullptr;
+  int64_t layers = 0;  // that are run; 0: all
 };
+
+// Where the attention weights of a layer in a chunk of `tokens` that sees `positions` are to be put; null: nowhere.
+using WeightsFor = std::function<AttentionWeights(int64_t layer, int64_t tokens, int64_t positions)>;
 
 class Phi3 {
  public:
@@ -59,6 +64,19 @@ class Phi3 {
   // logits (T, vocab) of normed hidden states (T, hidden).
   void lm_head(Tensor logits, Tensor normed);
 
+  // Modules by themselves, T at most `max_chunk`.
+
+  // The widths of a module's input and output.
+  struct Widths {
+    int64_t in = 0, out = 0;
+  };
+  // Throws a sentence where the model has no such module. Of swiglu: `role` none.
+  Widths widths(std::optional<Role> role, int64_t layer) const;
+  // out (T, widths.out) of in (T, widths.in): the norm, or the product with its bias; of no role: swiglu.
+  void apply(Tensor out, Tensor in, std::optional<Role> role, int64_t layer);
+  // out (T, hidden) = the embeddings of `count` ids; waits.
+  void embed(Tensor out, const int32_t* ids, int64_t count);
+
   // Greedy decoding: `next_token` within the visit of a prompt's last chunk, then `step`s; each sends one id, which
   // `backend().next_token()` gives in their order, -1 where a score is NaN. `excluded`: ids that are not chosen.
 
@@ -81,8 +99,8 @@ class Phi3 {
 
   // Rows that a chunk has at most.
   int64_t max_chunk() const { return max_chunk_; }
-  // Whether attention weights are kept for the tap.
-  void keep_attention_weights(bool keep) { keep_attention_weights_ = keep; }
+  // Which attention weights are kept for the tap, and where; empty: none.
+  void keep_attention_weights(WeightsFor where) { weights_for_ = std::move(where); }
   size_t weight_bytes() const { return weights_.bytes; }
   // Throws where a weight file is not what it was when it was mapped.
   void check_files() const {
@@ -95,7 +113,6 @@ class Phi3 {
   // The intermediates of one chunk: one behind the other in `scratch_`.
   struct Chunk {
     Tensor hidden, normed, qkv, context, gate_up, activation, projected;
-    AttentionWeights weights;
     int64_t positions;
     size_t bytes;  // that they take
   };
@@ -106,22 +123,25 @@ class Phi3 {
   // Puts larger memory in a buffer's place: never both at once.
   void grow(std::shared_ptr<Buffer>& buffer, size_t bytes);
   // `embeds`: (T, hidden), in place of the ids' embeddings.
-  void layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds = nullptr);
+  // `count`: of the layers that are run, from the first on; 0: all.
+  void layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds = nullptr,
+              int64_t count = 0);
+  // The weight of a role; null where the model has none.
+  const Weight* weight_of(Role role, int64_t layer) const;
   void choose(const PassInput& input, Tensor hidden, bool excluding);
 
   std::unique_ptr<Backend> backend_;
   Config config_;
   Weights weights_;
   int64_t max_chunk_;
-  bool keep_attention_weights_ = false;
+  WeightsFor weights_for_;
   std::unique_ptr<RotaryTables> rotary_;
-  std::shared_ptr<Buffer> step_;       // ids (max_chunk), position, the chosen id, excluded ids
-  std::shared_ptr<Buffer> token_;      // the intermediates of one token: recorded passes hold its address
-  std::shared_ptr<Buffer> scratch_;    // the intermediates of the longest chunk so far
-  std::shared_ptr<Buffer> attention_;  // attention weights, while they are kept
-  std::shared_ptr<Buffer> logits_;     // (1, vocab), with the normed row before it
+  std::shared_ptr<Buffer> step_;     // ids (max_chunk), position, the chosen id, excluded ids
+  std::shared_ptr<Buffer> token_;    // the intermediates of one token: recorded passes hold its address
+  std::shared_ptr<Buffer> scratch_;  // the intermediates of the longest chunk so far
+  std::shared_ptr<Buffer> logits_;   // (1, vocab), with the normed row before it
   int64_t scratch_tokens_ = 0;
-  std::atomic<size_t> grown_bytes_{0};  // of scratch_ and attention_
+  std::atomic<size_t> grown_bytes_{0};  // of scratch_
   int64_t excluded_ = 0;                // ids that `exclude` named
   Steps steps_;
 };

@@ -119,39 +119,43 @@ int64_t Session::rows_of(const char* operation, const DeviceTensor& hidden) cons
   return hidden.size() / config_.hidden_size;
 }
 
-ForwardResult Session::forward(const std::vector<int32_t>& ids, const CacheRef& given,
-                               const std::unordered_set<std::string>& wanted, int64_t length, const AbortRef& abort,
-                               const TensorRef& embeds) {
+ForwardResult Session::forward(const ForwardRequest& request, const AbortRef& abort) {
   Phi3& phi3 = model();
+  const TensorRef& embeds = request.embeds;
   const std::vector<int32_t> unknown(embeds ? static_cast<size_t>(rows_of("forward", *embeds)) : 0, -1);
-  const CacheRef cache = given ? given : make_cache();
+  const CacheRef cache = request.cache ? request.cache : make_cache();
   SequenceCache& sequence = reserved(cache);
-  const std::vector<int32_t>& run = embeds ? unknown : ids;
+  const std::vector<int32_t>& run = embeds ? unknown : request.ids;
   const int64_t past = sequence.length, tokens = static_cast<int64_t>(run.size());
-  if (!embeds) check_ids("forward", ids);
+  const bool whole = request.layers == 0;
+  if (!embeds) check_ids("forward", request.ids);
   if (tokens == 0) throw std::runtime_error("[forward] Expected at least one position but received none");
+  if (request.layers < 0 || request.layers > config_.num_hidden_layers || (!whole && request.cache))
+    throw std::runtime_error("[forward] Expected from 1 to " + std::to_string(config_.num_hidden_layers) +
+                             " layers and no cache, whose layers would differ in length");
   check_context("forward", past + tokens);
   check_files();
   const AbortScope scope(*this, abort);
-  phi3.align(sequence, std::max(length, past + tokens));
+  phi3.align(sequence, std::max(request.length, past + tokens));
   ForwardResult result;
-  result.last_hidden_state = tensor({tokens, config_.hidden_size});
-  TapCollector taps(phi3.backend(), wanted, tokens, past + tokens, config_.num_attention_heads,
+  if (whole) result.last_hidden_state = tensor({tokens, config_.hidden_size});
+  TapCollector taps(phi3.backend(), request.taps, tokens, past + tokens, config_.num_attention_heads,
                     [this](std::vector<int64_t> dims) { return tensor(std::move(dims)); });
-  if (!wanted.empty()) {
+  if (!request.taps.empty()) {
     phi3.backend().set_tap([&](const char* name, int64_t layer, Tensor view) { taps.receive(name, layer, view); });
-    for (const std::string& name : wanted)
-      if (name.find("attn_weights") != std::string::npos) phi3.keep_attention_weights(true);
+    phi3.keep_attention_weights([&](int64_t layer, int64_t count, int64_t) { return taps.weights(layer, count); });
   }
   const auto untap = [&] {
     phi3.backend().set_tap({});
-    phi3.keep_attention_weights(false);
+    phi3.keep_attention_weights({});
   };
   try {
-    const Tensor out{result.last_hidden_state->data(), tokens, config_.hidden_size};
-    const Pieces pieces{length, 0, embeds ? embeds->data() : nullptr};
+    const Pieces pieces{request.length, 0, embeds ? embeds->data() : nullptr, request.layers};
     phi3.forward(sequence, run.data(), tokens, pieces, [&](Tensor hidden, int64_t first) {
-      phi3.final_norm(out.slice(first, hidden.rows), hidden);
+      if (whole) {
+        const Tensor out{result.last_hidden_state->data(), tokens, config_.hidden_size};
+        phi3.final_norm(out.slice(first, hidden.rows), hidden);
+      }
       taps.advance(first + hidden.rows);
     });
     check_files();

@@ -1,15 +1,15 @@
 // A model with its worker thread, and what a caller may ask of it; knows nothing of JavaScript.
-// `forward`, `lm_head`, `generate_greedy` and the profile's three run on the worker; the rest may be called from any
-// thread.
+// `forward`, `lm_head`, `apply`, `embed`, `summarise`, `generate_greedy` and the profile's three run on the worker; the
+// rest may be called from any thread.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "phi3.h"
@@ -85,6 +85,39 @@ struct GreedyResult {
   bool aborted = false;
 };
 
+// Of which rows of a pass (and, of attention weights, of which heads) an intermediate is kept.
+struct TapRequest {
+  std::optional<std::vector<int64_t>> rows, heads;  // rising; none: all
+};
+using TapRequests = std::unordered_map<std::string, TapRequest>;
+
+// How much of the model a pass runs, and of what it is.
+struct ForwardRequest {
+  std::vector<int32_t> ids;
+  CacheRef cache;      // null: one of its own
+  TensorRef embeds;    // (T, hidden): in place of the embeddings of `ids`, which are then not looked at
+  int64_t length = 0;  // see Pieces
+  int64_t layers = 0;  // that are run, then without a last_hidden_state; 0: all
+  TapRequests taps;
+};
+
+// Rows of hidden states (…, hidden) of which the head's scores are summarised.
+struct SummaryRequest {
+  static constexpr int64_t kMost = 256;  // of k
+  TensorRef hidden;
+  int64_t start = 0, rows = 0;
+  bool norm = false;            // whether they go through the final norm first
+  int64_t k = 0;                // the likeliest tokens of each
+  std::vector<int32_t> tokens;  // (rows, n): named ones
+  int64_t group = 0;            // rows of which the last is what the others' distributions are compared with; 0: none
+};
+
+// As seam/tensor.h's Summary says, on the host.
+struct SummaryResult {
+  std::vector<int32_t> ids, token_ranks;
+  std::vector<float> logits, logsumexp, entropy, divergence, token_logits;
+};
+
 struct Memory {
   size_t weights, cache, workspace;
 };
@@ -109,11 +142,13 @@ class Session {
   CacheSize size_of(const SequenceCache& cache);
   // Frees its memory; on the worker.
   void drop(SequenceCache& cache);
-  // `length`: see Pieces. `embeds` (T, hidden): in place of the embeddings of `ids`, which are then not looked at.
-  ForwardResult forward(const std::vector<int32_t>& ids, const CacheRef& cache,
-                        const std::unordered_set<std::string>& taps, int64_t length, const AbortRef& abort,
-                        const TensorRef& embeds = nullptr);
+  ForwardResult forward(const ForwardRequest& request, const AbortRef& abort);
   TensorRef lm_head(const TensorRef& hidden, int64_t start, int64_t rows, const AbortRef& abort);
+  // One module's output (rows, n) of `rows` vectors of `input` from row `start` on; no role: swiglu.
+  TensorRef apply(std::optional<Role> role, int64_t layer, const TensorRef& input, int64_t start, int64_t rows,
+                  const AbortRef& abort);
+  TensorRef embed(const std::vector<int32_t>& ids, const AbortRef& abort);
+  SummaryResult summarise(const SummaryRequest& request, const AbortRef& abort);
   GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
 
   // Times the work that follows, until `stop_profile` gives the times.

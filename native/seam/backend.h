@@ -130,6 +130,9 @@ class Backend {
   /** ids[0] = the smallest index of the largest of logits (1, vocab) not in `excluded` (excluded_count,); -1 if any is
    * NaN. */
   virtual void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) = 0;
+  /** Tells of each row of logits (T, vocab) what `out` has room for. `tokens` (T, out.tokens): ids, per row. Where
+   * out.divergence is asked for, each `group` rows are one group, whose last row is left as its probabilities. */
+  virtual void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) = 0;
   /** out = in. */
   virtual void copy(Tensor out, Tensor in) = 0;
   /** position += count, in device memory. */

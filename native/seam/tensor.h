@@ -64,6 +64,19 @@ struct AttentionWeights {
   int64_t head_stride = 0, row_stride = 0;
 };
 
+/** What is told of each row of scores, in the device's memory; T rows, `k` of the likeliest ids, `tokens` named ones.
+ */
+struct Summary {
+  int64_t k = 0, tokens = 0;
+  int32_t* ids = nullptr;       // (T, k): of the greatest scores in falling order, of equals the smaller id first
+  float* logits = nullptr;      // (T, k): theirs
+  float* logsumexp = nullptr;   // (T,): NaN where a score is, or where none is finite
+  float* entropy = nullptr;     // (T,): of the softmax, in nats
+  float* divergence = nullptr;  // (T,): of the row's softmax from its group's last row's, in nats; null: not asked for
+  float* token_logits = nullptr;   // (T, tokens)
+  int32_t* token_ranks = nullptr;  // (T, tokens): 1 + the scores that are greater, or equal with a smaller id
+};
+
 /** Memory of the device, freed with the object. */
 class Buffer {
  public:

@@ -1,6 +1,6 @@
 /** One pass of a generation: the next token's logits, and what else of it was asked for. */
 import { tapNames } from "../model/forward_options";
-import type { Core } from "../model/modules";
+import type { Core } from "../model/core";
 import type { AbortFlag, ForwardOptions, ForwardResult, NativeTensor } from "../native";
 import { Tensor } from "../tensor";
 import type { GenerateArguments } from "./options";

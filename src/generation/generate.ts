@@ -5,13 +5,14 @@
 import { abortable, abortError } from "../model/abort";
 import { checkCache, DynamicCache } from "../model/cache";
 import { type Batch, type IdsInput, readBatch } from "../model/inputs";
-import type { Core } from "../model/modules";
+import type { Core } from "../model/core";
 import type { AbortFlag, NativeCache } from "../native";
 import { Tensor } from "../tensor";
 import { searchPrompt } from "./beams";
 import { endingOf } from "./ending";
 import { Passes } from "./forward";
 import { loopRows } from "./loop";
+import { checkTopLogprobs } from "./logprobs";
 import type { GenerateArguments } from "./options";
 import type { GenerateOutput } from "./outputs";
 import { logitsProcessors } from "./processors";
@@ -76,7 +77,8 @@ function readArguments(first: GenerateArguments | IdsInput, second: GenerateArgu
 const extras = ["output_scores", "output_logits", "output_hidden_states", "output_attentions"] as const;
 
 const wantsMore = (given: GenerateArguments): boolean =>
-  Boolean(given.return_dict_in_generate || given.return_timings || extras.some((name) => given[name]));
+  Boolean(given.return_dict_in_generate || given.return_timings || extras.some((name) => given[name])) ||
+  typeof given.top_logprobs === "number";
 
 /** Refuses what is for one sequence only, and what beams cannot do. */
 function checkAlone(given: GenerateArguments, { num_beams }: Settings, sequences: number): void {
@@ -86,7 +88,10 @@ function checkAlone(given: GenerateArguments, { num_beams }: Settings, sequences
     if (given[name] && num_beams > 1)
       throw new RangeError(`Expected num_beams 1 with ${name} but received ${num_beams}`);
   }
+  checkTopLogprobs(given.top_logprobs);
   if (num_beams === 1) return;
+  if (typeof given.top_logprobs === "number")
+    throw new RangeError(`Expected num_beams 1 with top_logprobs but received ${num_beams}`);
   for (const name of ["past_key_values", "return_timings"] as const)
     if (given[name]) throw new RangeError(`Expected num_beams 1 with ${name} but received ${num_beams}`);
 }
@@ -133,7 +138,7 @@ async function continueRows(call: Call, abort: AbortFlag): Promise<GenerateOutpu
   const { native } = core;
   const past = given.past_key_values ?? undefined;
   const each = prompts.flatMap((prompt) => Array.from({ length: settings.num_return_sequences }, () => prompt));
-  const plain = !extras.some((name) => given[name]) && isPlain(call);
+  const plain = !extras.some((name) => given[name]) && typeof given.top_logprobs !== "number" && isPlain(call);
   const made = !past && settings.use_cache && given.return_dict_in_generate ? new DynamicCache() : undefined;
   // Embeddings are read once only: what follows them needs a cache.
   const own = !past && !made && !plain && (settings.use_cache || batch.embeds) ? new DynamicCache() : undefined;

@@ -5,6 +5,7 @@ import type { AbortFlag, NativeModel } from "../native";
 import { greedy, sample } from "./choice";
 import type { Ending } from "./ending";
 import type { Passes, Step } from "./forward";
+import { chosenLogProb } from "./logprobs";
 import type { GenerateArguments } from "./options";
 import { stacked } from "./outputs";
 import { randomNumbers } from "./random";
@@ -56,6 +57,7 @@ export async function loopRows(rows: readonly Row[], loop: Loop): Promise<void> 
       const id = settings.do_sample ? sample(own, random) : greedy(own);
       row.tokens.push(id);
       row.ids.push(id);
+      if (typeof given.top_logprobs === "number") row.logprobs.push(chosenLogProb(pass.logits, id, given.top_logprobs));
       if (steps) row.steps.push({ ...pass, scores: own });
       given.streamer?.put([id]);
     }

@@ -82,6 +82,7 @@ export const tokenOptions: OptionNames<TokenOptions> = {
 export const generateArguments: OptionNames<GenerateArguments> = {
   ...tokenOptions,
   ...flags,
+  top_logprobs: true,
   tokenizer: true,
   input_ids: true,
   inputs: true,

@@ -171,6 +171,11 @@ export interface GenerateOptions extends TokenOptions {
   output_scores?: boolean | null;
   /** Gives `logits`, the head's own scores of each step. Default: false. */
   output_logits?: boolean | null;
+  /**
+   * Gives `logprobs`: of each new token the logarithm of its probability, and so many of the most probable in its place, from
+   * 0 to 256, by the model's own scores. Default: none.
+   */
+  top_logprobs?: number | null;
   /** Gives `hidden_states`, each step's vectors after every layer; with one sequence only. Default: false. */
   output_hidden_states?: boolean | null;
   /** Gives `attentions`, each step's attention weights of every layer; with one sequence only. Default: false. */

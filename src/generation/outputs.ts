@@ -1,6 +1,7 @@
 /** What `generate` gives where more than ids is asked for, and how the rows of a batch become it. */
 import type { DynamicCache } from "../model/cache";
 import { Tensor } from "../tensor";
+import type { ChosenLogProb } from "./logprobs";
 
 /**
  * Times of one generation, measured where the work is done; {@link plotTimings} draws two of them beside each other.
@@ -42,6 +43,8 @@ export interface GenerateOutput {
   sequences_scores?: Tensor;
   /** Of beam search with `output_scores`: of which beam each token went on, (rows, new), int64; -1 behind the end. */
   beam_indices?: Tensor;
+  /** With `top_logprobs`: of each row, of each new token, how likely it was and what stood beside it. */
+  logprobs?: ChosenLogProb[][];
   /** With `return_timings`: the times of the first row. */
   timings?: GenerationTimings;
   /**
@@ -57,6 +60,7 @@ export type MoreThanIds =
   | Record<"return_timings", true>
   | Record<"output_scores", true>
   | Record<"output_logits", true>
+  | Record<"top_logprobs", number>
   | Record<"output_hidden_states", true>
   | Record<"output_attentions", true>;
 

@@ -21,6 +21,7 @@ export function rowOutput(rows: readonly Row[], { pad }: Settings, given: Genera
     perStep(rows.map((row) => row.steps.map((step) => [step[name]])));
   if (given.output_scores) output.scores = pick("scores");
   if (given.output_logits) output.logits = pick("logits");
+  if (typeof given.top_logprobs === "number") output.logprobs = rows.map(({ logprobs }) => logprobs);
   if (given.output_hidden_states) output.hidden_states = steps.map((step: Step) => step.hidden_states);
   if (given.output_attentions) output.attentions = steps.map((step: Step) => step.attentions);
   return output;

@@ -2,6 +2,7 @@
 import { type Batch, uploadEmbeds } from "../model/inputs";
 import type { NativeCache, NativeModel, NativeTensor } from "../native";
 import type { Passes, Step } from "./forward";
+import type { ChosenLogProb } from "./logprobs";
 import type { ProcessorOptions } from "./processors";
 import type { Settings } from "./settings";
 import type { Stopping } from "./stopping";
@@ -45,6 +46,7 @@ export class Row {
   readonly ids: number[];
   readonly tokens: number[] = [];
   readonly steps: (Step & { scores: Float32Array })[] = [];
+  readonly logprobs: ChosenLogProb[] = [];
   readonly times: number[] = [];
   ended = false;
   /** Of the last pass. */

@@ -1,10 +1,10 @@
 /** A whole model: the stack, the head, and generation. */
 import { inspect } from "node:util";
-import { Callable } from "../callable";
 import { generate } from "../generation/generate";
 import type { GenerationConfig } from "../generation/generation_config";
 import type { GenerateArguments } from "../generation/options";
 import type { GenerateOutput, MoreThanIds } from "../generation/outputs";
+import { InsightModel } from "../insight/model_methods";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { Dtype, ModelConfig } from "../native";
 import type { Tensor } from "../tensor";
@@ -12,7 +12,8 @@ import { families } from "../weights/families";
 import type { IdsInput } from "./inputs";
 import { MemoryUse } from "./memory";
 import { type CausalLMOptions, causalLMOptions, forwardArguments, keepPositions } from "./forward_options";
-import { type Core, LmHead, Phi3Model } from "./modules";
+import type { Core } from "./core";
+import { LmHead, Phi3Model } from "./modules";
 import type { CausalLMOutput } from "./outputs";
 import { type Profile, type ProfileOptions, profile } from "./profile";
 import { modelTree } from "./tree";
@@ -36,7 +37,7 @@ export interface Phi3ForCausalLM {
  * logits.shape; // => [1, 5, 49152]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
-export class Phi3ForCausalLM extends Callable {
+export class Phi3ForCausalLM extends InsightModel {
   /** The stack of blocks: ids to vectors. */
   readonly model: Phi3Model;
   /** The head: vectors to scores. */
@@ -58,7 +59,7 @@ export class Phi3ForCausalLM extends Callable {
   }
 
   protected override _call(...args: unknown[]): Promise<CausalLMOutput> {
-    return this.#during(() => this.#forward(args));
+    return this.during(() => this.#forward(args));
   }
 
   async #forward(args: unknown[]): Promise<CausalLMOutput> {
@@ -68,7 +69,8 @@ export class Phi3ForCausalLM extends Callable {
     return { ...rest, 0: logits, logits };
   }
 
-  async #during<T>(work: () => Promise<T>): Promise<T> {
+  /** @internal */
+  protected override async during<T>(work: () => Promise<T>): Promise<T> {
     this.#checkOpen();
     const call = work();
     this.#calls.add(call);
@@ -108,7 +110,7 @@ export class Phi3ForCausalLM extends Callable {
     return this.#core.native.dtype;
   }
   /** @internal */
-  get core(): Core {
+  override get core(): Core {
     return this.#core;
   }
 
@@ -158,7 +160,7 @@ export class Phi3ForCausalLM extends Callable {
     first: GenerateArguments | IdsInput,
     second?: Omit<GenerateArguments, "input_ids">,
   ): Promise<Tensor | GenerateOutput> {
-    return this.#during(() => generate(this.#core, first, second, this.name_or_path));
+    return this.during(() => generate(this.#core, first, second, this.name_or_path));
   }
 
   /**

@@ -4,7 +4,8 @@ export { Phi3ForCausalLM } from "./causal_lm";
 export type { EmbedsInput, IdsInput } from "./inputs";
 export { MemoryUse } from "./memory";
 export type { CausalLMOptions, ForwardOptions } from "./forward_options";
-export { LmHead, Phi3Model } from "./modules";
+export { Attention, DecoderLayer, Embedding, Mlp, Module } from "./layers";
+export { LmHead, type LmHeadOptions, Phi3Model } from "./modules";
 export { DynamicCache } from "./cache";
 export type { BaseModelOutput, CausalLMOutput } from "./outputs";
 export {

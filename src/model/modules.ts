@@ -2,26 +2,17 @@
 import { inspect } from "node:util";
 import { Callable } from "../callable";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
-import type { GenerationConfig } from "../generation/generation_config";
-import type { StreamTokenizer } from "../generation/streamer";
-import type { ForwardResult, ModelConfig, NativeCache, ForwardOptions as NativeForward, NativeModel } from "../native";
+import type { ForwardResult, NativeCache, ForwardOptions as NativeForward } from "../native";
+import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
 import { abortable } from "./abort";
 import { checkCache, DynamicCache } from "./cache";
+import { type Core, onVectors } from "./core";
 import { type ForwardOptions, forwardArguments, forwardOptions, tapNames } from "./forward_options";
 import { type Batch, type IdsInput, readBatch, uploadEmbeds } from "./inputs";
+import { DecoderLayer, Embedding, Module } from "./layers";
 import type { BaseModelOutput } from "./outputs";
 import { headTree, stackTree } from "./tree";
-
-/** What the halves share. */
-export interface Core {
-  native: NativeModel;
-  config: ModelConfig;
-  /** Defaults of generation. */
-  generation_config: GenerationConfig;
-  /** The model's own tokenizer, where its files hold one. */
-  tokenizer: () => Promise<StreamTokenizer>;
-}
 
 export interface Phi3Model {
   /** Token ids, (T) or (rows, T), to one vector a position, (rows, T, hidden): all blocks and the final norm. */
@@ -44,11 +35,20 @@ export interface Phi3Model {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class Phi3Model extends Callable {
   readonly #core: Core;
+  /** Ids to the vectors that the first block gets. */
+  readonly embed_tokens: Embedding;
+  /** The blocks, by their numbers from 0; what a block is made of may be called by itself. */
+  readonly layers: readonly DecoderLayer[];
+  /** The final norm, which stands before the head: without it no vector of a block means to the head what it says. */
+  readonly norm: Module;
 
   /** @internal */
   constructor(core: Core) {
     super();
     this.#core = core;
+    this.embed_tokens = new Embedding(core);
+    this.layers = Array.from({ length: core.config.num_hidden_layers }, (_, i) => new DecoderLayer(core, i));
+    this.norm = new Module(core, { name: "model.norm", role: "norm", layer: -1, width: core.config.hidden_size });
   }
 
   protected override _call(...args: unknown[]): Promise<BaseModelOutput> {
@@ -170,13 +170,19 @@ async function all<T>(promises: Promise<T>[]): Promise<T[]> {
   return Promise.all(promises);
 }
 
+/** What the head may be asked besides vectors. */
+export interface LmHeadOptions {
+  /** Ids: only their scores are given, so that the table of all never is. Default: every token. */
+  tokens?: readonly number[] | null;
+}
+
 export interface LmHead {
   /**
-   * Calling the head: vectors, (…, hidden), to the scores of every token, (…, vocab).
+   * Calling the head: vectors, (…, hidden), to the scores of every token, (…, vocab), or of the `tokens` named.
    *
    * @throws TypeError or RangeError for what is no tensor, or has no vectors of this width.
    */
-  (hidden_states: Tensor): Promise<Tensor>;
+  (hidden_states: Tensor, options?: LmHeadOptions): Promise<Tensor>;
 }
 
 /**
@@ -186,6 +192,9 @@ export interface LmHead {
  * const model_output = await model.model(input_ids);
  * const logits = await model.lm_head(model_output[0]);
  * logits.shape; // => [1, 5, 49152]
+ * @example
+ * const { last_hidden_state } = await model.model(input_ids);
+ * (await model.lm_head(last_hidden_state, { tokens: [7042, 4528] })).shape; // => [1, 5, 2]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
 export class LmHead extends Callable {
@@ -199,25 +208,19 @@ export class LmHead extends Callable {
 
   protected override async _call(...args: unknown[]): Promise<Tensor> {
     const { native, config } = this.#core;
-    const hidden = args[0];
-    if (!(hidden instanceof Tensor))
-      throw new TypeError(
-        `Expected a tensor of hidden states for lm_head but received ${inspect(hidden, { depth: 0 })}`,
-      );
-    const width = config.hidden_size;
-    if (hidden.dims.at(-1) !== width || hidden.size === 0)
-      throw new RangeError(`Expected hidden states of shape [..., ${width}] but received [${hidden.dims.join(", ")}]`);
-    const rows = hidden.size / width;
-    const dims = [...hidden.dims.slice(0, -1), config.vocab_size];
-    const range = hidden.nativeRange;
-    const inPlace = range !== undefined && range.start % width === 0;
-    const given = inPlace ? range.native : native.upload(hidden.to("float32").data as Float32Array, [rows, width]);
-    try {
-      const logits = await native.lmHead(given, inPlace ? range.start / width : 0, rows);
-      return Tensor.fromNative(logits, native.device, dims);
-    } finally {
-      if (!inPlace) given.dispose();
-    }
+    const [hidden, options] = args as [Tensor, LmHeadOptions | undefined];
+    checkOptions(options, { tokens: true }, "lm_head");
+    const tokens = options?.tokens ?? undefined;
+    if (tokens !== undefined && (!Array.isArray(tokens) || tokens.length === 0))
+      throw new TypeError(`Expected ids for tokens of lm_head but received ${inspect(tokens, { depth: 0 })}`);
+    const dims = (last: number): number[] => [...hidden.dims.slice(0, -1), last];
+    return onVectors(this.#core, hidden, config.hidden_size, "lm_head", async (given, start, rows) => {
+      if (tokens === undefined)
+        return Tensor.fromNative(await native.lmHead(given, start, rows), native.device, dims(config.vocab_size));
+      const each = Int32Array.from({ length: rows * tokens.length }, (_, i) => tokens[i % tokens.length] as number);
+      const { token_logits } = await native.summarise({ hidden: given, start, rows, norm: false, k: 0, tokens: each });
+      return new Tensor("float32", token_logits, dims(tokens.length));
+    });
   }
 
   /** Its sizes, as PyTorch prints them. */

@@ -81,13 +81,13 @@ const stackedMlp = ({ hidden_size: hidden, intermediate_size: ffn }: ModelConfig
 ];
 
 /** Of a norm over so many numbers; the book's Phi-3 says nothing of them. */
-function normLine({ model_type, rms_norm_eps: eps }: ModelConfig): (size: number) => string {
+export function normLine({ model_type, rms_norm_eps: eps }: ModelConfig): (size: number) => string {
   const { name } = families[model_type];
   // As Python writes it: 1e-05.
   const text = eps < 1e-4 ? eps.toExponential().replace(/e-(\d)$/, "e-0$1") : String(eps);
   return (size) => `${name}RMSNorm(${model_type === "phi3" ? "" : `(${size},), eps=${text}`})`;
 }
 
-function linear(inputs: number, outputs: number, bias = false): string {
+export function linear(inputs: number, outputs: number, bias = false): string {
   return `Linear(in_features=${inputs}, out_features=${outputs}, bias=${bias ? "True" : "False"})`;
 }

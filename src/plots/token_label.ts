@@ -24,7 +24,7 @@ export function makeVisible(text: string): string {
 
 /**
  * The label of one token. A decoder drops the space before a text's first token, so the token is decoded behind another
- * and that one's text taken off. A token that is only part of a character is named as the vocabulary names it.
+ * and that one's text taken off. A token that is only part of a character is named by its bytes, `‹F0 9F 98›`.
  *
  * @param tokenizer Names the token.
  * @param id The token; one that the vocabulary has not is written `<id>`.
@@ -39,8 +39,26 @@ export function tokenLabel(tokenizer: LabelTokenizer, id: number): string {
   const before = tokenizer.decode([anchor], keep);
   const both = tokenizer.decode([anchor, id], keep);
   const text = both.startsWith(before) ? both.slice(before.length) : tokenizer.decode([id], keep);
-  if (text === "" || text.includes("\ufffd")) return makeVisible(name);
+  if (text === "" || text.includes("\ufffd")) return bytesOf(name) ?? makeVisible(name);
   return makeVisible(text);
+}
+
+/**
+ * The bytes that a name of the byte-level alphabet stands for, `‹F0 9F 98›` with a space before it shown as one: printable
+ * Latin letters are themselves there, and the other 68 bytes follow from U+0100 on. Undefined for a name of another alphabet.
+ */
+function bytesOf(name: string): string | undefined {
+  const bytes = Array.from(name, (char) => byteOf.get(char));
+  if (bytes.length === 0 || bytes.includes(undefined)) return undefined;
+  const spaces = bytes[0] === 0x20 ? 1 : 0;
+  const hex = bytes.slice(spaces).map((byte) => (byte as number).toString(16).toUpperCase().padStart(2, "0"));
+  return `${spaces > 0 ? visible[" "] : ""}‹${hex.join(" ")}›`;
+}
+
+const byteOf = new Map<string, number>();
+for (let byte = 0, others = 0; byte < 256; byte++) {
+  const itself = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
+  byteOf.set(String.fromCharCode(itself ? byte : 0x100 + others++), byte);
 }
 
 const anchors = new WeakMap<LabelTokenizer, number>();

@@ -7,28 +7,30 @@ import { type DataArray, type DataType, makeArray } from "./storage";
 
 type Numbers = ArrayLike<number | bigint>;
 
-/** The elements as lanes along `dim`: lane l has `length` elements, `step` apart, from `starts[l]` on. */
+/** The elements as `count` lanes along a dimension: each has `length` elements, `step` apart. */
 export interface Lanes {
+  count: number;
   length: number;
   step: number;
-  starts: number[];
 }
+
+/** Where lane l begins. */
+export const startOf = ({ length, step }: Lanes, l: number): number =>
+  Math.floor(l / step) * length * step + (l % step);
 
 /** `dim` undefined: one lane of all elements. */
 export function lanes(dims: readonly number[], dim: number | undefined): Lanes {
-  if (dim === undefined || dims.length === 0) return { length: sizeOf(dims), step: 1, starts: [0] };
+  if (dim === undefined || dims.length === 0) return { count: 1, length: sizeOf(dims), step: 1 };
   const step = sizeOf(dims.slice(dim + 1));
-  const length = dims[dim] as number;
-  const outer = sizeOf(dims.slice(0, dim));
-  const starts = [];
-  for (let o = 0; o < outer; o++) for (let i = 0; i < step; i++) starts.push(o * length * step + i);
-  return { length, step, starts };
+  return { count: step * sizeOf(dims.slice(0, dim)), length: dims[dim] as number, step };
 }
 
 /** Index of the greatest (or least) element of each lane, the first of equals. */
-export function argBest(data: Numbers, { length, step, starts }: Lanes, sign: 1 | -1): number[] {
+export function argBest(data: Numbers, lanes: Lanes, sign: 1 | -1): number[] {
+  const { count, length, step } = lanes;
   if (length === 0) throw new RangeError("Expected at least one element to choose from but received none");
-  return starts.map((start) => {
+  return Array.from({ length: count }, (_, l) => {
+    const start = startOf(lanes, l);
     let best = 0;
     let most = data[start] as number | bigint;
     for (let i = 1; i < length && !isNaN_(most); i++) {
@@ -39,18 +41,44 @@ export function argBest(data: Numbers, { length, step, starts }: Lanes, sign: 1 
   });
 }
 
-/** Indices of the `k` greatest elements of each lane, in falling order; of equals the first. */
-function topIndices(data: Numbers, { length, step, starts }: Lanes, k: number): number[][] {
-  return starts.map((start) => {
-    const order = Array.from({ length }, (_, i) => i);
-    const at = (i: number): number | bigint => data[start + i * step] as number | bigint;
-    order.sort((a, b) => {
-      const [x, y] = [at(a), at(b)];
-      if (isNaN_(x) || isNaN_(y)) return Number(isNaN_(y)) - Number(isNaN_(x)) || a - b;
-      return x === y ? a - b : x > y ? -1 : 1;
-    });
-    return order.slice(0, k);
+/** The most that are selected one by one; for more, sorting all is faster. */
+const selected = 64;
+
+/** Indices of the `k` greatest elements of a lane, in falling order; of equals the first. */
+function topIndices(data: Numbers, start: number, { length, step }: Lanes, k: number): number[] {
+  if (k <= selected && typeof data[start] !== "bigint")
+    return select(data as ArrayLike<number>, start, length, step, k);
+  const order = Array.from({ length }, (_, i) => i);
+  const at = (i: number): number | bigint => data[start + i * step] as number | bigint;
+  order.sort((a, b) => {
+    const [x, y] = [at(a), at(b)];
+    if (isNaN_(x) || isNaN_(y)) return Number(isNaN_(y)) - Number(isNaN_(x)) || a - b;
+    return x === y ? a - b : x > y ? -1 : 1;
   });
+  return order.slice(0, k);
+}
+
+/** The same by going through the lane once: most numbers are below the least of those held. */
+function select(data: ArrayLike<number>, start: number, length: number, step: number, k: number): number[] {
+  const indices: number[] = [];
+  const held: number[] = [];
+  if (k === 0) return indices;
+  const above = (x: number, y: number): boolean => x > y || (Number.isNaN(x) && !Number.isNaN(y));
+  for (let i = 0; i < length; i++) {
+    const x = data[start + i * step] as number;
+    const full = held.length === k;
+    const least = held[held.length - 1] as number;
+    // What is not at most the least is above it, or one of them is no number.
+    if (full && (x <= least || !above(x, least))) continue;
+    let at = held.length;
+    while (at > 0 && above(x, held[at - 1] as number)) at--;
+    held.splice(at, 0, x);
+    indices.splice(at, 0, i);
+    if (!full) continue;
+    held.pop();
+    indices.pop();
+  }
+  return indices;
 }
 
 /**
@@ -63,24 +91,27 @@ export function topk(
   lanes: Lanes,
   k: number,
 ): { values: DataArray; indices: BigInt64Array } {
-  const { starts, step } = lanes;
-  const values = makeArray(dtype, starts.length * k);
+  const { count, step } = lanes;
+  const values = makeArray(dtype, count * k);
   const indices = new BigInt64Array(values.length);
   // Lanes are filled one by one, in the order of the other dimensions; `step` apart when theirs is not the last.
-  topIndices(data, lanes, k).forEach((lane, l) => {
-    lane.forEach((i, j) => {
+  for (let l = 0; l < count; l++) {
+    const start = startOf(lanes, l);
+    topIndices(data, start, lanes, k).forEach((i, j) => {
       const at = Math.floor(l / step) * k * step + (l % step) + j * step;
-      values[at] = data[(starts[l] as number) + i * step] as never;
+      values[at] = data[start + i * step] as never;
       indices[at] = BigInt(i);
     });
-  });
+  }
   return { values, indices };
 }
 
 /** softmax of each lane, or its logarithm; computed in float64. */
-export function softmax(data: Numbers, { length, step, starts }: Lanes, log: boolean): Float32Array {
+export function softmax(data: Numbers, lanes: Lanes, log: boolean): Float32Array {
+  const { count, length, step } = lanes;
   const result = new Float32Array(data.length);
-  for (const start of starts) {
+  for (let l = 0; l < count; l++) {
+    const start = startOf(lanes, l);
     let most = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < length; i++) {
       const value = Number(data[start + i * step]);
@@ -88,22 +119,34 @@ export function softmax(data: Numbers, { length, step, starts }: Lanes, log: boo
     }
     let sum = 0;
     for (let i = 0; i < length; i++) sum += Math.exp(Number(data[start + i * step]) - most);
+    const logarithm = Math.log(sum);
     for (let i = 0; i < length; i++) {
       const value = Number(data[start + i * step]) - most;
-      result[start + i * step] = log ? value - Math.log(sum) : Math.exp(value) / sum;
+      result[start + i * step] = log ? value - logarithm : Math.exp(value) / sum;
     }
   }
   return result;
 }
 
 /** The sum of each lane: exact for bigints, in float64 for numbers. */
-export function sum(data: Numbers, { length, step, starts }: Lanes): (number | bigint)[] {
-  return starts.map((start) => {
-    const whole = typeof data[start] === "bigint";
-    let total: number | bigint = whole ? 0n : 0;
-    for (let i = 0; i < length; i++) total = (total as number) + (data[start + i * step] as number);
-    return total;
-  });
+export function sum(data: Numbers, lanes: Lanes): Float64Array | bigint[] {
+  const totals = typeof data[0] === "bigint" ? new Array<bigint>(lanes.count).fill(0n) : new Float64Array(lanes.count);
+  addUp(totals as Float64Array, data as ArrayLike<number>, lanes);
+  return totals;
+}
+
+/** Sums as means of so many. */
+export function means(dtype: "float32" | "float64", totals: Float64Array | bigint[], length: number): DataArray {
+  const result = makeArray(dtype, totals.length);
+  for (let i = 0; i < totals.length; i++) result[i] = (Number(totals[i]) / length) as never;
+  return result;
+}
+
+/** In the order in which the elements lie, whatever the dimension. */
+function addUp(totals: Float64Array, data: ArrayLike<number>, { count, length, step }: Lanes): void {
+  for (let first = 0, at = 0; first < count; first += step)
+    for (let i = 0; i < length; i++)
+      for (let s = 0; s < step; s++) totals[first + s] = (totals[first + s] as number) + (data[at++] as number);
 }
 
 function isNaN_(value: number | bigint): boolean {

@@ -7,7 +7,7 @@ import { readDevice } from "../devices";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { NativeTensor } from "../native";
 import { formatTensor } from "./format";
-import { argBest, type Lanes, lanes, softmax, sum, topk } from "./ops";
+import { argBest, type Lanes, lanes, means, softmax, startOf, sum, topk } from "./ops";
 import { dimension, resolveShape, type SliceArgument, sizeOf, sliceShape, stridesOf } from "./shape";
 import {
   convert,
@@ -306,9 +306,8 @@ export class Tensor {
   #best(sign: 1 | -1, dim: number | undefined, keepdim: boolean): Tensor {
     const along = this.#lanes(dim);
     const { data } = this;
-    const { starts, step } = along.lanes;
     const values = argBest(data, along.lanes, sign).map(
-      (i, lane) => data[(starts[lane] as number) + i * step] as number,
+      (i, lane) => data[startOf(along.lanes, lane) + i * along.lanes.step] as number,
     );
     return new Tensor(this.dtype, values, along.reduced(keepdim));
   }
@@ -334,8 +333,8 @@ export class Tensor {
    */
   mean(dim?: number, keepdim = false): Tensor {
     const along = this.#lanes(dim);
-    const means = sum(this.data, along.lanes).map((total) => Number(total) / along.lanes.length);
-    return new Tensor(this.dtype === "float64" ? "float64" : "float32", means, along.reduced(keepdim));
+    const dtype = this.dtype === "float64" ? "float64" : "float32";
+    return new Tensor(dtype, means(dtype, sum(this.data, along.lanes), along.lanes.length), along.reduced(keepdim));
   }
 
   /**

@@ -38,6 +38,7 @@ struct Case {
 // Each adds its cases.
 void rowwise_cases(std::vector<Case>& table);
 void argmax_cases(std::vector<Case>& table);
+void summarise_cases(std::vector<Case>& table);
 void matmul_cases(std::vector<Case>& table);
 void attention_cases(std::vector<Case>& table);
 void attention_chain_cases(std::vector<Case>& table);

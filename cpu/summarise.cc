@@ -1,0 +1,76 @@
+// What is told of rows of scores without handing them out: the likeliest tokens, the sum of the exponentials, the
+// entropy, the place of named tokens, and how far each row's distribution is from another's. A thread a row.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "backend.h"
+
+namespace phi3lab::cpu {
+namespace {
+
+/** The k greatest numbers of a row in falling order, of equals the first ones; a NaN is none of them. */
+void select(int32_t* ids, float* logits, int64_t k, const float* row, int64_t count) {
+  int64_t held = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const float x = row[i];
+    if (held == k ? !(x > logits[k - 1]) : std::isnan(x)) continue;
+    int64_t at = held < k ? held++ : k - 1;
+    for (; at > 0 && x > logits[at - 1]; at--) logits[at] = logits[at - 1], ids[at] = ids[at - 1];
+    logits[at] = x, ids[at] = static_cast<int32_t>(i);
+  }
+  for (; held < k; held++) logits[held] = -std::numeric_limits<float>::infinity(), ids[held] = -1;
+}
+
+int32_t rank_of(int32_t token, const float* row, int64_t count) {
+  const float x = row[token];
+  int32_t before = 0;
+  for (int64_t i = 0; i < token; i++) before += row[i] >= x;
+  for (int64_t i = token + 1; i < count; i++) before += row[i] > x;
+  return 1 + before;
+}
+
+}  // namespace
+
+void CpuBackend::summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) {
+  logits.expect_float32("summarise");
+  const Rowwise* rowwise = &rowwise_;
+  const int64_t vocab = logits.cols;
+  stage([=](const Worker& w) {
+    each_own_token(logits.rows, w, [&](int64_t t) {
+      const float* row = logits.data + t * vocab;
+      if (out.k > 0) select(out.ids + t * out.k, out.logits + t * out.k, out.k, row, vocab);
+      float max = row[0];
+      for (int64_t i = 1; i < vocab; i++) max = row[i] > max ? row[i] : max;
+      double sum, weighted;
+      rowwise->exponential_sums(&sum, &weighted, row, vocab, max);
+      const double log_sum = std::log(sum);
+      out.logsumexp[t] = static_cast<float>(static_cast<double>(max) + log_sum);
+      out.entropy[t] = static_cast<float>(log_sum - weighted / sum);
+      for (int64_t i = 0; i < out.tokens; i++) {
+        const int32_t token = tokens[t * out.tokens + i];
+        out.token_logits[t * out.tokens + i] = row[token];
+        out.token_ranks[t * out.tokens + i] = rank_of(token, row, vocab);
+      }
+    });
+  });
+  if (!out.divergence) return;
+  const int64_t groups = logits.rows / group;
+  stage([=](const Worker& w) {
+    each_own_token(groups, w, [&](int64_t g) {
+      const int64_t last = (g + 1) * group - 1;
+      rowwise->probabilities(logits.data + last * vocab, vocab, out.logsumexp[last]);
+    });
+  });
+  stage([=](const Worker& w) {
+    each_own_token(logits.rows, w, [&](int64_t t) {
+      const int64_t last = (t / group + 1) * group - 1;
+      const double surprise = t == last ? -static_cast<double>(out.entropy[t])
+                                        : rowwise->expectation(logits.data + last * vocab, logits.data + t * vocab,
+                                                               vocab, out.logsumexp[t]);
+      out.divergence[t] = static_cast<float>(-static_cast<double>(out.entropy[last]) - surprise);
+    });
+  });
+}
+
+}  // namespace phi3lab::cpu

@@ -1,0 +1,136 @@
+/** The logit lens drawn: the top token of each layer at each position, and the rank of chosen tokens from layer to layer. */
+import { layerName, LensResult } from "../insight/logit_lens";
+import { checkOptions } from "../options";
+import { Figure } from "./figure";
+import type { Cells, Line } from "./plot";
+import { palette } from "./style";
+
+/** The options of {@link plotLens}. */
+export interface PlotLensOptions {
+  /**
+   * What a cell's colour says: the top token's probability (default), the distribution's entropy, how far the model's last
+   * word is from it ("kl"), or the rank of the first watched token.
+   */
+  colour?: "probability" | "entropy" | "kl" | "rank";
+  /** Default: `Logit lens`. */
+  title?: string;
+}
+
+/** The options of {@link plotRanks}. */
+export interface PlotRanksOptions {
+  /** The position of the prompt, of those looked at. Default: the last. */
+  position?: number;
+  /** Default: `Ranks by layer`. */
+  title?: string;
+}
+
+/** Cells that a notebook's output holds as a picture, live and as text. */
+const most = 2000;
+
+/**
+ * Draws a lens: layers upwards, positions to the right, and in each cell the token that the head would have said there.
+ *
+ * @param lens What {@link Phi3ForCausalLM.logit_lens} gave.
+ * @throws TypeError for anything else; RangeError for more than 2,000 cells, and for ranks where no token was watched.
+ * @example
+ * const lens = await model.logit_lens(prompt, { positions: "all" });
+ * plotLens(lens);
+ */
+export function plotLens(lens: LensResult, options: PlotLensOptions = {}): Figure {
+  checkOptions(options, { colour: true, title: true }, "plotLens");
+  checkLens(lens, "plotLens");
+  const { colour = "probability", title = "Logit lens" } = options;
+  const { layers, positions, tokens, probabilities } = lens;
+  if (layers.length * positions.length > most)
+    throw new RangeError(
+      `Expected at most ${most.toLocaleString("en-US")} cells for plotLens but received ${(layers.length * positions.length).toLocaleString("en-US")}: look at fewer positions or layers`,
+    );
+  const shown = coloured(lens, colour);
+  const about = layers.map((layer, l) =>
+    positions.map((position, p) => {
+      const top = tokens[l]?.[p]?.map((token, i) => `${token} ${percent(probabilities[l]?.[p]?.[i] as number)}`);
+      const where = `${layerName(layer)}, position ${position} (${lens.prompt[p]})`;
+      const numbers = `entropy ${number(lens.entropy[l]?.[p])}, KL ${number(lens.kl[l]?.[p])} nats`;
+      const ranks = lens.watch.map(({ label, rank }) => `${label}: rank ${rank[l]?.[p]?.toLocaleString("en-US")}`);
+      return [where, ...(top ?? []), numbers, ...ranks].join("\n");
+    }),
+  );
+  const cells: Cells = {
+    mark: "cells",
+    values: shown.values,
+    colour: { name: shown.name, range: shown.range, format: shown.format },
+    text: tokens.map((row) => row.map((top) => top[0] ?? "")),
+    about,
+  };
+  const x = { kind: "category" as const, labels: lens.prompt, name: "position", monospace: true };
+  const y = { kind: "category" as const, labels: layers.map(layerName), reversed: true };
+  return new Figure({ title, caption: lens.about, panels: [{ x, y, marks: [cells] }] });
+}
+
+/** The numbers that colours stand for, and how far they reach. */
+function coloured(lens: LensResult, colour: PlotLensOptions["colour"]) {
+  const table = { entropy: lens.entropy, kl: lens.kl };
+  const greatest = (values: number[][]): number => Math.max(1e-6, ...values.flat());
+  if (colour === "probability") {
+    const values = lens.probabilities.map((row) => row.map(([first]) => first as number));
+    return { name: "probability", values, range: [0, 1] as [number, number], format: "percent" as const };
+  }
+  if (colour === "entropy" || colour === "kl") {
+    const values = table[colour];
+    return { name: `${colour} (nats)`, values, range: [0, greatest(values)] as [number, number] };
+  }
+  if (colour !== "rank")
+    throw new TypeError(`Expected "probability", "entropy", "kl" or "rank" for colour but received ${String(colour)}`);
+  const [watched] = lens.watch;
+  if (!watched) throw new RangeError("Expected a lens with a watched token for the colour rank: logit_lens's watch");
+  // The first rank is the strongest colour: powers of ten below it are as far apart from each other.
+  const values = watched.rank.map((row) => row.map((rank) => -Math.log10(rank)));
+  const low = Math.min(-1, ...values.flat());
+  const shifted = values.map((row) => row.map((value) => value - low));
+  return { name: `rank of ${watched.label}, from 1 down`, values: shifted, range: [0, -low] as [number, number] };
+}
+
+/**
+ * Draws the ranks of the watched tokens after each layer: 1, the top token, is above, on a logarithmic axis.
+ *
+ * @param lens What {@link Phi3ForCausalLM.logit_lens} gave, with `watch`.
+ * @throws TypeError for anything else; RangeError where no token was watched, or not at this position.
+ * @example
+ * const lens = await model.logit_lens(prompt, { watch: [" Paris", " London"] });
+ * plotRanks(lens);
+ */
+export function plotRanks(lens: LensResult, options: PlotRanksOptions = {}): Figure {
+  checkOptions(options, { position: true, title: true }, "plotRanks");
+  checkLens(lens, "plotRanks");
+  const { position = lens.positions.at(-1) as number, title = "Ranks by layer" } = options;
+  const p = lens.positions.indexOf(position);
+  if (p < 0)
+    throw new RangeError(`Expected one of the positions ${lens.positions.join(", ")} but received ${position}`);
+  if (lens.watch.length === 0)
+    throw new RangeError("Expected a lens with watched tokens for plotRanks: logit_lens's watch");
+  const colours = [palette.first, palette.second, "#2f9e63", "#a061d6", palette.rest];
+  const marks = lens.watch.map(
+    ({ label, rank }, w): Line => ({
+      mark: "line",
+      x: [...lens.layers],
+      y: rank.map((row) => row[p] as number),
+      colour: colours[w % colours.length] as string,
+      series: label,
+      label,
+      about: "layer {x}: rank {y:,}",
+      words: rank.map((row) => row[p]?.toLocaleString("en-US")).join(" "),
+    }),
+  );
+  const x = { kind: "linear" as const, name: "layer (-1: embeddings)", format: "whole" as const };
+  const y = { kind: "log" as const, name: "rank", format: "whole" as const, reversed: true };
+  const caption = `At position ${position} (${lens.prompt[p]}). ${lens.about}`;
+  return new Figure({ title, caption, panels: [{ x, y, marks }] });
+}
+
+function checkLens(lens: unknown, where: string): void {
+  if (!(lens instanceof LensResult))
+    throw new TypeError(`Expected what model.logit_lens gave for ${where} but received ${typeof lens}`);
+}
+
+const percent = (p: number): string => `${(p * 100).toFixed(1)}%`;
+const number = (value: number | undefined): string => (value ?? Number.NaN).toFixed(2);
