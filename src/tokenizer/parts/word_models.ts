@@ -3,6 +3,16 @@ import type { JsonNode } from "../spec";
 import { TokenizerError } from "./bounds";
 import type { WordModel } from "./bpe";
 
+/** The library's model: words to the texts of their tokens. */
+interface Pieces {
+  encode(words: string[]): string[];
+}
+
+// The package's types are an ECMAScript module's, which a plain import from CommonJS refuses.
+const { WordPiece: LibraryWordPiece } = require("@huggingface/tokenizers") as {
+  WordPiece: new (config: object) => Pieces;
+};
+
 function unknownId(node: JsonNode, ids: ReadonlyMap<string, number>, fallback: string): () => number {
   const token = typeof node.unk_token === "string" ? node.unk_token : fallback;
   return () => {
@@ -15,36 +25,23 @@ function unknownId(node: JsonNode, ids: ReadonlyMap<string, number>, fallback: s
   };
 }
 
-/** The longest token that a word begins with, then the longest of the rest, which carries a prefix. */
+/** The longest token that a word begins with, then the longest of the rest, which carries a prefix: the library's. */
 export class WordPiece implements WordModel {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #unknown: () => number;
-  readonly #prefix: string;
-  readonly #longest: number;
+  readonly #pieces: Pieces;
 
   constructor(node: JsonNode, ids: ReadonlyMap<string, number>) {
     this.#ids = ids;
     this.#unknown = unknownId(node, ids, "[UNK]");
-    const { continuing_subword_prefix = "##", max_input_chars_per_word = 100 } = node;
-    this.#prefix = String(continuing_subword_prefix);
-    this.#longest = Number(max_input_chars_per_word);
+    const { unk_token = "[UNK]", continuing_subword_prefix = "##", max_input_chars_per_word = 100 } = node;
+    const vocab = Object.fromEntries(ids);
+    const config = { type: "WordPiece", vocab, unk_token, continuing_subword_prefix, max_input_chars_per_word };
+    this.#pieces = new LibraryWordPiece(config);
   }
 
   encode(word: string): readonly number[] {
-    const letters = Array.from(word);
-    if (letters.length > this.#longest) return [this.#unknown()];
-    const result: number[] = [];
-    for (let start = 0; start < letters.length; ) {
-      let [end, id] = [letters.length, undefined as number | undefined];
-      for (; end > start; end--) {
-        id = this.#ids.get((start > 0 ? this.#prefix : "") + letters.slice(start, end).join(""));
-        if (id !== undefined) break;
-      }
-      if (id === undefined) return [this.#unknown()];
-      result.push(id);
-      start = end;
-    }
-    return result;
+    return this.#pieces.encode([word]).map((token) => this.#ids.get(token) ?? this.#unknown());
   }
 }
 
