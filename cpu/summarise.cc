@@ -9,17 +9,29 @@
 namespace phi3lab::cpu {
 namespace {
 
-/** The k greatest numbers of a row in falling order, of equals the first ones; a NaN is none of them. */
-void select(int32_t* ids, float* logits, int64_t k, const float* row, int64_t count) {
+/** Numbers that are looked at one by one only where the greatest of them is among the k so far. */
+constexpr int64_t kBlock = 256;
+
+/** The k greatest numbers of a row in falling order, of equals the first ones, a NaN none of them; gives the greatest.
+ */
+float select(int32_t* ids, float* logits, int64_t k, const float* row, int64_t count, const Rowwise& rowwise) {
   int64_t held = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const float x = row[i];
-    if (held == k ? !(x > logits[k - 1]) : std::isnan(x)) continue;
-    int64_t at = held < k ? held++ : k - 1;
-    for (; at > 0 && x > logits[at - 1]; at--) logits[at] = logits[at - 1], ids[at] = ids[at - 1];
-    logits[at] = x, ids[at] = static_cast<int32_t>(i);
+  float most = -std::numeric_limits<float>::infinity();
+  for (int64_t first = 0; first < count; first += kBlock) {
+    const int64_t last = std::min(first + kBlock, count);
+    const float greatest = rowwise.greatest(row + first, last - first);
+    most = std::max(most, greatest);
+    if (held == k && (k == 0 || !(greatest > logits[k - 1]))) continue;
+    for (int64_t i = first; i < last; i++) {
+      const float x = row[i];
+      if (held == k ? !(x > logits[k - 1]) : std::isnan(x)) continue;
+      int64_t at = held < k ? held++ : k - 1;
+      for (; at > 0 && x > logits[at - 1]; at--) logits[at] = logits[at - 1], ids[at] = ids[at - 1];
+      logits[at] = x, ids[at] = static_cast<int32_t>(i);
+    }
   }
   for (; held < k; held++) logits[held] = -std::numeric_limits<float>::infinity(), ids[held] = -1;
+  return most;
 }
 
 int32_t rank_of(int32_t token, const float* row, int64_t count) {
@@ -39,9 +51,7 @@ void CpuBackend::summarise(Summary out, Tensor logits, const int32_t* tokens, in
   stage([=](const Worker& w) {
     each_own_token(logits.rows, w, [&](int64_t t) {
       const float* row = logits.data + t * vocab;
-      if (out.k > 0) select(out.ids + t * out.k, out.logits + t * out.k, out.k, row, vocab);
-      float max = row[0];
-      for (int64_t i = 1; i < vocab; i++) max = row[i] > max ? row[i] : max;
+      const float max = select(out.ids + t * out.k, out.logits + t * out.k, out.k, row, vocab, *rowwise);
       double sum, weighted;
       rowwise->exponential_sums(&sum, &weighted, row, vocab, max);
       const double log_sum = std::log(sum);

@@ -8,7 +8,7 @@
  * @example
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
  * import { DynamicCache, GenerationConfig, type LogitsProcessor, type StoppingCriterion } from "phi3lab";
- * import { plotLens, plotRanks, plotTokens, tokenTexts } from "phi3lab";
+ * import { cat, cos_sim, full, ones, plotLens, plotRanks, plotTokens, stack, tokenTexts, zeros } from "phi3lab";
  * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();
@@ -48,12 +48,20 @@ export {
 } from "./pipeline";
 export * from "./plots";
 export {
+  Arithmetic,
+  cat,
+  cos_sim,
   type DataArray,
   type DataType,
+  full,
   type NestedArray,
+  ones,
+  type Operand,
   type SliceArgument,
+  stack,
   Tensor,
   tensor,
   type TopK,
+  zeros,
 } from "./tensor";
 export * from "./tokenizer";

@@ -11,6 +11,8 @@ struct Rowwise {
   void (*swiglu)(float* out, const float* gate, const float* up, int64_t cols);
   /** out (cols,) = in / sqrt(mean(in²) + eps) · weight. */
   void (*rms_norm)(float* out, const float* in, const float* weight, int64_t cols, float eps);
+  /** The greatest of in (cols,), cols ≥ 1; NaNs are passed over where there is a number. */
+  float (*greatest)(const float* in, int64_t cols);
   /** sum = Σ e^(x − max), weighted = Σ (x − max) · e^(x − max) over in (cols,), none of which is above max. */
   void (*exponential_sums)(double* sum, double* weighted, const float* in, int64_t cols, float max);
   /** numbers (cols,) = e^(x − logsumexp), in place. */

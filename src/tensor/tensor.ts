@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import { readDevice } from "../devices";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { NativeTensor } from "../native";
+import { Arithmetic } from "./arithmetic";
 import { formatTensor } from "./format";
 import { argBest, type Lanes, lanes, means, softmax, startOf, sum, topk } from "./ops";
 import { dimension, resolveShape, type SliceArgument, sizeOf, sliceShape, stridesOf } from "./shape";
@@ -43,7 +44,7 @@ type View = { storage: Storage; offset: number; dims: number[]; strides: number[
  * const t = new Tensor("float32", [1, 2, 3, 4], [2, 2]);
  * t[0]; // => tensor([1., 2.])
  */
-export class Tensor {
+export class Tensor extends Arithmetic {
   /** The numbers' type: of what a model gives float32, of token ids int64. */
   readonly dtype: DataType;
   /** Sizes of the dimensions, the outermost first; empty for a single number. */
@@ -70,6 +71,7 @@ export class Tensor {
     data?: DataArray | readonly (number | bigint | boolean)[],
     dims?: readonly number[],
   ) {
+    super();
     if (typeof first === "object") {
       this.dtype = first.dtype;
       this.dims = first.dims;
@@ -91,6 +93,11 @@ export class Tensor {
     this.#storage = new Storage(array);
     this.#offset = 0;
     this.#strides = stridesOf(this.dims);
+  }
+
+  /** @internal */
+  protected override made(dtype: DataType, data: DataArray, dims: readonly number[]): Tensor {
+    return new Tensor(dtype, data, dims);
   }
 
   /** @internal A float32 tensor over a device's memory. */
@@ -444,7 +451,7 @@ export class Tensor {
   }
 
   /** The text that PyTorch prints: `tensor([[ 1.0000, -0.5000]])`. */
-  toString(): string {
+  override toString(): string {
     const floating = this.dtype.startsWith("float");
     const values = this.dtype === "bool" ? Array.from(this.data, Boolean) : this.data;
     const usual = this.size === 0 ? this.dtype === "float32" : ["float32", "int64", "bool"].includes(this.dtype);
@@ -470,7 +477,7 @@ export class Tensor {
    *
    * @example tensor(2.5).valueOf(); // => 2.5
    */
-  valueOf(): number | bigint | boolean | this {
+  override valueOf(): number | bigint | boolean | this {
     return this.size === 1 ? this.item() : this;
   }
 
@@ -484,7 +491,7 @@ export class Tensor {
 
 // `t[0]`: whatever neither a tensor nor its class has is looked up here, with the tensor as receiver.
 Object.setPrototypeOf(
-  Tensor.prototype,
+  Arithmetic.prototype,
   new Proxy(Object.prototype, {
     get(target, key, receiver) {
       if (typeof key === "string" && /^-?\d+$/.test(key) && receiver instanceof Tensor)
