@@ -273,7 +273,11 @@ describe("a model", function () {
       ["a cache that is none", (m) => m([1], { past_key_values: {} as never }), /past_key_values/],
       ["a signal that is none", (m) => m([1], { signal: {} as never }), /AbortSignal for signal/],
       ["a head's array", (m) => m.lm_head([1, 2] as never), /Expected a tensor of vectors for lm_head/],
-      ["a head's width", (m) => m.lm_head(tensor([[1.5, 2]])), /Expected vectors of 48 numbers for lm_head but received \[1, 2\]/],
+      [
+        "a head's width",
+        (m) => m.lm_head(tensor([[1.5, 2]])),
+        /Expected vectors of 48 numbers for lm_head but received \[1, 2\]/,
+      ],
       [
         "an unknown device",
         () => AutoModelForCausalLM.from_pretrained(folder, { device: "tpu" as never }),
