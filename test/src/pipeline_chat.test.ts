@@ -1,7 +1,7 @@
 /** What the pipeline makes of conversations: one that ends with the assistant's words is gone on with. */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
-import { type Message, pipeline } from "../../src";
+import { GenerationConfig, type Message, pipeline } from "../../src";
 import { Tensor } from "../../src/tensor";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../src/tokenizer";
 import { phi3Folder } from "./tokenizer/models";
@@ -22,7 +22,10 @@ describe("a pipeline on conversations", () => {
       const ids = [...input_ids, 3681, 29889, 32007];
       return new Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
     };
-    const generator = pipeline("text-generation", { model: { generate } as never, tokenizer });
+    const generator = pipeline("text-generation", {
+      model: { generate, generation_config: new GenerationConfig() } as never,
+      tokenizer,
+    });
     return (await generator(chat))[0]?.generated_text as Message[];
   }
   const user = { role: "user", content: "The capital of France?" };
