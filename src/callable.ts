@@ -2,6 +2,7 @@
 
 /** A class whose instances are functions: calling one calls its `_call`. */
 export abstract class Callable {
+  /** @internal */
   constructor() {
     const self = (...args: unknown[]): unknown => (self as unknown as Callable)._call(...args);
     // biome-ignore lint/correctness/noConstructorReturn: fields of the subclasses are put on the returned function.

@@ -3,7 +3,9 @@ import { inspect } from "node:util";
 
 /** A token and the logarithm of its probability. */
 export interface LogProb {
+  /** The token. */
   id: number;
+  /** The natural logarithm of its probability. */
   log_prob: number;
 }
 

@@ -26,14 +26,17 @@ export interface LogProbsOptions {
 
 /** A token that may stand at a place. */
 export interface Alternative {
+  /** The token. */
   id: number;
   /** As plots call it. */
   label: string;
+  /** Its probability. */
   prob: number;
 }
 
 /** What the model thought of one token of a text, when it had read all before it. */
 export interface TokenScore {
+  /** The token. */
   id: number;
   /** Its characters; of several tokens that make a character together, that character. */
   text: string;
@@ -60,11 +63,13 @@ export interface TokenScore {
  * scores.tokens[0]!.log_prob; // => null
  */
 export class TokenScores {
+  /** One for each token, in order. */
   readonly tokens: TokenScore[];
   /** The sum of the logarithms. */
   readonly total: number;
   /** e to the mean of their negatives: among how many equal choices the model was as unsure, on average. */
   readonly perplexity: number;
+  /** What it took. */
   readonly cost: Cost;
 
   /** @internal */

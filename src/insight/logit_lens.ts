@@ -32,6 +32,7 @@ export interface LogitLensOptions {
 
 /** A token followed from block to block. */
 export interface WatchedToken {
+  /** The token. */
   id: number;
   /** As plots call it. */
   label: string;
@@ -43,8 +44,11 @@ export interface WatchedToken {
 
 /** How long it took, how often the model was run, and the bytes that were kept. */
 export interface Cost {
+  /** Milliseconds, all in all. */
   ms: number;
+  /** Forward passes. */
   passes: number;
+  /** Bytes of the intermediates that were kept for it. */
   bytes: number;
 }
 
@@ -74,9 +78,11 @@ export class LensResult {
   readonly entropy: number[][];
   /** How far the model's last word is from each distribution, Kullback and Leibler's in nats: (layers, positions). */
   readonly kl: number[][];
+  /** The tokens of `watch`, in its order. */
   readonly watch: WatchedToken[];
   /** Whether the final norm came before the head, as it must. */
   readonly norm: boolean;
+  /** What it took. */
   readonly cost: Cost;
 
   /** @internal */

