@@ -57,14 +57,20 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
     case 1: {
       static const char* kTaps[] = {"embed_tokens", "layers.0", "attn_weights", "layers.0.self_attn.attn_weights",
                                     "norm",         "x"};
-      std::unordered_set<std::string> taps;
-      while (random.one_in(3)) taps.insert(kTaps[random.below(static_cast<int64_t>(std::size(kTaps)))]);
+      ForwardRequest request;
+      request.ids = ids;
+      while (random.one_in(3)) {
+        TapRequest tap;
+        if (random.one_in(3)) tap.rows = std::vector<int64_t>{random.one_in(2) ? 0 : random.odd_integer()};
+        if (random.one_in(3)) tap.heads = std::vector<int64_t>{random.one_in(2) ? 0 : random.odd_integer()};
+        request.taps[kTaps[random.below(static_cast<int64_t>(std::size(kTaps)))]] = tap;
+      }
       if (caches.empty() || random.one_in(3)) caches.push_back(session.make_cache());
-      const CacheRef cache = random.one_in(3) ? CacheRef{} : random.pick(caches);
-      const int64_t length = random.one_in(2) ? 0 : random.odd_integer();
-      const ForwardResult result =
-          post(session, [=](Session& it) { return it.forward(ids, cache, taps, length, abort); });
-      tensors.push_back(result.last_hidden_state);
+      if (!random.one_in(3)) request.cache = random.pick(caches);
+      request.length = random.one_in(2) ? 0 : random.odd_integer();
+      request.layers = random.one_in(2) ? 0 : random.odd_integer();
+      const ForwardResult result = post(session, [=](Session& it) { return it.forward(request, abort); });
+      if (result.last_hidden_state) tensors.push_back(result.last_hidden_state);
       for (const auto& [name, tensor] : result.taps) tensors.push_back(tensor);
       return;
     }
