@@ -3,7 +3,7 @@
  * stream joined are the text of the whole.
  */
 import { bounded, enter } from "./parts/bounds";
-import { decoderSteps, finish, run, type Step } from "./parts/decoders";
+import { cleanUpSpaces, decoderSteps, finish, run, type Step } from "./parts/decoders";
 import { knownExpressions } from "./parts/trust";
 import type { JsonNode } from "./spec";
 
@@ -42,21 +42,6 @@ class ChainDecoder implements StreamDecoder {
     enter("decoder");
     return bounded(0, this.trusted, () => finish(this.steps).join(""));
   }
-}
-
-/** Takes out the spaces before punctuation and contractions, as transformers' `clean_up_tokenization_spaces` does. */
-export function cleanUpSpaces(text: string): string {
-  return text
-    .replaceAll(" .", ".")
-    .replaceAll(" ?", "?")
-    .replaceAll(" !", "!")
-    .replaceAll(" ,", ",")
-    .replaceAll(" ' ", "'")
-    .replaceAll(" n't", "n't")
-    .replaceAll(" 'm", "'m")
-    .replaceAll(" 's", "'s")
-    .replaceAll(" 've", "'ve")
-    .replaceAll(" 're", "'re");
 }
 
 /** Cleans as {@link cleanUpSpaces} does, holding back what the next characters may turn into a pattern. */

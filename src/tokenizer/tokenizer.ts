@@ -14,9 +14,10 @@ import {
   tokenizerOptions,
 } from "./batch";
 import { type ChatTemplateOptions, checkChatOptions, isConversations, type Message, renderChat } from "./chat";
-import { CleaningDecoder, cleanUpSpaces, decoderFactory, type DecoderFactory } from "./decode";
+import { CleaningDecoder, decoderFactory, type DecoderFactory } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
 import { TokenizerError } from "./parts/bounds";
+import { cleanUpSpaces } from "./parts/decoders";
 import { Encoder } from "./parts/encoder";
 import type { TokenizerSpec } from "./spec";
 import { SpecialTokens } from "./special";

@@ -8,14 +8,13 @@ import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
-  openSync,
-  closeSync,
   readdirSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -76,7 +75,7 @@ function make(): void {
   const age = Date.now() - (statSync(partial, { throwIfNoEntry: false })?.mtimeMs ?? 0);
   if (age < STALE_MS) return;
   rmSync(partial, { force: true });
-  closeSync(openSync(partial, "wx"));
+  writeFileSync(partial, "", { flag: "wx" });
   const entry = join(__dirname, "snapshot_entry.js");
   const args = ["--no-warnings", ...FLAGS, "--snapshot-blob", partial, "--build-snapshot", entry];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: STALE_MS });

@@ -263,8 +263,8 @@ function stripped(token: string, character: string, start: number, stop: number)
   return token.slice(from, to);
 }
 
-/** The Rust library's own taking out of spaces, which is not quite transformers'. */
-function cleaned(text: string): string {
+/** Takes out the spaces before punctuation and contractions, as transformers' `clean_up_tokenization_spaces` does. */
+export function cleanUpSpaces(text: string): string {
   return text
     .replaceAll(" .", ".")
     .replaceAll(" ?", "?")
@@ -273,8 +273,12 @@ function cleaned(text: string): string {
     .replaceAll(" ' ", "'")
     .replaceAll(" n't", "n't")
     .replaceAll(" 'm", "'m")
-    .replaceAll(" do not", " don't")
     .replaceAll(" 's", "'s")
     .replaceAll(" 've", "'ve")
     .replaceAll(" 're", "'re");
+}
+
+/** The Rust library's own taking out of spaces, which has a word more. */
+function cleaned(text: string): string {
+  return cleanUpSpaces(text).replaceAll(" do not", " don't");
 }
