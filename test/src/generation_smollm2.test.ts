@@ -17,7 +17,7 @@ import {
 import { sample } from "../../src/generation/choice";
 import { randomNumbers } from "../../src/generation/random";
 import type { Tensor } from "../../src/tensor";
-import { smollm } from "./tokenizer/models";
+import { needSmollm } from "./tokenizer/models";
 
 interface Case {
   text: string;
@@ -43,11 +43,7 @@ describe("SmolLM2 generates as transformers does", function () {
   let tokenizer: PreTrainedTokenizer;
 
   before(async function () {
-    const path = await smollm();
-    if (path === undefined) {
-      console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
-      return this.skip();
-    }
+    const path = await needSmollm(this);
     tokenizer = await AutoTokenizer.from_pretrained(path);
     model = await AutoModelForCausalLM.from_pretrained(path, { device: "cpu" });
   });

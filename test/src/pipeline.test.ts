@@ -12,7 +12,7 @@ import {
   type TextGenerationPipeline,
   TextStreamer,
 } from "../../src";
-import { phi3Folder, smollm } from "./tokenizer/models";
+import { needSmollm, phi3Folder } from "./tokenizer/models";
 
 const cases = JSON.parse(readFileSync(join(__dirname, "..", "golden", "smollm2.json"), "utf8")) as {
   name: string;
@@ -31,12 +31,7 @@ describe("pipeline", function () {
   let generator: TextGenerationPipeline;
 
   before(async function () {
-    const found = await smollm();
-    if (found === undefined) {
-      console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
-      return this.skip();
-    }
-    path = found;
+    path = await needSmollm(this);
     tokenizer = await AutoTokenizer.from_pretrained(path);
     model = await AutoModelForCausalLM.from_pretrained(path, { device: "cpu" });
     generator = pipeline("text-generation", { model, tokenizer, return_full_text: false, max_new_tokens: 8 });

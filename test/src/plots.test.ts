@@ -7,7 +7,7 @@ import { AutoModelForCausalLM, AutoTokenizer, type Figure, plotNextToken, plotTi
 import { jupyterDisplay } from "../../src/host";
 import { Tensor } from "../../src/tensor";
 import { namer, parseXml, shapes } from "./plots_help";
-import { smollm } from "./tokenizer/models";
+import { needSmollm } from "./tokenizer/models";
 
 interface Bars {
   x: number[];
@@ -26,11 +26,7 @@ describe("plotNextToken", () => {
 
   it("draws the probabilities that transformers gives of the same text", async function () {
     this.timeout(60_000);
-    const path = await smollm();
-    if (path === undefined) {
-      console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
-      return this.skip();
-    }
+    const path = await needSmollm(this);
     const golden = JSON.parse(readFileSync(join(__dirname, "..", "golden", "smollm2.json"), "utf8")) as {
       name: string;
       text: string;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { AutoModelForCausalLM, AutoTokenizer, type Phi3ForCausalLM, type PreTrainedTokenizer } from "../../src";
 import type { Tensor } from "../../src/tensor";
 import { usually } from "../length";
-import { smollm } from "./tokenizer/models";
+import { needSmollm } from "./tokenizer/models";
 
 interface Case {
   name: string;
@@ -30,11 +30,7 @@ describe("SmolLM2, read from its GGUF file", function () {
   let tokenizer: PreTrainedTokenizer;
 
   before(async function () {
-    const path = await smollm();
-    if (path === undefined) {
-      console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
-      return this.skip();
-    }
+    const path = await needSmollm(this);
     tokenizer = await AutoTokenizer.from_pretrained(path);
     model = await AutoModelForCausalLM.from_pretrained(path, { device: "cpu" });
   });

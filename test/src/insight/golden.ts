@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AutoModelForCausalLM, type Phi3ForCausalLM, Tensor } from "../../../src";
-import { smollm } from "../tokenizer/models";
+import { needSmollm } from "../tokenizer/models";
 
 interface Rows<T> {
   ids: T;
@@ -43,10 +43,7 @@ const stride = 37;
 
 /** The model; skips where its file is not. */
 export async function smollmModel(context: Mocha.Context): Promise<Phi3ForCausalLM> {
-  const path = await smollm();
-  if (path !== undefined) return AutoModelForCausalLM.from_pretrained(path, { device: "cpu" });
-  console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
-  return context.skip();
+  return AutoModelForCausalLM.from_pretrained(await needSmollm(context), { device: "cpu" });
 }
 
 /** The script's numbers in [-1, 1]. */

@@ -19,6 +19,14 @@ export async function smollm(): Promise<string | undefined> {
   }
 }
 
+/** The path of SmolLM2's GGUF file; skips where it is not installed, and says so. */
+export async function needSmollm(context: Mocha.Context): Promise<string> {
+  const path = await smollm();
+  if (path !== undefined) return path;
+  console.log("      skipped: needs SmolLM2's file, which `node scripts/setup.mjs` installs");
+  return context.skip();
+}
+
 const addedNames = [
   "<|endoftext|>",
   "<|assistant|>",

@@ -8,7 +8,18 @@ import { peak } from "../../peak";
 import { AutoTokenizer } from "../../../src";
 import { openWeights, readAdapter } from "../../../src/weights";
 import { readConfig } from "../../../src/weights";
-import { bytesOf, safetensors, safetensorsHeader, temporaryFolder, tinyConfig, tinyShapes, writeModel } from "./files";
+import {
+  bytesOf,
+  safetensors,
+  safetensorsHeader,
+  temporaryFolder,
+  text,
+  tinyConfig,
+  tinyShapes,
+  u32,
+  u64,
+  writeModel,
+} from "./files";
 
 describe("What is no file", () => {
   let folder: string;
@@ -219,17 +230,3 @@ describe("A hostile header", function () {
     bounded("a.json", `{"a":"${"\\".repeat(bytes)}`, /holds no JSON object/);
   });
 });
-
-function u32(value: number): Buffer {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(value);
-  return buffer;
-}
-function u64(value: number): Buffer {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(BigInt(value));
-  return buffer;
-}
-function text(value: string): Buffer {
-  return Buffer.concat([u64(value.length), Buffer.from(value)]);
-}

@@ -157,19 +157,19 @@ export function gguf(parts: GgufParts): Buffer {
   return Buffer.concat([header, Buffer.alloc(padding), Buffer.alloc(parts.dataLength)]);
 }
 
-function u32(value: number): Buffer {
+export function u32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32LE(value);
   return buffer;
 }
 
-function u64(value: number): Buffer {
+export function u64(value: number): Buffer {
   const buffer = Buffer.alloc(8);
   buffer.writeBigUInt64LE(BigInt(value));
   return buffer;
 }
 
-function text(value: string): Buffer {
+export function text(value: string): Buffer {
   const bytes = Buffer.from(value);
   return Buffer.concat([u64(bytes.length), bytes]);
 }
