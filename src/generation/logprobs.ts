@@ -1,5 +1,6 @@
 /** How likely the chosen tokens of a generation were, and what stood beside them. */
 import { inspect } from "node:util";
+import { logSumExp } from "./warpers";
 
 /** A token and the logarithm of its probability. */
 export interface LogProb {
@@ -25,12 +26,10 @@ export function checkTopLogprobs(count: unknown): void {
 /** Of a token that was chosen by these logits, and of the `count` greatest; of equals the smaller id goes before. */
 export function chosenLogProb(logits: Float32Array, id: number, count: number): ChosenLogProb {
   const best: number[] = [];
-  let max = Number.NEGATIVE_INFINITY;
   // What a number must be above to be one of the greatest, once there are so many.
   let bar = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < logits.length; i++) {
     const x = logits[i] as number;
-    if (x > max) max = x;
     if (best.length === count && !(x > bar)) continue;
     let at = best.length;
     while (at > 0 && x > (logits[best[at - 1] as number] as number)) at--;
@@ -38,9 +37,7 @@ export function chosenLogProb(logits: Float32Array, id: number, count: number): 
     if (best.length > count) best.pop();
     if (best.length === count && count > 0) bar = logits[best.at(-1) as number] as number;
   }
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i] as number) - max);
-  const logsumexp = max + Math.log(sum);
+  const logsumexp = logSumExp(logits);
   const of = (token: number): LogProb => ({ id: token, log_prob: (logits[token] as number) - logsumexp });
   return { ...of(id), top: best.map(of) };
 }

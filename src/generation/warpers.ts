@@ -161,12 +161,17 @@ export function softmax(scores: Float32Array): Float64Array {
   return result;
 }
 
-/** Logarithms of the probabilities. */
-export function logSoftmax(scores: Float32Array): Float64Array {
+/** The logarithm of the sum of the scores' exponentials. */
+export function logSumExp(scores: Float32Array): number {
   const most = nthGreatest(scores, 1);
   let total = 0;
   for (let i = 0; i < scores.length; i++) total += Math.exp((scores[i] as number) - most);
-  const log = most + Math.log(total);
+  return most + Math.log(total);
+}
+
+/** Logarithms of the probabilities. */
+export function logSoftmax(scores: Float32Array): Float64Array {
+  const log = logSumExp(scores);
   const result = new Float64Array(scores.length);
   for (let i = 0; i < result.length; i++) result[i] = (scores[i] as number) - log;
   return result;

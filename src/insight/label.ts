@@ -1,5 +1,7 @@
 /** Tokens as a reader knows them: the text of each, and characters that several tokens make together. */
 import type { StreamTokenizer } from "../generation/streamer";
+import type { Core } from "../model/core";
+import { tokenLabel } from "../plots/token_label";
 
 /** A token's part of a text. */
 export interface TokenText {
@@ -34,4 +36,14 @@ export function tokenTexts(tokenizer: StreamTokenizer, ids: readonly number[]): 
   }
   if (held > 0) close(stream.end());
   return texts;
+}
+
+/** How the tokens of a text are written: by the model's own tokenizer, or by their numbers where its files hold none. */
+export async function writing(
+  core: Core,
+  ids: Int32Array,
+): Promise<{ label: (id: number) => string; texts?: TokenText[] }> {
+  const tokenizer = await core.tokenizer().catch(() => undefined);
+  if (tokenizer === undefined) return { label: String };
+  return { label: (id) => tokenLabel(tokenizer, id), texts: tokenTexts(tokenizer, Array.from(ids)) };
 }

@@ -6,10 +6,11 @@ import { checkCache, type DynamicCache } from "../model/cache";
 import type { Core } from "../model/core";
 import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
-import { makeVisible, tokenLabel } from "../plots/token_label";
-import { tokenTexts } from "./label";
+import { makeVisible } from "../plots/token_label";
+import { writing } from "./label";
 import type { Cost } from "./logit_lens";
-import { ownTokenizer, type Prompt, promptIds } from "./prompt";
+import { behind } from "./past";
+import { type Prompt, promptIds } from "./prompt";
 
 /** What {@link Phi3ForCausalLM.log_probs} takes. */
 export interface LogProbsOptions {
@@ -132,21 +133,13 @@ export async function logProbs(core: Core, prompt: Prompt, options: LogProbsOpti
         hidden.dispose();
       }
     });
-  const inCache = async ([cache]: NativeCache[]): Promise<Summary> => {
-    past?.lead(undefined);
-    const summary = await run(cache);
-    past?.append([new Array<boolean>(ids.length).fill(true)]);
-    return summary;
-  };
-  const summary = past ? await past.use(native, 1, "log_probs", inCache) : await run();
+  const summary = await behind(core, past, "log_probs", ids.length, run);
   const tokens = await scoresOf(core, ids, summary, k);
   return new TokenScores(tokens, { ms: performance.now() - start, passes: 1, bytes });
 }
 
 async function scoresOf(core: Core, ids: Int32Array, summary: Summary, k: number): Promise<TokenScore[]> {
-  const tokenizer = await ownTokenizer(core, "log_probs").catch(() => undefined);
-  const label = (id: number): string => (tokenizer ? tokenLabel(tokenizer, id) : String(id));
-  const texts = tokenizer && tokenTexts(tokenizer, Array.from(ids));
+  const { label, texts } = await writing(core, ids);
   return Array.from(ids, (id, i): TokenScore => {
     const { text, piece } = texts?.[i] ?? { text: String(id), piece: [0, 1] };
     const own = { id, text, piece, label: texts ? pieceLabel(text, piece) : text };

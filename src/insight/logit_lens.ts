@@ -5,11 +5,11 @@ import { abortable } from "../model/abort";
 import type { Core } from "../model/core";
 import type { Summary } from "../native";
 import { checkOptions } from "../options";
-import { makeVisible, tokenLabel } from "../plots/token_label";
+import { makeVisible } from "../plots/token_label";
 import { runWithCache } from "./run_with_cache";
-import { tokenTexts } from "./label";
+import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
-import { ownTokenizer, type Prompt, promptIds, type TokenChoice, tokenIds } from "./prompt";
+import { type Prompt, promptIds, type TokenChoice, tokenIds } from "./prompt";
 
 /** What {@link Phi3ForCausalLM.logit_lens} takes. */
 export interface LogitLensOptions {
@@ -185,9 +185,7 @@ export async function logitLens(core: Core, prompt: Prompt, options: LogitLensOp
   } finally {
     input.dispose();
   }
-  const tokenizer = await ownTokenizer(core, "logit_lens").catch(() => undefined);
-  const label = (id: number): string => (tokenizer ? tokenLabel(tokenizer, id) : String(id));
-  const texts = tokenizer && tokenTexts(tokenizer, Array.from(ids));
+  const { label, texts } = await writing(core, ids);
   const by = <T>(read: (row: number) => T): T[][] =>
     layers.map((_, l) => positions.map((_position, p) => read(p * group + l)));
   const several = <T>(n: number, read: (row: number, i: number) => T): T[][][] =>

@@ -8,6 +8,7 @@ import type { ForwardResult, ModelConfig, NativeCache, TapRequest } from "../nat
 import { checkOptions, type OptionNames } from "../options";
 import { ActivationCache } from "./activation_cache";
 import { chosenNames, isWeights, type NameChoice, type TapName, widthOf } from "./names";
+import { behind } from "./past";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
 import { type Prompt, promptIds } from "./prompt";
 
@@ -131,12 +132,6 @@ export async function runWithCache(
       last_hidden_state.dispose();
       return rest;
     });
-  const inCache = async ([cache]: NativeCache[]): Promise<Pick<ForwardResult, "taps">> => {
-    past?.lead(undefined);
-    const result = await pass(cache);
-    past?.append([new Array<boolean>(ids.length).fill(true)]);
-    return result;
-  };
-  const result = past ? await past.use(native, 1, "run_with_cache", inCache) : await pass();
+  const result = await behind(core, past, "run_with_cache", ids.length, pass);
   return new ActivationCache(core, { ...what, taps: result.taps, ids, past: held });
 }

@@ -1,12 +1,11 @@
 /** The modules of a model by transformers' names, each of which may be called with vectors by itself. */
-import { inspect } from "node:util";
 import { Callable } from "../callable";
-import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { NativeModule } from "../native";
 import { Tensor } from "../tensor";
 import { families } from "../weights/families";
 import { type Core, onVectors } from "./core";
 import { type IdsInput, readBatch } from "./inputs";
+import { Printed } from "./printed";
 import { linear, normLine } from "./tree";
 
 interface Spec {
@@ -20,19 +19,6 @@ interface Spec {
   columns?: [from: number, to: number];
   /** For printing; default: as many as inputs, of a norm. */
   outputs?: number;
-}
-
-/** A printed form, in a cell and elsewhere. */
-abstract class Printed extends Callable {
-  abstract override toString(): string;
-  /** @internal */
-  [inspect.custom](): string {
-    return this.toString();
-  }
-  /** @internal */
-  [jupyterDisplay](): MimeBundle {
-    return { [mime.text]: this.toString() };
-  }
 }
 
 export interface Module {

@@ -1,7 +1,5 @@
 /** The two halves of a model that the chapter calls apart: the stack of blocks, and the head. */
 import { inspect } from "node:util";
-import { Callable } from "../callable";
-import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { ForwardResult, NativeCache, ForwardOptions as NativeForward } from "../native";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
@@ -12,6 +10,7 @@ import { type ForwardOptions, forwardArguments, forwardOptions, tapNames } from 
 import { type Batch, type IdsInput, readBatch, uploadEmbeds } from "./inputs";
 import { DecoderLayer, Embedding, Module } from "./layers";
 import type { BaseModelOutput } from "./outputs";
+import { Printed } from "./printed";
 import { headTree, stackTree } from "./tree";
 
 export interface Phi3Model {
@@ -33,7 +32,7 @@ export interface Phi3Model {
  * attentions![0].shape; // => [1, 9, 5, 5]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
-export class Phi3Model extends Callable {
+export class Phi3Model extends Printed {
   readonly #core: Core;
   /** Ids to the vectors that the first block gets. */
   readonly embed_tokens: Embedding;
@@ -154,14 +153,6 @@ export class Phi3Model extends Callable {
   override toString(): string {
     return stackTree(this.#core.config);
   }
-  /** @internal */
-  [inspect.custom](): string {
-    return this.toString();
-  }
-  /** @internal */
-  [jupyterDisplay](): MimeBundle {
-    return { [mime.text]: this.toString() };
-  }
 }
 
 /** What all of them give, when all are done; the error of the first that fails. */
@@ -197,7 +188,7 @@ export interface LmHead {
  * (await model.lm_head(last_hidden_state, { tokens: [7042, 4528] })).shape; // => [1, 5, 2]
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says how an instance is called.
-export class LmHead extends Callable {
+export class LmHead extends Printed {
   readonly #core: Core;
 
   /** @internal */
@@ -226,13 +217,5 @@ export class LmHead extends Callable {
   /** Its sizes, as PyTorch prints them. */
   override toString(): string {
     return headTree(this.#core.config);
-  }
-  /** @internal */
-  [inspect.custom](): string {
-    return this.toString();
-  }
-  /** @internal */
-  [jupyterDisplay](): MimeBundle {
-    return { [mime.text]: this.toString() };
   }
 }
