@@ -24,6 +24,21 @@ import { promptOf, syntheticModel } from "./synthetic";
 
 const golden = join(__dirname, "..", "golden");
 const ids = Int32Array.from([1, 2, 3, 4]);
+/** Large enough to be read anew for each token, from pages that are not there any more. */
+const shape = { hidden: 512, ffn: 2048, layers: 4, heads: 4, vocab: 8000, context: 512 };
+
+/** Begins a long generation; `onToken` is told how many tokens there are. */
+function beginGeneration(model: NativeModel, onToken: (count: number) => void) {
+  let count = 0;
+  return model.generateGreedy({
+    ids: promptOf(8, shape.vocab),
+    max_new_tokens: 400,
+    min_new_tokens: 0,
+    eos_token_id: [],
+    use_cache: true,
+    onToken: () => onToken(++count),
+  });
+}
 
 describe("A weight file that changes while its model lives", function () {
   this.timeout(60_000);
@@ -94,27 +109,19 @@ describe("A weight file that changes while its model lives", function () {
   });
 
   it("ends a generation in its midst, though its pages are gone: no signal ends the process", async () => {
-    // Large enough to be read anew for each token, from pages that are not there any more.
-    const shape = { hidden: 512, ffn: 2048, layers: 4, heads: 4, vocab: 8000, context: 512 };
     const synthetic = syntheticModel(shape);
     const [file = ""] = synthetic.files;
     try {
       const model = await open(synthetic, { gpu: false, dtype: "auto" });
-      const seen: number[] = [];
-      const running = model.generateGreedy({
-        ids: promptOf(8, shape.vocab),
-        max_new_tokens: 400,
-        min_new_tokens: 0,
-        eos_token_id: [],
-        use_cache: true,
-        onToken(_, index) {
-          if (seen.push(index) === 3) truncateSync(file, 4096);
-        },
+      let seen = 0;
+      const running = beginGeneration(model, (count) => {
+        seen = count;
+        if (count === 3) truncateSync(file, 4096);
       });
       await assert.rejects(running, {
         message: /^\[weights\] .+numbers was truncated while its model was loaded; load/,
       });
-      assert.ok(seen.length < 400, String(seen.length));
+      assert.ok(seen < 400, String(seen));
       // A file of the right length and time again: what was lost stays lost.
       await assert.rejects(model.forward({ ids }), { message: /was (truncated|overwritten) while its model/ });
       await model.dispose();
@@ -125,7 +132,6 @@ describe("A weight file that changes while its model lives", function () {
   });
 
   it("is an error where pages were lost though it looks as it did", async () => {
-    const shape = { hidden: 512, ffn: 2048, layers: 4, heads: 4, vocab: 8000, context: 512 };
     const synthetic = syntheticModel(shape);
     const [file = ""] = synthetic.files;
     try {
@@ -133,16 +139,8 @@ describe("A weight file that changes while its model lives", function () {
       const then = new Date(1_700_000_000_000);
       utimesSync(file, then, then);
       const model = await open(synthetic, { gpu: false, dtype: "auto" });
-      let seen = 0;
-      const running = model.generateGreedy({
-        ids: promptOf(8, shape.vocab),
-        max_new_tokens: 400,
-        min_new_tokens: 0,
-        eos_token_id: [],
-        use_cache: true,
-        onToken() {
-          if (++seen === 2) truncateSync(file, 4096);
-        },
+      const running = beginGeneration(model, (count) => {
+        if (count === 2) truncateSync(file, 4096);
       });
       await assert.rejects(running, { message: /was truncated/ });
       writeFileSync(file, bytes);

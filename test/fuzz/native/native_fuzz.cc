@@ -10,13 +10,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <iterator>
 
 #include "hostile.h"
 #include "native/devices.h"
 #include "native/model/convert.h"
 #include "native/model/encode.h"
+#include "test/native/post.h"
 
 using namespace phi3lab;
 
@@ -27,15 +27,6 @@ constexpr int64_t kFileBytes = 1 << 18;
 struct Counts {
   int64_t rounds = 0, loaded = 0, refused = 0, calls = 0, calls_refused = 0, rows = 0;
 };
-
-template <class Work>
-auto post(Session& session, Work work) {
-  auto task =
-      std::make_shared<std::packaged_task<decltype(work(session))()>>([&session, work] { return work(session); });
-  auto result = task->get_future();
-  session.worker().post([task] { (*task)(); });
-  return result.get();
-}
 
 std::vector<int32_t> ids_of(Random& random, int64_t vocab) {
   std::vector<int32_t> ids(static_cast<size_t>(random.below(40)));
@@ -69,7 +60,7 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
       if (!random.one_in(3)) request.cache = random.pick(caches);
       request.length = random.one_in(2) ? 0 : random.odd_integer();
       request.layers = random.one_in(2) ? 0 : random.odd_integer();
-      const ForwardResult result = post(session, [=](Session& it) { return it.forward(request, abort); });
+      const ForwardResult result = post(session, [=](Session& it) { return it.forward(request, abort); }).get();
       if (result.last_hidden_state) tensors.push_back(result.last_hidden_state);
       for (const auto& [name, tensor] : result.taps) tensors.push_back(tensor);
       return;
@@ -79,7 +70,7 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
       const TensorRef hidden = random.pick(tensors);
       const int64_t start = random.one_in(2) ? 0 : random.odd_integer();
       const int64_t rows = random.one_in(2) ? 1 : random.odd_integer();
-      tensors.push_back(post(session, [=](Session& it) { return it.lm_head(hidden, start, rows, abort); }));
+      tensors.push_back(post(session, [=](Session& it) { return it.lm_head(hidden, start, rows, abort); }).get());
       return;
     }
     case 3:
@@ -94,7 +85,7 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
       for (int64_t i = random.below(3); i > 0; i--)
         request.stopping.eos.push_back(
             static_cast<int32_t>(random.one_in(4) ? random.odd_integer() : random.below(vocab)));
-      post(session, [=](Session& it) { return it.generate_greedy(request, abort); });
+      post(session, [=](Session& it) { return it.generate_greedy(request, abort); }).get();
       return;
     }
     case 5: {
@@ -107,14 +98,14 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
         std::vector<float> out(static_cast<size_t>(count > 0 && count <= tensor->size() ? count : 0));
         it.read(out.data(), *tensor, start, count);
         return 0;
-      });
+      }).get();
       return;
     }
     default: {
       if (caches.empty()) return;
       const CacheRef cache = random.pick(caches);
       if (random.one_in(3))
-        post(session, [=](Session& it) { return it.drop(*cache), 0; });
+        post(session, [=](Session& it) { return it.drop(*cache), 0; }).get();
       else
         session.size_of(*cache);
       if (random.one_in(6)) session.memory();
@@ -132,7 +123,7 @@ void run_model(Random& random, const std::string& file, Counts& counts) {
   std::vector<CacheRef> caches;
   std::vector<TensorRef> tensors;
   try {
-    post(session, [&](Session& it) { return it.open(request, std::make_shared<AbortState>(), {}), 0; });
+    post(session, [&](Session& it) { return it.open(request, std::make_shared<AbortState>(), {}), 0; }).get();
     counts.loaded++;
   } catch (const std::exception&) {
     counts.refused++;
@@ -145,7 +136,7 @@ void run_model(Random& random, const std::string& file, Counts& counts) {
       counts.calls_refused++;
     }
   }
-  if (random.one_in(2)) post(session, [](Session& it) { return it.dispose(), 0; });
+  if (random.one_in(2)) post(session, [](Session& it) { return it.dispose(), 0; }).get();
 }
 
 // Every format's rows of whatever bytes, in memory of exactly their size, read by both of its decoders.

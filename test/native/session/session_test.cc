@@ -4,6 +4,7 @@
 //
 // Prints "ok NAME" or "not ok NAME", then "done"; exit status 1 on failure.
 #include "native/model/session.h"
+#include "test/native/post.h"
 
 #include <algorithm>
 #include <chrono>
@@ -80,16 +81,6 @@ class TinyModel {
   std::vector<float> numbers_;
   std::string path_;
 };
-
-/** Runs work(session) on the session's thread; its result, or what it threw, comes through the future. */
-template <class Work>
-auto post(Session& session, Work work) {
-  auto task =
-      std::make_shared<std::packaged_task<decltype(work(session))()>>([&session, work] { return work(session); });
-  auto result = task->get_future();
-  session.worker().post([task] { (*task)(); });
-  return result;
-}
 
 std::future<GreedyResult> generate(Session& session, int64_t prompt, int64_t count, const AbortRef& abort,
                                    std::function<void(int32_t, int64_t)> on_token = {}) {

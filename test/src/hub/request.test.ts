@@ -1,13 +1,8 @@
 /** What becomes of a request: tried again, redirected, or refused in words. */
 import assert from "node:assert/strict";
-import { type ClientOptions, HubClient, type HubFile } from "../../../src/hub/client";
+import { asked, commit, found } from "./asked";
 import { rejects } from "./sandbox";
-import { type Answer, json, Script, status } from "./script";
-
-const commit = "0123456789abcdef0123456789abcdef01234567";
-const sha256 = "89abcdef".repeat(8);
-
-const found = json({ _id: "1", id: "acme/tiny", sha: commit, lastModified: "2026-01-01T00:00:00.000Z" });
+import { type Answer, Script, status } from "./script";
 
 describe("A request to a hub", function () {
   this.timeout(20_000);
@@ -16,17 +11,7 @@ describe("A request to a hub", function () {
   before(() => Promise.all([hub.start(), other.start()]));
   after(() => Promise.all([hub.stop(), other.stop()]));
 
-  const client = (options: Partial<ClientOptions> = {}, revision = "main") =>
-    new HubClient("acme/tiny", revision, { endpoint: hub.url, ...options });
-  const file = (size: number, path = "a.bin"): HubFile => ({ path, size, etag: sha256, sha256: true });
-  /** Reads a file; gives what came, each piece behind its position. */
-  const read = async (size: number, start = 0, options: Partial<ClientOptions> = {}, path?: string) => {
-    const pieces: string[] = [];
-    await client(options).read(commit, file(size, path), start, async (bytes, at) => {
-      pieces.push(`${at}:${Buffer.from(bytes)}`);
-    });
-    return pieces.join(" ");
-  };
+  const { client, read } = asked(hub);
 
   describe("tries again", () => {
     it("after what may pass, and not after other answers", async () => {
