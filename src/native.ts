@@ -408,7 +408,7 @@ export interface NativeModel {
 }
 
 /** The CPU's code paths, by the instructions that they use; `PHI3LAB_CPU` chooses one. */
-export type CpuPath = "portable" | "avx2" | "avx512" | "avx512vnni" | "neon" | "neondotprod";
+export type CpuPath = "portable" | "avx2" | "avxvnni" | "avx512" | "avx512vnni" | "neon" | "neondotprod";
 
 export interface CpuInfo {
   /** The code path in use, and all that this processor could take. */

@@ -1,6 +1,6 @@
 // Activations in fixed point: what a dot product of bytes needs to give float32's exactness. Defined once for each
-// architecture, by its instruction for such dot products (fixed24_avx512vnni.cc, fixed24_neondotprod.cc); AVX2, which
-// has none, has its own (fixed24_avx2.h).
+// architecture, by its instruction for such dot products (fixed24_avx512vnni.cc, fixed24_neondotprod.cc); AVX2,
+// with AVX-VNNI or without, has its own (fixed24_avx2.h).
 #pragma once
 
 #include "interleaved16.h"

@@ -1,6 +1,7 @@
-// Fixed-point products by AVX2, which has no dot product of bytes. Quants of four bits times a limb's bytes go by
-// vpmaddubsw: a 16-bit lane takes all 8 pairs of a block, at most 2·15·128·8 = 30,720. Quants of eight bits would
-// overflow it: they are widened, and the fixed-point number is two 16-bit limbs instead of three bytes.
+// Fixed-point products by AVX2, which has no dot product of bytes, and by AVX-VNNI, which has one. By AVX2 quants of
+// four bits times a limb's bytes go by vpmaddubsw: a 16-bit lane takes all 8 pairs of a block, at most 2·15·128·8 =
+// 30,720. Quants of eight bits would overflow it: they are widened, and the fixed-point number is two 16-bit limbs
+// instead of three bytes.
 #pragma once
 
 #include "cpu/simd/avx2.h"
@@ -14,6 +15,19 @@ struct alignas(16) Fixed16Block {
   float scale;
   int32_t minus_128[2];  // −128 · the sum of limbs[i]
 };
+
+namespace {
+
+/** Products of quants with a limb, four columns of 8 rows: by AVX2 as 16-bit sums of two. */
+struct PairSums {
+  static constexpr bool whole = false;  // whether a row's sum is one number of 32 bits, which nothing overflows
+  static inline __m256i add(__m256i sums, __m256i quants, __m256i limbs) {
+    return _mm256_add_epi16(sums, _mm256_maddubs_epi16(quants, limbs));
+  }
+  static inline __m256i rows(__m256i sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
+};
+
+}  // namespace
 
 /** How far ahead of a token's product its weights are fetched. */
 constexpr size_t kFixedAhead = 2048;
@@ -97,27 +111,31 @@ static bool to_fixed(Fixed24Block* bytes, Fixed16Block* words, const float* x, i
 }
 
 /** a += quants of 8 rows (four columns each) times each limb of those columns. */
+template <class Dots>
 static inline void add_products(__m256i* a, __m256i quants, const Fixed24Block& x, int quad) {
 #pragma GCC unroll 3
   for (int i = 0; i < 3; i++) {
     int32_t limbs;
     std::memcpy(&limbs, x.limbs[i] + 4 * quad, 4);
-    a[i] = _mm256_add_epi16(a[i], _mm256_maddubs_epi16(quants, _mm256_set1_epi32(limbs)));
+    a[i] = Dots::add(a[i], quants, _mm256_set1_epi32(limbs));
   }
 }
 
 /** What three limbs' sums are together. */
 static inline __m256 sum_of_limbs(const __m256i* s) {
-  // |256·s₀ + s₁| < 2²⁸: exact in int32; the two conversions and the sum round as float32 does.
+  // |256·s₀ + s₁| < 2²⁹, of quants of eight bits: exact in int32; the two conversions and the sum round as float32
+  // does.
   const __m256 most = _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_slli_epi32(s[0], 8), s[1]));
   return _mm256_fmadd_ps(most, _mm256_set1_ps(256.0f), _mm256_cvtepi32_ps(s[2]));
 }
 
-/** 16 rows of Q4_0 or Q4_1 times a token: sums (2 · 8 rows). */
-template <WeightType type>
-static inline void multiply_group4(__m256* sums, const uint8_t* block, const Fixed24Block* x, int64_t blocks,
-                                   bool fetch) {
-  const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi16(1);
+/** 16 rows of Q4_0, Q4_1 or, where sums are whole, Q8_0 times a token: sums (2 · 8 rows). */
+template <class Dots, WeightType type>
+static inline void multiply_group(__m256* sums, const uint8_t* block, const Fixed24Block* x, int64_t blocks,
+                                  bool fetch) {
+  static_assert(type != WeightType::Q8_0 || Dots::whole, "would overflow");
+  constexpr size_t quants = quants16(type);
+  const __m256i nibble = _mm256_set1_epi8(15);
   sums[0] = sums[1] = _mm256_setzero_ps();
   for (int64_t b = 0; b < blocks; b++, x++, block += block16(type)) {
     if (fetch) fetch_ahead(block, block16(type));
@@ -126,13 +144,17 @@ static inline void multiply_group4(__m256* sums, const uint8_t* block, const Fix
     for (int h = 0; h < 2; h++)
 #pragma GCC unroll 3
       for (int i = 0; i < 3; i++) a[h][i] = _mm256_setzero_si256();
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; q++) {
+#pragma GCC unroll 8
+    for (int q = 0; q < static_cast<int>(quants / 64); q++) {
 #pragma GCC unroll 2
       for (int h = 0; h < 2; h++) {
         const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 64 * q + 32 * h));
-        add_products(a[h], _mm256_and_si256(w, nibble), *x, q);
-        add_products(a[h], _mm256_and_si256(_mm256_srli_epi16(w, 4), nibble), *x, 4 + q);
+        if constexpr (type == WeightType::Q8_0) {
+          add_products<Dots>(a[h], w, *x, q);
+        } else {
+          add_products<Dots>(a[h], _mm256_and_si256(w, nibble), *x, q);
+          add_products<Dots>(a[h], _mm256_and_si256(_mm256_srli_epi16(w, 4), nibble), *x, 4 + q);
+        }
       }
     }
     const __m256 scale = _mm256_set1_ps(x->scale);
@@ -141,17 +163,21 @@ static inline void multiply_group4(__m256* sums, const uint8_t* block, const Fix
       __m256i s[3];
 #pragma GCC unroll 3
       for (int i = 0; i < 3; i++) {
-        s[i] = _mm256_madd_epi16(a[h][i], one);
-        if constexpr (type == WeightType::Q4_0) s[i] = _mm256_add_epi32(s[i], _mm256_set1_epi32(x->minus_8[i]));
+        s[i] = Dots::rows(a[h][i]);
+        if constexpr (type != WeightType::Q4_1) {
+          const int32_t offset = type == WeightType::Q8_0 ? 16 * x->minus_8[i] : x->minus_8[i];
+          s[i] = _mm256_add_epi32(s[i], _mm256_set1_epi32(offset));
+        }
       }
-      sums[h] = _mm256_fmadd_ps(_mm256_mul_ps(sum_of_limbs(s), scale), Avx2::load_f16(block + 256 + 16 * h), sums[h]);
+      const uint8_t* const scales = block + quants + 16 * h;
+      sums[h] = _mm256_fmadd_ps(_mm256_mul_ps(sum_of_limbs(s), scale), Avx2::load_f16(scales), sums[h]);
       if constexpr (type == WeightType::Q4_1)
-        sums[h] = _mm256_fmadd_ps(Avx2::load_f16(block + 288 + 16 * h), _mm256_set1_ps(x->sum), sums[h]);
+        sums[h] = _mm256_fmadd_ps(Avx2::load_f16(scales + 32), _mm256_set1_ps(x->sum), sums[h]);
     }
   }
 }
 
-/** 16 rows of Q8_0 times a token. */
+/** 16 rows of Q8_0 times a token, without a dot product of bytes. */
 static inline void multiply_group8(__m256* sums, const uint8_t* block, const Fixed16Block* x, int64_t blocks,
                                    bool fetch) {
   sums[0] = sums[1] = _mm256_setzero_ps();

@@ -191,6 +191,9 @@ void matmul(ThreadPool& pool, int thread, const Workspace& workspace, float* out
   switch (matrix.isa().path) {
 #ifdef PHI3LAB_X64_PATHS
     case Path::avx2:
+#ifdef PHI3LAB_AVXVNNI
+      if (matrix.isa().vnni) return matmul_avxvnni(p);
+#endif
       return matmul_avx2(p);
     case Path::avx512:
       return matmul_avx512(p);

@@ -26,6 +26,7 @@ struct Gemm {
 
 void matmul_portable(const Gemm& p);
 void matmul_avx2(const Gemm& p);
+void matmul_avxvnni(const Gemm& p);
 void matmul_avx512(const Gemm& p);
 void matmul_neon(const Gemm& p);
 

@@ -1,4 +1,5 @@
-// Fixed-point products with blocks of 256 columns, Q4_K, Q5_K and Q6_K, by AVX2, and such blocks as float32.
+// Fixed-point products with blocks of 256 columns, Q4_K, Q5_K and Q6_K, by AVX2 or AVX-VNNI, and such blocks as
+// float32.
 #pragma once
 
 #include "fixed24_avx2.h"
@@ -13,11 +14,12 @@ static inline __m256i load_signed(const uint8_t* p) {
   return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
 
-/** s += the 16-bit sums a, in pairs, times `by`; a is 0 again. */
+/** s += the sums a times a scale a row, each twice in `by` as 16 bits where the sums are in pairs; a is 0 again. */
+template <class Dots>
 static inline void widen(__m256i* s, __m256i* a, __m256i by) {
 #pragma GCC unroll 3
   for (int i = 0; i < 3; i++) {
-    s[i] = _mm256_add_epi32(s[i], _mm256_madd_epi16(a[i], by));
+    s[i] = _mm256_add_epi32(s[i], Dots::whole ? _mm256_mullo_epi32(a[i], by) : _mm256_madd_epi16(a[i], by));
     a[i] = _mm256_setzero_si256();
   }
 }
@@ -54,10 +56,9 @@ static inline void load_above(__m256i* above, const uint8_t* part) {
  * sum + 8 rows of a part of 32 columns times a token's; d and dmin are the block's. A 16-bit sum takes 8 products of
  * 4-bit quants, 4 of 5-bit ones and 2 of 6-bit ones: 2·63·128·2 = 32,256.
  */
-template <WeightType type>
+template <class Dots, WeightType type>
 static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_t* scales, const Fixed24Block& x,
                                    __m256 d, __m256 dmin) {
-  const __m256i one = _mm256_set1_epi16(1);
   __m256i above[2], s[3], low[3], high[3];
   load_above<type>(above, part);
 #pragma GCC unroll 3
@@ -68,7 +69,9 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
     __m256i pair[2];
 #pragma GCC unroll 2
     for (int h = 0; h < 2; h++)
-      pair[h] = _mm256_or_si256(_mm256_slli_epi32(by[h], 16), _mm256_and_si256(by[h], _mm256_set1_epi32(0xffff)));
+      pair[h] = Dots::whole
+                    ? by[h]
+                    : _mm256_or_si256(_mm256_slli_epi32(by[h], 16), _mm256_and_si256(by[h], _mm256_set1_epi32(0xffff)));
     // The quants are 32 too large.
     const __m256i by_4[2] = {_mm256_slli_epi32(by[0], 2), _mm256_slli_epi32(by[1], 2)};
 #pragma GCC unroll 3
@@ -81,11 +84,11 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
     for (int i = 0; i < 4; i++) {
       __m256i first, second;
       load_quants16<type>(&first, &second, part, i, above);
-      add_products(low, first, x, i);
-      add_products(high, second, x, 4 + i);
-      if (i % 2 == 1) {
-        widen(s, low, pair[0]);
-        widen(s, high, pair[1]);
+      add_products<Dots>(low, first, x, i);
+      add_products<Dots>(high, second, x, 4 + i);
+      if (i == 3 || (i == 1 && !Dots::whole)) {
+        widen<Dots>(s, low, pair[0]);
+        widen<Dots>(s, high, pair[1]);
       }
     }
     // Sums of numbers times a scale: each exact in int32, and of up to 2²⁴ in float32.
@@ -97,11 +100,14 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
     for (int i = 0; i < 4; i++) {
       __m256i first, second;
       load_quants16<type>(&first, &second, part, i, above);
-      add_products(low, first, x, i);
-      add_products(type == WeightType::Q4_K ? low : high, second, x, 4 + i);
+      add_products<Dots>(low, first, x, i);
+      add_products<Dots>(Dots::whole || type == WeightType::Q4_K ? low : high, second, x, 4 + i);
     }
-    widen(s, low, one);
-    if constexpr (type == WeightType::Q5_K) widen(s, high, one);
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; i++) {
+      s[i] = Dots::rows(low[i]);
+      if constexpr (!Dots::whole && type == WeightType::Q5_K) s[i] = _mm256_add_epi32(s[i], Dots::rows(high[i]));
+    }
     const __m256 by = _mm256_mul_ps(d, _mm256_cvtepi32_ps(load_bytes(scales)));
     const __m256 minimum = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(load_bytes(scales + 16)));
     sum = _mm256_fmadd_ps(_mm256_mul_ps(sum_of_limbs(s), scale), by, sum);
@@ -110,7 +116,7 @@ static inline __m256 multiply_part(__m256 sum, const uint8_t* part, const uint8_
 }
 
 /** 16 rows of Q4_K, Q5_K or Q6_K times a token; `blocks` of 256 columns. */
-template <WeightType type>
+template <class Dots, WeightType type>
 static inline void multiply_super_group(__m256* sums, const uint8_t* block, const Fixed24Block* x, int64_t blocks,
                                         bool fetch) {
   constexpr size_t bytes = part16(type);
@@ -123,7 +129,7 @@ static inline void multiply_super_group(__m256* sums, const uint8_t* block, cons
       for (int h = 0; h < 2; h++) {
         const __m256 d = Avx2::load_f16(tail + 16 * h);
         const __m256 dmin = type == WeightType::Q6_K ? d : Avx2::load_f16(tail + 32 + 16 * h);
-        sums[h] = multiply_part<type>(sums[h], part + 32 * h, part + quants16(type) + 8 * h, *x, d, dmin);
+        sums[h] = multiply_part<Dots, type>(sums[h], part + 32 * h, part + quants16(type) + 8 * h, *x, d, dmin);
       }
     }
   }

@@ -1,5 +1,5 @@
 // AVX2 with FMA and F16C as matmul_rows.h, matmul_panels.h and attend_tiles.h speak it. Only for files compiled for
-// these.
+// these; each has instances of its own, since some are compiled for more (AVX-VNNI).
 #pragma once
 
 #include <immintrin.h>
@@ -10,6 +10,7 @@
 #include "bytes_avx2.h"
 
 namespace phi3lab::cpu {
+namespace {
 
 struct Avx2 : Bytes32<Avx2> {
   using Vector = __m256;
@@ -118,4 +119,5 @@ struct Avx2 : Bytes32<Avx2> {
   }
 };
 
+}  // namespace
 }  // namespace phi3lab::cpu

@@ -38,7 +38,7 @@ unsigned long long xcr0() {
 bool bit(unsigned word, int index) { return (word >> index) & 1; }
 
 struct Features {
-  bool avx2 = false, avx512 = false, vnni = false, bf16 = false, zen4 = false;
+  bool avx2 = false, avxvnni = false, avx512 = false, vnni = false, bf16 = false, zen4 = false;
 };
 
 Features features() {
@@ -56,9 +56,11 @@ Features features() {
   const unsigned family = (one.eax >> 8 & 0xf) + (one.eax >> 20 & 0xff);
   f.zen4 = f.avx512 && zero.ebx == 0x68747541 /* Auth, of AuthenticAMD */ && family == 0x19;
   f.vnni = f.avx512 && bit(seven.ecx, 11);
-  f.bf16 = f.avx512 && seven.eax >= 1 && bit(cpuid(7, 1).eax, 5);
-#ifdef PHI3LAB_AVX512_TWIN  // a test's build, whose AVX-512 is AVX2
-  f.avx512 = f.vnni = f.avx2;
+  const Registers more = seven.eax >= 1 ? cpuid(7, 1) : Registers();
+  f.avxvnni = f.avx2 && bit(more.eax, 4);
+  f.bf16 = f.avx512 && bit(more.eax, 5);
+#ifdef PHI3LAB_TWINS  // a test's build, whose AVX-512 and AVX-VNNI are AVX2
+  f.avxvnni = f.avx512 = f.vnni = f.avx2;
   f.bf16 = false;
 #endif
   return f;
@@ -73,7 +75,7 @@ const char* isa_name(const Isa& isa) {
     case Path::portable:
       return "portable";
     case Path::avx2:
-      return "avx2";
+      return isa.vnni ? "avxvnni" : "avx2";
     case Path::avx512:
       return isa.vnni ? "avx512vnni" : "avx512";
     case Path::neon:
@@ -89,6 +91,11 @@ std::vector<Isa> available_isas() {
   Isa isa;
   isa.path = Path::avx2;
   if (f.avx2) isas.push_back(isa);
+#ifdef PHI3LAB_AVXVNNI
+  isa.vnni = true;
+  if (f.avxvnni) isas.push_back(isa);
+  isa.vnni = false;
+#endif
   isa.path = Path::avx512;
   isa.fetches = !f.zen4;
   if (f.avx512) isas.push_back(isa);
@@ -128,7 +135,7 @@ Isa choose_isa(const char* requested) {
     if (wish == isa_name(isa)) return isa;
     known += (known.empty() ? "" : ", ") + std::string(isa_name(isa));
   }
-  for (const char* name : {"avx2", "avx512", "avx512vnni", "neon", "neondotprod"}) {
+  for (const char* name : {"avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondotprod"}) {
     if (wish == name) {
       throw std::runtime_error("[cpu] PHI3LAB_CPU asks for " + wish +
                                ", which this processor or its operating system does not offer; it can run: " + known);

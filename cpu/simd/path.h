@@ -8,7 +8,7 @@ namespace phi3lab::cpu {
 
 enum class Path { portable, avx2, avx512, neon };
 
-/** A path and what goes beyond its base: AVX-512's VNNI (vpdpbusd), NEON's dot product. */
+/** A path and what goes beyond its base: VNNI (vpdpbusd) of AVX-512 or of AVX2, NEON's dot product. */
 struct Isa {
   Path path = Path::portable;
   bool vnni = false;
@@ -22,7 +22,7 @@ struct Isa {
   bool fetches = true;
 };
 
-/** `portable`, `avx2`, `avx512`, `avx512vnni`, `neon` or `neondotprod`. */
+/** `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `neon` or `neondotprod`. */
 const char* isa_name(const Isa& isa);
 
 /** All that this build holds and that processor and operating system can run, the slowest first. */
