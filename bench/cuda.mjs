@@ -2,7 +2,8 @@
  * `npm run bench -- cuda`: the GPU backend on Phi-3-mini-4k's shape (random bfloat16 weights, made in a temporary folder
  * unless --model names one), with the GPU's limits of the same run: time by work, min, median and max of the rounds, and
  * its share of what reading the bytes takes; then the same by the kernels of other compute capabilities, without
- * cuBLASLt, and on files of that shape in Q8_0, Q4_0 and Q4_K_M, which stay compact. --peers PYTHON measures transformers too, by a Python that has it with torch.
+ * cuBLASLt, and on files of that shape in Q8_0, Q4_0 and Q4_K_M, which stay compact, beside llama.cpp where bench/.peers
+ * has it for CUDA. --peers PYTHON measures transformers too, by a Python that has it with torch.
  * --picture FILE.png draws the two curves of generation, with the cache and without. Needs a GPU and a build with CUDA.
  */
 import { execFileSync } from "node:child_process";
@@ -13,6 +14,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProgram } from "./build.mjs";
+import { havePeers, llamaCuda } from "./peers.mjs";
+import { start } from "./runner.mjs";
 import { cellTimes, sessionTimes } from "./session.mjs";
 
 const folder = dirname(fileURLToPath(import.meta.url));
@@ -130,6 +133,7 @@ async function measureCompact(mixture, rounds, require) {
       const turing = program(["generate"], { PHI3LAB_CUDA_ARCH: "7.5", PHI3LAB_CUBLASLT: "off" });
       rows.push([`as 7.5 ${mixture} decode short`, turing.times.decode, bytes(75)]);
     }
+    rows.push(...(await measureLlama(mixture, file, Number(rounds))));
     const mega = (n) => `${(n / 1e6).toFixed(0)} MB`;
     const { size } = statSync(file);
     const said = `memory of ${mixture}: ${mega(memory.device)} = the file's ${mega(size)} + ${mega(memory.device - size)} (weights ${mega(weights)}, workspace ${mega(memory.workspace)})`;
@@ -137,6 +141,25 @@ async function measureCompact(mixture, rounds, require) {
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
+}
+
+/** Rows of llama.cpp on the same file, where it is installed. */
+async function measureLlama(mixture, file, rounds) {
+  const peer = havePeers() && (await start("llama.cpp", llamaCuda(file)));
+  if (!peer) return [];
+  const times = { decode: [], prefill: [] };
+  for (let round = 0; round <= rounds; round++) {
+    const decode = 1000 / (await peer.ask({ prompt: 24, decode: 100 })).rate;
+    const prefill = 512_000 / (await peer.ask({ prompt: 512, decode: 0 })).rate;
+    if (round === 0) continue;
+    times.decode.push(decode);
+    times.prefill.push(prefill);
+  }
+  peer.stop();
+  return [
+    [`llama.cpp ${mixture} decode short`, times.decode],
+    [`llama.cpp ${mixture} prefill 512`, times.prefill],
+  ];
 }
 
 async function measure(model, { rounds, json, peers, picture, made }, require) {

@@ -123,6 +123,15 @@ export function llama(file, threads) {
   return { ...launch("llama.mjs", [file], { THREADS: String(threads) }), cwd: folder };
 }
 
+/** llama.cpp on a GGUF file, on the GPU. */
+export function llamaCuda(file) {
+  const name = "@node-llama-cpp/linux-x64-cuda";
+  if (!existsSync(join(folder, "node_modules", name)))
+    return { missing: `${name} is not installed; npm install in bench/.peers brings it` };
+  const { env, ...rest } = llama(file, 1);
+  return { ...rest, env: { ...env, LLAMA_GPU: "cuda" } };
+}
+
 /** Other kernels: their command lines with `{connection_file}`, or why they are not there. */
 export function kernelPeers() {
   const kernel = (name, program, ...args) =>

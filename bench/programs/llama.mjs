@@ -1,4 +1,7 @@
-/** llama.cpp by node-llama-cpp on the same file, with THREADS threads: one work a line in, its rate out. */
+/**
+ * llama.cpp by node-llama-cpp on the same file, with THREADS threads, or on the GPU where LLAMA_GPU is "cuda": one work a
+ * line in, its rate out.
+ */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -7,9 +10,10 @@ import { pathToFileURL } from "node:url";
 const entry = createRequire(join(process.cwd(), "package.json")).resolve("node-llama-cpp");
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(entry).href);
 const threads = Number(process.env.THREADS);
-const llama = await getLlama({ gpu: false, build: "never", maxThreads: threads, logLevel: LlamaLogLevel.error });
-const model = await llama.loadModel({ modelPath: process.argv[2] });
-const context = await model.createContext({ contextSize: 1280, batchSize: 512, threads });
+const gpu = process.env.LLAMA_GPU ?? false;
+const llama = await getLlama({ gpu, build: "never", maxThreads: threads, logLevel: LlamaLogLevel.error });
+const model = await llama.loadModel({ modelPath: process.argv[2], gpuLayers: gpu ? "max" : 0 });
+const context = await model.createContext({ contextSize: 1280, batchSize: 512, threads, flashAttention: Boolean(gpu) });
 const sequence = context.getSequence();
 console.log(JSON.stringify({ threads }));
 for await (const line of createInterface({ input: process.stdin })) {
