@@ -127,7 +127,7 @@ export function llama(file, threads) {
 export function llamaCuda(file) {
   const name = "@node-llama-cpp/linux-x64-cuda";
   if (!existsSync(join(folder, "node_modules", name)))
-    return { missing: `${name} is not installed; npm install in bench/.peers brings it` };
+    return { missing: `${name} is not installed; npm install ${name} in bench/.peers brings it` };
   const { env, ...rest } = llama(file, 1);
   return { ...rest, env: { ...env, LLAMA_GPU: "cuda" } };
 }
