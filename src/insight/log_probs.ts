@@ -8,9 +8,9 @@ import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
 import { makeVisible } from "../plots/token_label";
 import { writing } from "./label";
-import type { Cost } from "./logit_lens";
 import { behind } from "./past";
 import { type Prompt, promptIds } from "./prompt";
+import type { Cost } from "./results";
 
 /** What {@link Phi3ForCausalLM.log_probs} takes. */
 export interface LogProbsOptions {

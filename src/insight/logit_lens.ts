@@ -10,6 +10,7 @@ import { runWithCache } from "./run_with_cache";
 import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
 import { type Prompt, promptIds, type TokenChoice, tokenIds } from "./prompt";
+import type { Cost } from "./results";
 
 /** What {@link Phi3ForCausalLM.logit_lens} takes. */
 export interface LogitLensOptions {
@@ -40,16 +41,6 @@ export interface WatchedToken {
   rank: number[][];
   /** By layer, then position: the logarithm of its probability. */
   log_prob: number[][];
-}
-
-/** How long it took, how often the model was run, and the bytes that were kept. */
-export interface Cost {
-  /** Milliseconds, all in all. */
-  ms: number;
-  /** Forward passes. */
-  passes: number;
-  /** Bytes of the intermediates that were kept for it. */
-  bytes: number;
 }
 
 /**
