@@ -1,9 +1,14 @@
 /** Looking inside: intermediates of a pass, the logit lens, how likely a text is. */
 export { ActivationCache, type DecomposeOptions, type Stream, type StreamOptions } from "./activation_cache";
+export type { AttributeOptions } from "./attribute";
+export type { CompareOptions } from "./compare";
+export type { HeadScoresOptions } from "./head_scores";
 export { type TokenText, tokenTexts } from "./label";
 export { type Alternative, type LogProbsOptions, type TokenScore, TokenScores } from "./log_probs";
 export { LensResult, type LogitLensOptions, type WatchedToken } from "./logit_lens";
-export { InsightModel } from "./model_methods";
+export { compare, InsightModel } from "./model_methods";
+export type { NearestOptions } from "./nearest";
+export type { TreeOptions } from "./tree";
 export type { LayerPart, NameChoice, TapName } from "./names";
 export type { Positions } from "./positions";
 export type { Prompt, TokenChoice } from "./prompt";
@@ -19,5 +24,6 @@ export type {
   HeadScoreKind,
   HeadScores,
   NamedToken,
+  Neighbour,
   TreeNode,
 } from "./results";

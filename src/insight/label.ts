@@ -2,6 +2,7 @@
 import type { StreamTokenizer } from "../generation/streamer";
 import type { Core } from "../model/core";
 import { tokenLabel } from "../plots/token_label";
+import type { NamedToken } from "./results";
 
 /** A token's part of a text. */
 export interface TokenText {
@@ -46,4 +47,15 @@ export async function writing(
   const tokenizer = await core.tokenizer().catch(() => undefined);
   if (tokenizer === undefined) return { label: String };
   return { label: (id) => tokenLabel(tokenizer, id), texts: tokenTexts(tokenizer, Array.from(ids)) };
+}
+
+/** A token and its text; its number where the model's files hold no tokenizer. */
+export async function namedToken(core: Core, id: number): Promise<NamedToken> {
+  return { id, text: (await decoding(core))(id) };
+}
+
+/** The text of each token, decoded by itself. */
+export async function decoding(core: Core): Promise<(id: number) => string> {
+  const tokenizer = await core.tokenizer().catch(() => undefined);
+  return tokenizer === undefined ? String : (id) => tokenizer.decode([id]);
 }
