@@ -11,12 +11,14 @@ export interface Cost {
   bytes: number;
 }
 
-/** A token and its text, decoded by itself. */
+/** A token and what it says. */
 export interface NamedToken {
   /** The token. */
   id: number;
-  /** Its characters. */
+  /** Its characters; of the pieces of a character in a prompt, that character. */
   text: string;
+  /** As plots call it. */
+  label: string;
 }
 
 /** Which parts of the model add what to a token's score: of {@link Phi3ForCausalLM.attribute}. */
@@ -110,6 +112,8 @@ export interface TreeNode {
   id: number;
   /** Its text. */
   text: string;
+  /** As plots call it. */
+  label: string;
   /** Its probability behind its parent. */
   probability: number;
   /** The probability of the way to it from the prompt. */
