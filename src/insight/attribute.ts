@@ -8,10 +8,10 @@ import type { Core } from "../model/core";
 import { checkOptions } from "../options";
 import { tensor } from "../tensor";
 import { rmsOf } from "./frozen_norm";
-import { namedToken } from "./label";
+import { naming } from "./label";
 import { chosenNumbers } from "./positions";
 import { type Prompt, promptIds, type TokenChoice, tokenIds } from "./prompt";
-import type { Attribution } from "./results";
+import type { Attribution, NamedToken } from "./results";
 import { runWithCache } from "./run_with_cache";
 import { columns, costLine, shown } from "./shown";
 
@@ -59,12 +59,12 @@ export async function attribute(core: Core, prompt: Prompt, options: AttributeOp
     const frozen = rmsOf(whole, core.config.rms_norm_eps);
     const values = rows.map((row, r) => ((scores[r] as number) * rmsOf(row, core.config.rms_norm_eps)) / frozen);
     const direct = values.pop() as number;
-    const [token, other] = await Promise.all(asked.map((id) => namedToken(core, id)));
+    const [token, other] = asked.map(await naming(core));
     const cost = { ms: performance.now() - start, passes: 1, bytes: cache.nbytes };
     return shown<Attribution>(
       {
         by,
-        token: token as Attribution["token"],
+        token: token as NamedToken,
         against: other ?? null,
         position: position as number,
         labels,

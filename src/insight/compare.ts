@@ -6,7 +6,7 @@ import type { ModelConfig, NativeTensor } from "../native";
 import { checkOptions } from "../options";
 import { type Tensor, tensor } from "../tensor";
 import type { ActivationCache } from "./activation_cache";
-import { decoding } from "./label";
+import { namedPrompt } from "./label";
 import type { TapName } from "./names";
 import { chosenPositions, type Positions } from "./positions";
 import { type Prompt, promptIds } from "./prompt";
@@ -79,7 +79,6 @@ export async function compareCores(
       rows.push({ label, ...distance(x, y, positions.length), ...seen });
     }
     if (at === "block") rows.push(await scores(cores, pair("model.norm"), positions.length));
-    const text = await decoding(a);
     const column = (name: Exclude<keyof Row, "label">) =>
       tensor(
         rows.map((row) => row[name]),
@@ -93,7 +92,7 @@ export async function compareCores(
         cosine: column("cosine"),
         kl: column("kl"),
         top1_agreement: column("top1_agreement"),
-        tokens: positions.map((position) => ({ id: ids[position] as number, text: text(ids[position] as number) })),
+        tokens: await namedPrompt(a, ids, positions),
         names: [...(options.names ?? paths)] as [string, string],
         cost: { ms: performance.now() - start, passes: 2, bytes },
       },

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { type Core, onVectors } from "../model/core";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
-import { decoding } from "./label";
+import { naming } from "./label";
 import { type TokenChoice, tokenIds } from "./prompt";
 import type { Neighbour } from "./results";
 
@@ -36,9 +36,9 @@ export async function nearestTokens(
   if (metric !== "dot" && metric !== "cosine")
     throw new TypeError(`Expected "dot" or "cosine" for metric of nearest but received ${inspect(metric)}`);
   const count = Math.min(k, config.vocab_size);
-  const text = await decoding(core);
+  const name = await naming(core);
   const named = (ids: ArrayLike<number>, scores: ArrayLike<number>): Neighbour[] =>
-    Array.from(ids, (id, i) => ({ id, text: text(id), score: scores[i] as number }));
+    Array.from(ids, (id, i) => ({ ...name(id), score: scores[i] as number }));
   if (given instanceof Tensor && given.size !== config.hidden_size)
     throw new RangeError(
       `Expected a vector of ${config.hidden_size} numbers for nearest but received [${given.dims.join(", ")}]`,

@@ -4,7 +4,8 @@ import { abortable } from "../model/abort";
 import type { Core } from "../model/core";
 import type { NativeCache } from "../native";
 import { checkOptions } from "../options";
-import { decoding } from "./label";
+import { makeVisible } from "../plots/token_label";
+import { naming } from "./label";
 import { type Prompt, promptIds } from "./prompt";
 import type { ContinuationTree, TreeNode } from "./results";
 import { costLine, shown } from "./shown";
@@ -49,9 +50,17 @@ export async function continuationTree(
     throw new RangeError(
       `Expected a probability from 0 to 1 for min_probability of tree but received ${inspect(least)}`,
     );
-  const text = await decoding(core);
+  const name = await naming(core);
   const words = typeof prompt === "string" ? prompt : await wholeText(core, ids);
-  const root: TreeNode = { id: -1, text: words, probability: 1, cumulative: 1, others: 1, children: [] };
+  const root: TreeNode = {
+    id: -1,
+    text: words,
+    label: makeVisible(words),
+    probability: 1,
+    cumulative: 1,
+    others: 1,
+    children: [],
+  };
   const open: Open[] = [{ node: root, path: [] }];
   let [nodes, passes, bytes] = [0, 0, 0];
   const cache = native.createCache();
@@ -71,7 +80,7 @@ export async function continuationTree(
           const probability = shares[i] as number;
           const cumulative = node.cumulative * probability;
           if (cumulative < least || nodes >= most) break;
-          const child = { id, text: text(id), probability, cumulative, others: 1, children: [] };
+          const child = { ...name(id), probability, cumulative, others: 1, children: [] };
           node.children.push(child);
           node.others = Math.max(0, node.others - probability);
           nodes++;
