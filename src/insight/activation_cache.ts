@@ -83,6 +83,10 @@ export class ActivationCache {
   get input_ids(): readonly number[] {
     return Array.from(this.#kept.ids);
   }
+  /** @internal Positions that stood before the prompt, in the cache that it went behind. */
+  get past(): number {
+    return this.#kept.past;
+  }
   /** Bytes kept. */
   get nbytes(): number {
     return Object.values(this.#kept.taps).reduce((sum, tensor) => sum + tensor.nbytes, 0);

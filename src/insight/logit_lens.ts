@@ -8,6 +8,8 @@ import { checkOptions } from "../options";
 import { makeVisible } from "../plots/token_label";
 import { normedBy, rmsOf } from "./frozen_norm";
 import type { TapName } from "./names";
+import { editedCore } from "./edited_native";
+import type { Edit } from "./edits";
 import { runWithCache } from "./run_with_cache";
 import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
@@ -34,6 +36,8 @@ export interface LogitLensOptions {
    * way to look inside. Default: true.
    */
   norm?: boolean | null;
+  /** What is changed on the way: {@link steer}, {@link ablate}, {@link patch} and the others make it. Default: nothing. */
+  edits?: readonly Edit[] | null;
   /** Stops the work, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal | null;
 }
@@ -146,9 +150,19 @@ interface Place {
 
 /** What `model.logit_lens` does. */
 export async function logitLens(core: Core, prompt: Prompt, options: LogitLensOptions = {}): Promise<LensResult> {
-  const names = { positions: true, layers: true, k: true, watch: true, at: true, norm: true, signal: true } as const;
+  const names = {
+    positions: true,
+    layers: true,
+    k: true,
+    watch: true,
+    at: true,
+    norm: true,
+    edits: true,
+    signal: true,
+  } as const;
   checkOptions(options, names, "logit_lens");
   const start = performance.now();
+  core = editedCore(core, options.edits);
   const { native, config } = core;
   const last = config.num_hidden_layers - 1;
   const k = Math.min(options.k ?? 5, config.vocab_size);

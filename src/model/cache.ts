@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import type { CacheMemory } from "../insight/results";
 import type { NativeCache, NativeModel } from "../native";
 import { memoryOf } from "./kept_keys";
+import { sayOnce } from "../say";
 
 /**
  * Keys and values of the tokens so far, so that a later call computes only what is new. A call with `use_cache: true`
@@ -26,6 +27,18 @@ export class DynamicCache {
   /** Of each row the position of its first token: 0 unless position_ids said another. */
   #firsts: number[] = [];
   #user: string | undefined;
+  #edited = false;
+
+  /**
+   * Whether some of what it holds was computed under edits: they live on in the keys and values, whatever a later call says.
+   *
+   * @example
+   * const { past_key_values } = await model(input_ids, { use_cache: true });
+   * past_key_values!.edited; // => false
+   */
+  get edited(): boolean {
+    return this.#edited;
+  }
 
   /**
    * Positions held, padding included, as of a matrix of rows.
@@ -92,6 +105,13 @@ export class DynamicCache {
     work: (caches: NativeCache[]) => Promise<T>,
   ): Promise<T> {
     this.#checkFree(caller);
+    const edits = model.original !== undefined;
+    model = model.original ?? model;
+    if (this.get_seq_length() === 0) this.#edited = false;
+    if (this.#edited && !edits)
+      sayOnce(
+        "These past_key_values were computed under edits, which live on in them: a call without edits goes behind them as they are.",
+      );
     if (this.#model === undefined || (this.get_seq_length() === 0 && this.#rows.length !== rows)) {
       this.dispose();
       this.#model = model;
@@ -105,7 +125,9 @@ export class DynamicCache {
     this.#user = caller;
     const before = { lengths: this.#rows.map(({ length }) => length), width: this.get_seq_length() };
     try {
-      return await work(this.#rows);
+      const result = await work(this.#rows);
+      this.#edited ||= edits;
+      return result;
     } catch (error) {
       this.#rows.forEach((row, r) => {
         // One that was disposed meanwhile holds nothing to forget, and the error stands.
