@@ -6,13 +6,12 @@ import { checkCache, type DynamicCache } from "../model/cache";
 import type { Core } from "../model/core";
 import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
-import { makeVisible } from "../plots/token_label";
-import { writing } from "./label";
-import type { Cost } from "./logit_lens";
+import { pieceLabel, writing } from "./label";
 import { editedCore } from "./edited_native";
 import type { Edit } from "./edits";
 import { behind } from "./past";
 import { type Prompt, promptIds } from "./prompt";
+import type { Cost } from "./results";
 
 /** What {@link Phi3ForCausalLM.log_probs} takes. */
 export interface LogProbsOptions {
@@ -164,6 +163,3 @@ async function scoresOf(core: Core, ids: Int32Array, summary: Summary, k: number
     };
   });
 }
-
-const pieceLabel = (text: string, [index, count]: [number, number]): string =>
-  count === 1 ? makeVisible(text) : `${makeVisible(text)} ${index + 1}/${count}`;

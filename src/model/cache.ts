@@ -1,6 +1,8 @@
 /** Keys and values between calls. */
 import { inspect } from "node:util";
+import type { CacheMemory } from "../insight/results";
 import type { NativeCache, NativeModel } from "../native";
+import { memoryOf } from "./kept_keys";
 import { sayOnce } from "../say";
 
 /**
@@ -64,6 +66,20 @@ export class DynamicCache {
       const native = this.#rows[r] as NativeCache;
       native.truncate(Math.min(native.length, row.filter(Boolean).length));
     });
+  }
+
+  /**
+   * What the keys and values take: the bytes that are set aside, in steps of many positions, and those that the positions
+   * held need. A cache that no call has filled takes none.
+   *
+   * @example
+   * const { past_key_values } = await model(input_ids, { use_cache: true });
+   * const { positions, per_position, needed } = past_key_values!.memory();
+   * [positions, per_position, needed]; // => [5, 46080, 230400]
+   */
+  memory(): CacheMemory {
+    if (this.#model === undefined) return { positions: 0, committed: 0, needed: 0, per_position: 0, by_layer: [] };
+    return memoryOf(this.#model, this.#rows);
   }
 
   /**
