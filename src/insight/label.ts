@@ -1,7 +1,7 @@
 /** Tokens as a reader knows them: the text of each, and characters that several tokens make together. */
 import type { StreamTokenizer } from "../generation/streamer";
 import type { Core } from "../model/core";
-import { tokenLabel } from "../plots/token_label";
+import { makeVisible, tokenLabel } from "../plots/token_label";
 
 /** A token's part of a text. */
 export interface TokenText {
@@ -37,6 +37,10 @@ export function tokenTexts(tokenizer: StreamTokenizer, ids: readonly number[]): 
   if (held > 0) close(stream.end());
   return texts;
 }
+
+/** As plots call a token of a text: its characters, and of the pieces of a character which of them it is. */
+export const pieceLabel = ({ text, piece: [index, count] }: TokenText): string =>
+  count === 1 ? makeVisible(text) : `${makeVisible(text)} ${index + 1}/${count}`;
 
 /** How the tokens of a text are written: by the model's own tokenizer, or by their numbers where its files hold none. */
 export async function writing(

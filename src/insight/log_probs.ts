@@ -6,8 +6,7 @@ import { checkCache, type DynamicCache } from "../model/cache";
 import type { Core } from "../model/core";
 import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
-import { makeVisible } from "../plots/token_label";
-import { writing } from "./label";
+import { pieceLabel, writing } from "./label";
 import { behind } from "./past";
 import { type Prompt, promptIds } from "./prompt";
 import type { Cost } from "./results";
@@ -142,7 +141,7 @@ async function scoresOf(core: Core, ids: Int32Array, summary: Summary, k: number
   const { label, texts } = await writing(core, ids);
   return Array.from(ids, (id, i): TokenScore => {
     const { text, piece } = texts?.[i] ?? { text: String(id), piece: [0, 1] };
-    const own = { id, text, piece, label: texts ? pieceLabel(text, piece) : text };
+    const own = { id, text, piece, label: texts ? pieceLabel({ text, piece }) : text };
     if (i === 0) return { ...own, log_prob: null, rank: null, entropy: null, top: [] };
     const row = i - 1;
     const logsumexp = summary.logsumexp[row] as number;
@@ -159,6 +158,3 @@ async function scoresOf(core: Core, ids: Int32Array, summary: Summary, k: number
     };
   });
 }
-
-const pieceLabel = (text: string, [index, count]: [number, number]): string =>
-  count === 1 ? makeVisible(text) : `${makeVisible(text)} ${index + 1}/${count}`;

@@ -1,0 +1,34 @@
+/** How numbers, tokens and costs are said below every drawing. */
+import type { Cost, NamedToken } from "../insight/results";
+
+/** What it took, as the last line of a drawing's text. */
+export function costLine({ ms, passes, bytes }: Cost): string {
+  const time = ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${ms.toFixed(0)} ms`;
+  const runs = `${passes.toLocaleString("en-US")} pass${passes === 1 ? "" : "es"}`;
+  return [time, runs, ...(bytes > 0 ? [`${bytesText(bytes)} kept`] : [])].join(", ");
+}
+
+/** Bytes in the unit that suits them. */
+export function bytesText(bytes: number): string {
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  if (bytes >= 2 ** 20) return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} bytes`;
+}
+
+/** A probability in percent, with two digits at least. */
+export const percent = (p: number): string =>
+  p >= 0.0995 ? `${(p * 100).toFixed(1)}%` : `${(p * 100).toPrecision(2)}%`;
+
+/** With so many digits behind the point; what is 0 then has no sign. */
+export const fixed = (value: number, digits = 2): string =>
+  value
+    .toFixed(digits)
+    .replace(/^-(?=[0.]+$)/, "")
+    .replace("-", "−");
+
+/** With its sign, the plus as well. */
+export const signed = (value: number, digits = 2): string => fixed(value, digits).replace(/^(?!−)/, "+");
+
+/** A token's score, or the difference to another's: "␣Paris − ␣London". */
+export const contrast = (token: NamedToken, against: NamedToken | null): string =>
+  against === null ? token.label : `${token.label} − ${against.label}`;
