@@ -1,7 +1,7 @@
 /** What a figure and a view have in common: a picture, letters, and how both are shown and saved. */
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { inspect } from "node:util";
+import { type InspectOptions, inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import { png } from "./png";
 
@@ -21,11 +21,13 @@ const notebookScale = 1.5;
 export abstract class Drawing {
   readonly #svg: string;
   readonly #text: string;
+  readonly #ansi: string | undefined;
 
   /** @internal */
-  constructor({ svg, text }: { svg: string; text: string }) {
+  constructor({ svg, text, ansi }: { svg: string; text: string; ansi?: string }) {
     this.#svg = svg;
     this.#text = text;
+    this.#ansi = ansi;
   }
 
   /**
@@ -58,9 +60,9 @@ export abstract class Drawing {
     return { [mime.png]: png(this.#svg, notebookScale).toString("base64"), [mime.text]: this.#text };
   }
 
-  /** @internal */
-  [inspect.custom](): string {
-    return this.#text;
+  /** @internal A terminal shows colours, where it has them. */
+  [inspect.custom](_depth: number, { colors }: InspectOptions): string {
+    return colors && this.#ansi !== undefined ? this.#ansi : this.#text;
   }
 
   /**

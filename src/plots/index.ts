@@ -16,3 +16,5 @@ export { type PlotTokensOptions, plotTokens } from "./tokens";
 export { type LabelTokenizer, tokenLabel } from "./token_label";
 export { type PlotTreeOptions, plotTree } from "./tree";
 export { View } from "./view";
+export { type WatchOptions, WatchResult, watch } from "./watch";
+export type { WatchView } from "./watch_view";

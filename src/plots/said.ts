@@ -19,6 +19,10 @@ export function bytesText(bytes: number): string {
 export const percent = (p: number): string =>
   p >= 0.0995 ? `${(p * 100).toFixed(1)}%` : `${(p * 100).toPrecision(2)}%`;
 
+/** The same with no more digits than the eye compares: 77%, 3.1%, 0.042%. */
+export const roughly = (p: number): string =>
+  `${p >= 0.0995 ? (p * 100).toFixed(0) : p >= 0.00995 ? (p * 100).toFixed(1) : (p * 100).toPrecision(2)}%`;
+
 /** With so many digits behind the point; what is 0 then has no sign. */
 export const fixed = (value: number, digits = 2): string =>
   value

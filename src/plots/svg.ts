@@ -35,6 +35,11 @@ export function rect(x: number, y: number, width: number, height: number, fill: 
   return `<rect x="${at(x)}" y="${at(y)}" width="${at(Math.max(width, 0))}" height="${at(height)}" rx="${radius}" fill="${fill}"${inner}`;
 }
 
+/** A rectangle's edge. */
+export function frame(x: number, y: number, width: number, height: number, stroke: string): string {
+  return `<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" rx="2" fill="none" stroke="${stroke}" stroke-width="2"/>`;
+}
+
 export function line(
   x1: number,
   y1: number,
@@ -74,7 +79,7 @@ export function heading(title: string, width: number, subtitle?: string): { shap
   return { shapes, height: height + 18 };
 }
 
-/** A picture of points within the picture; each point keeps its edges. */
+/** A picture of points within the picture. */
 export function image(x: number, y: number, width: number, height: number, address: string): string {
-  return `<image x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" preserveAspectRatio="none" style="image-rendering: pixelated" image-rendering="optimizeSpeed" href="${address}"/>`;
+  return `<image x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" preserveAspectRatio="none" href="${address}"/>`;
 }

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import type { ContinuationTree, TreeNode } from "../insight/results";
 import { escapeMarkup } from "../markup";
 import { checkOptions } from "../options";
-import { costLine, percent } from "./said";
+import { costLine, roughly } from "./said";
 import { colourOf, palette } from "./style";
 import { document, heading, line, rect, text } from "./svg";
 import { liveTree } from "./tree_live";
@@ -46,12 +46,12 @@ export function plotTree(tree: ContinuationTree, options: PlotTreeOptions = {}):
   });
 }
 
-const numbers = ({ probability, cumulative }: TreeNode): string => `${percent(probability)} (${percent(cumulative)})`;
+const numbers = ({ probability, cumulative }: TreeNode): string => `${roughly(probability)} (${roughly(cumulative)})`;
 
 /** What may come and is not shown; undefined where that is next to nothing, or where nothing was looked at. */
 function others({ others: rest, cumulative, children }: TreeNode): string | undefined {
   if (children.length === 0 || rest < least) return undefined;
-  return `others ${percent(rest)} (${percent(rest * cumulative)})`;
+  return `others ${roughly(rest)} (${roughly(rest * cumulative)})`;
 }
 
 /** The text of each node's way, in the order of the page: the node, then all below it. */

@@ -11,6 +11,8 @@ import { Drawing } from "./drawing";
 export interface ViewParts {
   /** What it says, in letters. */
   text: string;
+  /** The same with colours, for a terminal that has them; default: without. */
+  ansi?: string;
   /** The still picture, SVG source. */
   svg: string;
   /** The still form: HTML with styles of its own, which a notebook that is not trusted shows as it is. */
