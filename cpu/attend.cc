@@ -170,6 +170,63 @@ void CpuBackend::attend_tokens(Tensor context, AttentionWeights weights, Tensor 
   });
 }
 
+// Query by query: what each sees of a block falls into the runs of positions between those that are cut off.
+void CpuBackend::attend_blocked(Tensor context, AttentionWeights weights, Tensor qkv, Cache& cache,
+                                const PassInput& input, const BlockedEdges* blocked, int64_t count, int64_t layer,
+                                const AttentionShape& shape) {
+  qkv.expect_float32("attend_blocked");
+  const CpuCache* source = static_cast<const CpuCache*>(&cache);
+  const Attend* kernels = &attend_;
+  float* scratch = static_cast<float*>(scratch_->data);
+  const int64_t own = scratch_floats_;
+  stage([=](const Worker& w) {
+    const int64_t dim = shape.head_dim, group = shape.heads / shape.kv_heads;
+    float* state = scratch + w.thread * own;       // (stride,)
+    float* partial = state + partial_stride(dim);  // (stride,)
+    const auto attend_query = [&](int64_t head, int64_t t) {
+      const int64_t position = *input.position + t, h = head / group;
+      const Seen seen = seen_from(position, shape), blocks = blocks_of(seen);
+      const auto cut = [&](int64_t key) {
+        for (int64_t e = 0; e < count; e++)
+          if (blocked[e].has(head, position) && blocked[e].to.index_of(key) >= 0) return true;
+        return false;
+      };
+      const auto each_run = [&](const auto& use) {
+        for (int64_t block = blocks.first; block < blocks.last; block++) {
+          const Seen inside = within(seen, block);
+          for (int64_t from = inside.first, to; from < inside.last; from = to + 1) {
+            for (to = from; to < inside.last && !cut(block * kAttendBlock + to);) to++;
+            if (to > from) use(block * kAttendBlock, Seen{from, to});
+          }
+        }
+      };
+      const float* query = qkv.data + t * qkv.cols + head * dim;
+      float* out = context.data + t * context.cols + head * dim;
+      begin(state, dim);
+      each_run([&](int64_t start, Seen run) {
+        kernels->block(partial, query, source->keys(layer, h, start), source->values(layer, h, start), &run, 1, dim,
+                       shape.scale);
+        kernels->combine(state, 0, partial, 0, 1, dim);
+      });
+      if (state[padded_dim(dim) + 1] == 0)
+        std::fill_n(out, dim, 0.0f);
+      else
+        finish(out, state, dim);
+      if (!weights.data) return;
+      float* row = weights.data + head * weights.head_stride + t * weights.row_stride;
+      std::fill_n(row, weights.row_stride, 0.0f);
+      each_run([&](int64_t start, Seen run) {
+        float p[kAttendRows * kAttendBlock];
+        kernels->weigh(p, state, query, source->keys(layer, h, start), &run, 1, dim, shape.scale);
+        std::copy(p + run.first, p + run.last, row + start + run.first);
+      });
+    };
+    own_runs(context.rows * shape.heads, w.thread, w.threads, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; i++) attend_query(i % shape.heads, i / shape.heads);
+    });
+  });
+}
+
 const Attend& attend_of(const Isa& isa, KvType type) {
 #ifdef PHI3LAB_X64_PATHS
   if (isa.path == Path::avx512) return kAttendAvx512[isa.fetches][static_cast<int>(type)];

@@ -22,7 +22,7 @@ void CpuBackend::norm_matmul(Tensor out, Tensor hidden, const Weight& norm, cons
 void CpuBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                                       const QkvProjection& projection, const PassInput& input, Tensor table,
                                       int64_t layer, const AttentionShape& shape, float eps) {
-  if (tapped() || hidden.rows > 1 || !projection.matrix_alone())
+  if (tapped(Half::attention, layer) || hidden.rows > 1 || !projection.matrix_alone())
     return Backend::norm_qkv_rope_append(qkv, cache, normed, hidden, norm, projection, input, table, layer, shape, eps);
   norm_matmul(qkv, hidden, norm, projection.weight, eps);
   const CpuCache* target = static_cast<const CpuCache*>(&cache);
@@ -44,7 +44,8 @@ void CpuBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, 
 
 void CpuBackend::project_residual(Tensor hidden, Tensor projected, Tensor context, const Weight& weight,
                                   int64_t layer) {
-  if (tapped() || hidden.rows > 1) return Backend::project_residual(hidden, projected, context, weight, layer);
+  if (tapped(Half::attention, layer) || hidden.rows > 1)
+    return Backend::project_residual(hidden, projected, context, weight, layer);
   context.expect_float32("project_residual");
   const Matrix* matrix = &uploaded(weight).matrix;
   const Workspace* workspace = workspace_.get();
@@ -56,7 +57,7 @@ void CpuBackend::project_residual(Tensor hidden, Tensor projected, Tensor contex
 
 void CpuBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden,
                                      const Weight& norm, const Weight& weight, int64_t layer, float eps) {
-  if (tapped() || hidden.rows > 1)
+  if (tapped(Half::feed_forward, layer) || hidden.rows > 1)
     return Backend::norm_gate_up_swiglu(activation, normed, gate_up, hidden, norm, weight, layer, eps);
   norm_matmul(gate_up, hidden, norm, weight, eps);
   activation.data = gate_up.data;
@@ -79,7 +80,8 @@ void CpuBackend::down_residual(Tensor hidden, Tensor projected, Tensor activatio
 
 void CpuBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                               float eps) {
-  if (tapped() || hidden.rows > 1) return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
+  if (tapped(Half::head, -1) || hidden.rows > 1)
+    return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
   norm_matmul(logits, hidden, norm, weight, eps);
 }
 

@@ -94,7 +94,7 @@ void CudaBackend::norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed,
                                       const Weight& norm, const Weight& weight, const int32_t* excluded,
                                       int64_t excluded_count, float eps) {
   const CudaWeight& head = uploaded(weight);
-  if (tapped() || !token_fits(head, 1, GemvEnd::logits))
+  if (tapped(Half::head, -1) || !token_fits(head, 1, GemvEnd::logits))
     return Backend::norm_lm_head_argmax(id, logits, normed, input, hidden, norm, weight, excluded, excluded_count, eps);
   const int candidates = gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
   launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), kernels_.overlap}, choose_kernel, id,

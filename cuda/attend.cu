@@ -20,11 +20,20 @@ struct AttendArguments {
   int64_t qkv_cols, layer;
   int64_t heads, kv_heads, window;
   float scale;
+  const BlockedEdges* blocked;  // (blocked_count,)
+  int64_t blocked_count;
 };
+
+/** Whether the edge from a query to a key is cut. */
+__device__ bool is_cut(const AttendArguments& a, int64_t head, int64_t query, int64_t key) {
+  for (int64_t e = 0; e < a.blocked_count; e++)
+    if (a.blocked[e].has(head, query) && a.blocked[e].to.index_of(key) >= 0) return true;
+  return false;
+}
 
 /** A block a query and head, grid (heads, T): its warps take positions in turn, a lane every 32nd dimension. The
  * softmax is kept as largest score, sum and weighted values, and rescaled when a larger score comes. */
-template <class T, int kPerLane>
+template <class T, int kPerLane, bool kBlocked>
 __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) {
   extern __shared__ float shared[];
   const int dim = a.cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -45,6 +54,7 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
   }
   float most = -INFINITY, sum = 0;
   for (int64_t p = first + warp; p <= last; p += kWarps) {
+    if (kBlocked && is_cut(a, h, last, p)) continue;
     const T* key = memory + a.cache.offset(a.layer, false, kv_head, p);
     const T* value = memory + a.cache.offset(a.layer, true, kv_head, p);
     float score = 0;
@@ -79,11 +89,28 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
     float x = 0;
     for (int w = 0; w < kWarps; w++)
       if (sums[w] != 0) x += values[w * dim + d] * expf(largest[w] - total_most);
-    a.context[(t * a.heads + h) * dim + d] = x / total;
+    a.context[(t * a.heads + h) * dim + d] = kBlocked && total == 0 ? 0.0f : x / total;
   }
   if (!scores) return;
   for (int64_t p = threadIdx.x; p < a.weights.row_stride; p += blockDim.x)
-    scores[p] = p < first || p > last ? 0.0f : expf(scores[p] - total_most) / total;
+    scores[p] =
+        p < first || p > last || (kBlocked && is_cut(a, h, last, p)) ? 0.0f : expf(scores[p] - total_most) / total;
+}
+
+template <bool kBlocked>
+void launch_attend(const AttendArguments& arguments, int64_t rows, Dtype format, cudaStream_t stream) {
+  const int dim = arguments.cache.head_dim;
+  const Launch how{dim3(static_cast<unsigned>(arguments.heads), static_cast<unsigned>(rows)), dim3(kWarps * 32),
+                   static_cast<size_t>(kWarps * (dim + 2)) * sizeof(float), stream};
+  dispatch(format, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (dim <= 128)
+      launch(how, attend_kernel<T, 4, kBlocked>, arguments);
+    else if (dim <= 256)
+      launch(how, attend_kernel<T, 8, kBlocked>, arguments);
+    else
+      launch(how, attend_kernel<T, 32, kBlocked>, arguments);
+  });
 }
 
 }  // namespace
@@ -102,19 +129,18 @@ void CudaBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, 
     return;
   }
   qkv.expect_float32("attend");
-  const AttendArguments arguments{context.data, weights,     qkv.data,       view_of(cache), input.position, qkv.cols,
-                                  layer,        shape.heads, shape.kv_heads, shape.window,   shape.scale};
-  const Launch how{dim3(static_cast<unsigned>(shape.heads), static_cast<unsigned>(context.rows)), dim3(kWarps * 32),
-                   static_cast<size_t>(kWarps * (shape.head_dim + 2)) * sizeof(float), stream()};
-  dispatch(format_, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if (shape.head_dim <= 128)
-      launch(how, attend_kernel<T, 4>, arguments);
-    else if (shape.head_dim <= 256)
-      launch(how, attend_kernel<T, 8>, arguments);
-    else
-      launch(how, attend_kernel<T, 32>, arguments);
-  });
+  launch_attend<false>({context.data, weights, qkv.data, view_of(cache), input.position, qkv.cols, layer, shape.heads,
+                        shape.kv_heads, shape.window, shape.scale, nullptr, 0},
+                       context.rows, format_, stream());
+}
+
+void CudaBackend::attend_blocked(Tensor context, AttentionWeights weights, Tensor qkv, Cache& cache,
+                                 const PassInput& input, const BlockedEdges* blocked, int64_t count, int64_t layer,
+                                 const AttentionShape& shape) {
+  qkv.expect_float32("attend_blocked");
+  launch_attend<true>({context.data, weights, qkv.data, view_of(cache), input.position, qkv.cols, layer, shape.heads,
+                       shape.kv_heads, shape.window, shape.scale, blocked, count},
+                      context.rows, format_, stream());
 }
 
 }  // namespace phi3lab::cuda

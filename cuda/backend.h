@@ -81,10 +81,13 @@ class CudaBackend : public Backend {
   void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) override;
   void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input, Tensor table,
               int64_t layer, const AttentionShape& shape) override;
+  void attend_blocked(Tensor context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
+                      const BlockedEdges* blocked, int64_t count, int64_t layer, const AttentionShape& shape) override;
   void swiglu(Tensor out, Tensor gate_up) override;
   void add(Tensor out, Tensor a, Tensor b) override;
   void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
   void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) override;
+  void edit_rows(Tensor x, const RowEdit& edit, const PassInput& input, int64_t first) override;
   void copy(Tensor out, Tensor in) override;
   void advance(int32_t* position, int64_t count) override;
   void emit(const int32_t* id) override;

@@ -12,7 +12,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
                                        int64_t layer, const AttentionShape& shape, float eps) {
   const CudaWeight& w = uploaded(projection.weight);
   // The kernels turn whole heads, and know neither a bias nor norms of heads.
-  const bool taken = !tapped() && projection.matrix_alone() && table.cols == shape.head_dim;
+  const bool taken = !tapped(Half::attention, layer) && projection.matrix_alone() && table.cols == shape.head_dim;
   if (taken && token_fits(w, hidden.rows) && decode_attend_fits(shape)) {
     gemv(qkv, hidden, projection.weight, GemvEnd::store, &norm, eps);
     qkv.layout = Layout::unrotated_qkv;
@@ -35,7 +35,7 @@ void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor conte
                                    int64_t layer) {
   const CudaWeight& w = uploaded(weight);
   if (context.layout == Layout::half_context) return gemm(hidden.data, context.data, w, hidden.rows, true, true);
-  if (!tapped() && token_fits(w, hidden.rows)) {
+  if (!tapped(Half::attention, layer) && token_fits(w, hidden.rows)) {
     context.expect_float32("project_residual");
     gemv(hidden, context, weight, GemvEnd::residual);
     return;
@@ -46,11 +46,11 @@ void CudaBackend::project_residual(Tensor hidden, Tensor projected, Tensor conte
 void CudaBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor gate_up, Tensor hidden,
                                       const Weight& norm, const Weight& weight, int64_t layer, float eps) {
   const CudaWeight& w = uploaded(weight);
-  if (!tapped() && token_fits(w, hidden.rows, GemvEnd::swiglu)) {
+  if (!tapped(Half::feed_forward, layer) && token_fits(w, hidden.rows, GemvEnd::swiglu)) {
     gemv(activation, hidden, weight, GemvEnd::swiglu, &norm, eps);
     return;
   }
-  if (!tapped() && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(activation.cols)) {
+  if (!tapped(Half::feed_forward, layer) && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(activation.cols)) {
     prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     kernels_, stream());
     gemm(gate_up.data, normed.data, w, hidden.rows, false, false);
@@ -66,7 +66,7 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
   const CudaWeight& w = uploaded(weight);
   if (activation.layout == Layout::half_activation)
     return gemm(hidden.data, activation.data, w, hidden.rows, true, true);
-  if (!tapped() && token_fits(w, hidden.rows)) {
+  if (!tapped(Half::feed_forward, layer) && token_fits(w, hidden.rows)) {
     activation.expect_float32("down_residual");
     gemv(hidden, activation, weight, GemvEnd::residual);
     return;
@@ -76,7 +76,7 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
 
 void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                                float eps) {
-  if (tapped() || !token_fits(uploaded(weight), hidden.rows, GemvEnd::logits))
+  if (tapped(Half::head, -1) || !token_fits(uploaded(weight), hidden.rows, GemvEnd::logits))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
   gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
 }

@@ -8,7 +8,8 @@
  * @example
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
  * import { DynamicCache, GenerationConfig, type LogitsProcessor, type StoppingCriterion } from "phi3lab";
- * import { cat, cos_sim, full, ones, plotLens, plotRanks, plotTokens, stack, tokenTexts, zeros } from "phi3lab";
+ * import { arange, cat, compare, cos_sim, eye, full, ones, plotLens, plotRanks, plotTokens } from "phi3lab";
+ * import { randn, stack, tokenTexts, where, zeros } from "phi3lab";
  * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();
@@ -47,21 +48,5 @@ export {
   type TextOutput,
 } from "./pipeline";
 export * from "./plots";
-export {
-  Arithmetic,
-  cat,
-  cos_sim,
-  type DataArray,
-  type DataType,
-  full,
-  type NestedArray,
-  ones,
-  type Operand,
-  type SliceArgument,
-  stack,
-  Tensor,
-  tensor,
-  type TopK,
-  zeros,
-} from "./tensor";
+export * from "./tensor";
 export * from "./tokenizer";

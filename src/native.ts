@@ -258,6 +258,10 @@ export interface ForwardOptions {
    * `model.layers.i` (T, hidden: the block's output); `model.norm` (T, hidden).
    */
   taps?: (string | TapRequest)[];
+  /** What is changed on the way, in this order at each place; what is kept of a place is what the edits leave there. */
+  edits?: readonly NativeChange[];
+  /** Where the prompt of the text ends, in positions, for edits that name positions by it. Default: where this pass ends. */
+  prompt?: number;
   /**
    * Positions of the longest text of the batch after the call, where this one is shorter: it says which frequencies are
    * taken. Where those of a cache were others, what it holds is computed anew.
@@ -265,6 +269,44 @@ export interface ForwardOptions {
   length?: number;
   abort?: AbortFlag;
 }
+
+/** Positions of a text: a rising list, or from one on, up to, without, another; default: all. */
+export interface NativePositions {
+  rows?: Int32Array;
+  from?: number;
+  to?: number;
+}
+
+/** Numbers of an intermediate that change at some positions; native/seam/tensor.h, RowEdit, says how. */
+export interface NativeEdit extends NativePositions {
+  /** A name as in {@link ForwardOptions.taps}; attention weights cannot be edited. */
+  at: string;
+  op: "add" | "multiply" | "set" | "project_out";
+  /** Columns [first, last). */
+  first: number;
+  last: number;
+  scale: number;
+  /** (1, last - first), or a row for each of the positions. */
+  value?: NativeTensor;
+}
+
+/** A function that is given an intermediate; until it calls `done`, with what takes its place or nothing, the pass waits. */
+export interface NativeHook extends NativePositions {
+  at: string;
+  /** `numbers` (rows, n), the first row at `position`; `done(null)` makes the pass fail. */
+  call: (numbers: Float32Array, rows: number, position: number, done: (changed?: Float32Array | null) => void) => void;
+}
+
+/** Edges of attention, from queries to keys, that count as never seen. */
+export interface NativeKnockOut {
+  layer: number;
+  heads: Int32Array;
+  queries: NativePositions;
+  keys: NativePositions;
+}
+
+/** What may be changed in a pass. */
+export type NativeChange = NativeEdit | NativeHook | NativeKnockOut;
 
 /** A pass that ends early, without a cache. */
 export interface PartialForward extends Omit<ForwardOptions, "cache"> {
@@ -342,6 +384,8 @@ export interface GreedyOptions {
   chunk?: number;
   /** Tokens of the longest prompt of the batch, where this one is shorter: see {@link ForwardOptions.length}. */
   length?: number;
+  /** What is changed in every pass. */
+  edits?: readonly NativeChange[];
   /** Called on the JavaScript thread, in order, as the tokens come. */
   onToken?: (id: number, index: number) => void;
   abort?: AbortFlag;
@@ -379,6 +423,8 @@ export interface ProfileResult {
 }
 
 export interface NativeModel {
+  /** The model itself, of which this is a view that edits every pass. */
+  readonly original?: NativeModel;
   readonly device: "cpu" | "cuda";
   readonly dtype: Dtype;
   createCache(): NativeCache;

@@ -130,6 +130,7 @@ Napi::Value NativeModel::generate_greedy(const Napi::CallbackInfo& info) {
     for (int64_t id : js::integers(options.Get("eos_token_id"), "eos_token_id"))
       request.stopping.eos.push_back(static_cast<int32_t>(id));
     const AbortRef abort = AbortFlag::of(options.Get("abort"));
+    request.edits = own_edits(options, abort);
     request.on_token = token_callback(options.Get("onToken"), it_.dispatcher, abort);
     return [request, abort](Session& session) -> Finish {
       return [result = session.generate_greedy(request, abort)](Napi::Env env) { return generated(env, result); };

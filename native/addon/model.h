@@ -38,6 +38,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   // A tensor of this model, and the `cache` of a call's options; null: none. Both throw for another model's.
   TensorRef own_tensor(const Napi::Value& value, const char* name) const;
   CacheRef own_cache(Napi::Env env, const Napi::Object& options) const;
+  // The `edits` of a call's options.
+  EditRequests own_edits(const Napi::Object& options, const AbortRef& abort) const;
   // A promise for work that `read` makes of the call's arguments: what they lack rejects it, so that every failure of
   // an asynchronous call comes one way.
   Napi::Value ask(const Napi::CallbackInfo& info, const std::function<Work()>& read);

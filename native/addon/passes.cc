@@ -3,6 +3,7 @@
 
 #include "abort_flag.h"
 #include "cache.h"
+#include "edits.h"
 #include "environment.h"
 #include "model.h"
 #include "tensor.h"
@@ -60,6 +61,11 @@ TensorRef NativeModel::own_tensor(const Napi::Value& value, const char* name) co
   return given.tensor;
 }
 
+EditRequests NativeModel::own_edits(const Napi::Object& options, const AbortRef& abort) const {
+  const auto own = [this](const Napi::Value& value) { return own_tensor(value, "the value of an edit"); };
+  return edit_requests(options.Get("edits"), own, it_.dispatcher, abort);
+}
+
 Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
   return ask(info, [&]() -> Work {
     const Napi::Object options = js::object(info[0], "the options of forward");
@@ -73,6 +79,7 @@ Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
     request.length = js::integer(options, "length", 0);
     request.layers = js::integer(options, "layers", 0);
     const AbortRef abort = AbortFlag::of(options.Get("abort"));
+    request.edits = own_edits(options, abort);
     return [=, owner = it_.session](Session& session) -> Finish {
       const ForwardResult result = session.forward(request, abort);
       return [result, owner](Napi::Env env) -> Napi::Value {

@@ -32,6 +32,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   if (held >= static_cast<int64_t>(request.ids.size()))
     throw std::runtime_error("[generate] Expected a cache of fewer positions than the prompt's " +
                              std::to_string(request.ids.size()) + " but received " + std::to_string(held));
+  const Listening listening(phi3, edits_of(request.edits));
   const DrainGuard guard(backend);
   const Stopping& stopping = request.stopping;
   phi3.exclude(stopping.eos);

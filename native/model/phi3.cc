@@ -150,8 +150,11 @@ void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& 
     Tensor qkv = c.qkv, context = c.context, activation = c.activation;  // each layer's in a layout of its own
     b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
         .norm_qkv_rope_append(qkv, cache, c.normed, c.hidden, *w.input_layernorm, w.qkv(), input, table, i, shape, eps);
-    b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes)
-        .attend(context, kept, qkv, cache, input, table, i, shape);  // (T, heads * head_dim)
+    b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes);
+    if (const EditList::Blocked blocked = edits_ ? edits_->blocked(i) : EditList::Blocked(); blocked.count > 0)
+      b.attend_blocked(context, kept, qkv, cache, input, blocked.edges, blocked.count, i, shape);
+    else
+      b.attend(context, kept, qkv, cache, input, table, i, shape);  // (T, heads * head_dim)
     if (kept.data) b.tap("self_attn.attn_weights", i, {kept.data, shape.heads * input.tokens, kept.row_stride});
     b.tap("self_attn.context", i, context);
     b.at(Part::output, i, w.o_proj->bytes)
@@ -203,7 +206,8 @@ void Phi3::step(SequenceCache& sequence, bool excluding) {
   sequence.cache->commit(positions);
   const Chunk c = chunk_of(1, positions);
   // The angles are part of the record: another table is another pointer.
-  const int64_t key = (excluding ? 2 * excluded_ : 0) + static_cast<int64_t>(sequence.angles);
+  const int64_t own = (excluding ? 2 * excluded_ : 0) + static_cast<int64_t>(sequence.angles);
+  const int64_t key = own + (edits_ ? edits_->id() : 0) * (2 * kExcluded + 8);
   backend_->replay(key, *sequence.cache, [&] {
     layers(sequence, input, c);
     choose(input, c.hidden, excluding);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "edits.h"
 #include "rotary.h"
 #include "weights.h"
 
@@ -97,6 +98,14 @@ class Phi3 {
   // the model cannot be run so.
   double time_step(int64_t positions);
 
+  // What cuts edges of attention from now on, and names the passes that are recorded meanwhile; null: nothing.
+  void set_edits(const EditList* edits) { edits_ = edits; }
+  // What a pass of `tokens` reads, for verbs between those of the pass.
+  PassInput input(int64_t tokens) const {
+    auto* ids = static_cast<int32_t*>(step_->data);
+    return {ids, ids + max_chunk_, tokens};
+  }
+
   // Rows that a chunk has at most.
   int64_t max_chunk() const { return max_chunk_; }
   // Which attention weights are kept for the tap, and where; empty: none.
@@ -135,6 +144,7 @@ class Phi3 {
   Weights weights_;
   int64_t max_chunk_;
   WeightsFor weights_for_;
+  const EditList* edits_ = nullptr;
   std::unique_ptr<RotaryTables> rotary_;
   std::shared_ptr<Buffer> step_;     // ids (max_chunk), position, the chosen id, excluded ids
   std::shared_ptr<Buffer> token_;    // the intermediates of one token: recorded passes hold its address

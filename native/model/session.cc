@@ -119,6 +119,42 @@ int64_t Session::rows_of(const char* operation, const DeviceTensor& hidden) cons
   return hidden.size() / config_.hidden_size;
 }
 
+Session::Listening::Listening(Phi3& phi3, std::shared_ptr<const EditList> edits)
+    : phi3_(phi3), edits_(std::move(edits)) {
+  if (!edits_) return;
+  phi3_.set_edits(edits_.get());
+  const auto within = [this](Half half, int64_t layer) { return edits_->within(half, layer); };
+  phi3_.backend().set_tap(
+      [this](const char* name, int64_t layer, Tensor view, int64_t first) { edit(name, layer, view, first); },
+      edits_->hooked() ? Backend::Within() : within);
+}
+
+Session::Listening::~Listening() {
+  phi3_.backend().set_tap({});
+  phi3_.keep_attention_weights({});
+  phi3_.set_edits(nullptr);
+}
+
+void Session::Listening::edit(const char* name, int64_t layer, Tensor view, int64_t first) {
+  if (edits_) edits_->apply(phi3_.backend(), name, layer, view, phi3_.input(view.rows), first);
+}
+
+void Session::Listening::record(TapCollector& taps) {
+  phi3_.backend().set_tap([this, &taps](const char* name, int64_t layer, Tensor view, int64_t first) {
+    edit(name, layer, view, first);
+    taps.receive(name, layer, view);
+  });
+  phi3_.keep_attention_weights([&taps](int64_t layer, int64_t count, int64_t) { return taps.weights(layer, count); });
+}
+
+std::shared_ptr<const EditList> Session::edits_of(const EditRequests& requests) {
+  if (requests.empty()) return nullptr;
+  if (last_edits_ && last_edits_->same(requests)) return last_edits_;
+  auto made = std::make_shared<const EditList>(model().backend(), config_, requests);
+  if (!made->hooked()) last_edits_ = made;
+  return made;
+}
+
 ForwardResult Session::forward(const ForwardRequest& request, const AbortRef& abort) {
   Phi3& phi3 = model();
   const TensorRef& embeds = request.embeds;
@@ -136,19 +172,13 @@ ForwardResult Session::forward(const ForwardRequest& request, const AbortRef& ab
   check_context("forward", past + tokens);
   check_files();
   const AbortScope scope(*this, abort);
+  Listening listening(phi3, edits_of(request.edits));
   phi3.align(sequence, std::max(request.length, past + tokens));
   ForwardResult result;
   if (whole) result.last_hidden_state = tensor({tokens, config_.hidden_size});
   TapCollector taps(phi3.backend(), request.taps, tokens, past + tokens, config_.num_attention_heads,
                     [this](std::vector<int64_t> dims) { return tensor(std::move(dims)); });
-  if (!request.taps.empty()) {
-    phi3.backend().set_tap([&](const char* name, int64_t layer, Tensor view) { taps.receive(name, layer, view); });
-    phi3.keep_attention_weights([&](int64_t layer, int64_t count, int64_t) { return taps.weights(layer, count); });
-  }
-  const auto untap = [&] {
-    phi3.backend().set_tap({});
-    phi3.keep_attention_weights({});
-  };
+  if (!request.taps.empty()) listening.record(taps);
   try {
     const Pieces pieces{request.length, 0, embeds ? embeds->data() : nullptr, request.layers};
     phi3.forward(sequence, run.data(), tokens, pieces, [&](Tensor hidden, int64_t first) {
@@ -161,10 +191,8 @@ ForwardResult Session::forward(const ForwardRequest& request, const AbortRef& ab
     check_files();
   } catch (...) {
     sequence.length = past;
-    untap();
     throw;
   }
-  untap();
   result.taps = taps.take();
   return result;
 }
@@ -253,6 +281,7 @@ void Session::dispose() {
       cache->disposed = true;
       cache->cache.reset();
     }
+  last_edits_.reset();
   model_.reset();
 }
 

@@ -75,6 +75,7 @@ struct GreedyRequest {
   int64_t chunk = 0;
   int64_t length = 0;  // of the longest prompt beside which it is continued
   CacheRef cache;      // of a beginning of the text, which grows by the rest; null: one of the call's own
+  EditRequests edits;  // without functions
   std::function<void(int32_t id, int64_t index)> on_token;
 };
 
@@ -99,6 +100,7 @@ struct ForwardRequest {
   int64_t length = 0;  // see Pieces
   int64_t layers = 0;  // that are run, then without a last_hidden_state; 0: all
   TapRequests taps;
+  EditRequests edits;
 };
 
 // Rows of hidden states (…, hidden) of which the head's scores are summarised.
@@ -121,6 +123,8 @@ struct SummaryResult {
 struct Memory {
   size_t weights, cache, workspace;
 };
+
+class TapCollector;
 
 class Session {
  public:
@@ -182,6 +186,23 @@ class Session {
    private:
     Session& session_;
   };
+  // While it lives, the passes are edited, and a collector is given what they make.
+  class Listening {
+   public:
+    Listening(Phi3& phi3, std::shared_ptr<const EditList> edits);
+    ~Listening();
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
+    void record(TapCollector& taps);
+
+   private:
+    void edit(const char* name, int64_t layer, Tensor view, int64_t first);
+
+    Phi3& phi3_;
+    const std::shared_ptr<const EditList> edits_;
+  };
+  // The list of a call's edits: the last one where it does the same; none: null.
+  std::shared_ptr<const EditList> edits_of(const EditRequests& requests);
   TensorRef tensor(std::vector<int64_t> dims);
   // The cache with its address space; on the worker.
   SequenceCache& reserved(const CacheRef& cache);
@@ -202,6 +223,7 @@ class Session {
   std::unique_ptr<Profile> profile_;  // before the model, whose backend writes into it
   double stream_ = 0;
   std::unique_ptr<Phi3> model_;
+  std::shared_ptr<const EditList> last_edits_;
   std::atomic<bool> stopping_{false};
   std::shared_ptr<AbortState> current_;  // of the work under way
   Worker worker_;                        // last: its thread uses all of the above

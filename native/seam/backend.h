@@ -1,7 +1,7 @@
 // The seam between the model and the devices: every verb of a forward pass.
 //
 // - A primitive verb is pure virtual. A fused verb's body here is its definition in primitives; a backend overrides it
-//   where fusing pays, begins with `if (tapped()) return Backend::the_verb(...)`, and is tested against the
+//   where fusing pays, begins with `if (tapped(…)) return Backend::the_verb(...)`, and is tested against the
 //   definition.
 // - Verbs are asynchronous, run in the order they were enqueued, and allocate nothing: every tensor is the caller's.
 //   What they compute is there after `synchronize`. Token ids and position lie in device memory.
@@ -32,6 +32,9 @@ struct Aborted : std::runtime_error {
 struct OutOfMemory : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/** What lies between two values of the residual stream: the fused verbs of one run their definitions together. */
+enum class Half : uint8_t { attention, feed_forward, head };
 
 class Backend {
  public:
@@ -80,14 +83,22 @@ class Backend {
   void set_abort_flag(const std::atomic<bool>* flag) { abort_flag_ = flag; }
 
   /** Is given every named intermediate. `tensor` holds it in the order of the verbs: take it by `copy`. */
-  using Tap = std::function<void(const char* name, int64_t layer, Tensor tensor)>;
-  void set_tap(Tap tap) { tap_ = std::move(tap); }
-  bool tapped() const { return static_cast<bool>(tap_); }
-  /** Does nothing unless a tap is set. `layer` is -1 outside the layers. */
-  void tap(const char* name, int64_t layer, Tensor tensor) {
-    if (!tap_) return;
+  using Tap = std::function<void(const char* name, int64_t layer, Tensor tensor, int64_t first)>;
+  /** Which halves of which layers a tap looks into. */
+  using Within = std::function<bool(Half half, int64_t layer)>;
+  /** Null: nobody listens. With `within` the tap does nothing but say verbs, the same ones in every pass, and is given
+   * what is named in other halves where it happens to be there: a pass may be recorded with it. */
+  void set_tap(Tap tap, Within within = {}) { tap_ = std::move(tap), within_ = std::move(within); }
+  /** Whether someone listens to everything, of which no two passes need be alike. */
+  bool tapped() const { return tap_ && !within_; }
+  /** Whether someone looks into this half of a layer; of the head, layer -1. */
+  bool tapped(Half half, int64_t layer) const { return tap_ && (!within_ || within_(half, layer)); }
+  /** Does nothing unless a tap is set. `layer` is -1 outside the layers; row 0 of `tensor` is row `first` of the pass.
+   */
+  void tap(const char* name, int64_t layer, Tensor tensor, int64_t first = 0) {
+    if (!tap_ || (within_ && tensor.layout != Layout::float32)) return;
     tensor.expect_float32("tap");
-    tap_(name, layer, tensor);
+    tap_(name, layer, tensor, first);
   }
 
   /** Names the verb that comes next, for a profile: `b.at(Part::down, i, bytes).down_residual(…)`. */
@@ -123,6 +134,11 @@ class Backend {
    * Where qkv is unrotated, rotates it by `table` and appends it first. */
   virtual void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
                       Tensor table, int64_t layer, const AttentionShape& shape) = 0;
+  /** attend without the edges in `blocked` (count,), which lies in the device's memory: their scores count as −∞. A
+   * query that sees nothing then finds nothing: 0. qkv is rotated and appended. */
+  virtual void attend_blocked(Tensor context, AttentionWeights weights, Tensor qkv, Cache& cache,
+                              const PassInput& input, const BlockedEdges* blocked, int64_t count, int64_t layer,
+                              const AttentionShape& shape) = 0;
   /** out (T, ffn) = up * silu(gate), with gate_up (T, 2 * ffn): gate, then up. */
   virtual void swiglu(Tensor out, Tensor gate_up) = 0;
   /** out = a + b, elementwise; out may be a. */
@@ -133,6 +149,8 @@ class Backend {
   /** Tells of each row of logits (T, vocab) what `out` has room for. `tokens` (T, out.tokens): ids, per row. Where
    * out.divergence is asked for, each `group` rows are one group, whose last row is left as its probabilities. */
   virtual void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) = 0;
+  /** Changes rows of x (T, cols), the first of which is row `first` of the pass, that stand at the edit's positions. */
+  virtual void edit_rows(Tensor x, const RowEdit& edit, const PassInput& input, int64_t first) = 0;
   /** out = in. */
   virtual void copy(Tensor out, Tensor in) = 0;
   /** position += count, in device memory. */
@@ -196,7 +214,13 @@ class Backend {
   virtual void norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
                                    const Weight& norm, const Weight& weight, const int32_t* excluded,
                                    int64_t excluded_count, float eps) {
-    norm_lm_head(logits, normed, hidden, norm, weight, eps);
+    if (tapped(Half::head, -1)) {
+      rms_norm(normed, hidden, norm, eps);
+      tap("model.norm", -1, normed, input.tokens - hidden.rows);
+      matmul(logits, normed, weight);
+    } else {
+      norm_lm_head(logits, normed, hidden, norm, weight, eps);
+    }
     at(Part::argmax, -1, 0);
     argmax(id, logits, excluded, excluded_count);
     emit(id);
@@ -216,6 +240,7 @@ class Backend {
 
  private:
   Tap tap_;
+  Within within_;
   Mark mark_;
   const std::atomic<bool>* abort_flag_ = nullptr;
 };

@@ -64,6 +64,49 @@ struct AttentionWeights {
   int64_t head_stride = 0, row_stride = 0;
 };
 
+/** What an edit does to numbers x of a row: x + scale · value; x · scale · value, where there is one; value; x without
+ * its part along value, which has length 1. */
+enum class EditOp : uint8_t { add, multiply, set, project_out };
+
+/** Positions of a text: of a rising list in the device's memory, or, where there is none, those in [from, to). */
+struct PositionSet {
+  const int32_t* list = nullptr;  // (count,)
+  int64_t count = 0;
+  int64_t from = 0, to = INT64_MAX;
+
+  /** Which of them this is; -1: none. On either side of the seam, in kernels too. */
+  constexpr int64_t index_of(int64_t position) const {
+    if (!list) return position >= from && position < to ? position - from : -1;
+    int64_t low = 0, high = count;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (list[middle] < position)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low < count && list[low] == position ? low : -1;
+  }
+};
+
+/** Edges of attention that are cut: from queries that stand at some positions to keys that stand at others. */
+struct BlockedEdges {
+  const uint8_t* heads = nullptr;  // (heads,), in the device's memory: 1 of those whose edges are cut
+  PositionSet from, to;
+
+  constexpr bool has(int64_t head, int64_t query) const { return heads[head] != 0 && from.index_of(query) >= 0; }
+};
+
+/** An edit of columns [first, last) of the rows that stand at some positions. */
+struct RowEdit {
+  EditOp op = EditOp::add;
+  const float* value = nullptr;  // (value_rows, last - first), in the device's memory; null: none
+  int64_t value_rows = 0;        // 1: one for all; else the n-th position's is row n
+  float scale = 1;
+  int64_t first = 0, last = 0;
+  PositionSet positions;
+};
+
 /** What is told of each row of scores, in the device's memory; T rows, `k` of the likeliest ids, `tokens` named ones.
  */
 struct Summary {

@@ -138,17 +138,17 @@ class BeamCaches {
   async #pass(text: readonly number[], cache: BeamCache | undefined): Promise<Step> {
     const { ids } = this.#prompt;
     const { passes, longest } = this.#run;
-    const length = longest + text.length;
-    if (!cache) return passes.run({ ids: Int32Array.from([...ids, ...text]), length });
+    const where = { length: longest + text.length, prompt: ids.length };
+    if (!cache) return passes.run({ ids: Int32Array.from([...ids, ...text]), ...where });
     const common = this.#common(cache, text);
     const { native } = cache;
     if (common >= 0) native.truncate(ids.length + common);
     cache.tokens = text;
     const behind = Int32Array.from(text.slice(Math.max(0, common)));
-    if (common >= 0) return passes.run({ ids: behind, cache: native, length });
-    if (!this.#embeds) return passes.run({ ids: Int32Array.from([...ids, ...behind]), cache: native, length });
-    const prompt = await passes.run({ ids, embeds: this.#embeds, cache: native, length });
-    return behind.length === 0 ? prompt : passes.run({ ids: behind, cache: native, length });
+    if (common >= 0) return passes.run({ ids: behind, cache: native, ...where });
+    if (!this.#embeds) return passes.run({ ids: Int32Array.from([...ids, ...behind]), cache: native, ...where });
+    const prompt = await passes.run({ ids, embeds: this.#embeds, cache: native, ...where });
+    return behind.length === 0 ? prompt : passes.run({ ids: behind, cache: native, ...where });
   }
 
   dispose(): void {

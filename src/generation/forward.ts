@@ -27,7 +27,7 @@ export class Passes {
   }
 
   /** Runs these tokens, or vectors, behind what the cache holds; the logits are those of the token after them. */
-  async run(pass: Pick<ForwardOptions, "ids" | "embeds" | "cache" | "length">): Promise<Step> {
+  async run(pass: Pick<ForwardOptions, "ids" | "embeds" | "cache" | "length" | "prompt">): Promise<Step> {
     const { native, config } = this.#core;
     const result = await native.forward({ ...pass, taps: this.#taps, abort: this.#abort });
     const rows = result.last_hidden_state.dims[0] as number;

@@ -6,6 +6,7 @@ import { abortable, abortError } from "../model/abort";
 import { checkCache, DynamicCache } from "../model/cache";
 import { type Batch, type IdsInput, readBatch } from "../model/inputs";
 import type { Core } from "../model/core";
+import { editedCore } from "../insight/edited_native";
 import type { AbortFlag, NativeCache } from "../native";
 import { Tensor } from "../tensor";
 import { searchPrompt } from "./beams";
@@ -43,6 +44,7 @@ export async function generate(
   name: string,
 ): Promise<Tensor | GenerateOutput> {
   const given = readArguments(first, second);
+  core = editedCore(core, given.edits);
   const { config, generation_config } = core;
   const { max_position_embeddings } = config;
   const settings = readSettings(given, { name, generation_config, max_position_embeddings });

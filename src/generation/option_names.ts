@@ -76,6 +76,7 @@ export const tokenOptions: OptionNames<TokenOptions> = {
   prefix_allowed_tokens_fn: true,
   streamer: true,
   signal: true,
+  edits: true,
 };
 
 /** Names of {@link GenerateArguments}. */

@@ -1,5 +1,6 @@
 /** The options of `generate` and what they mean. settings.ts checks them and fills in what is not given. */
 import type { EmbedsInput, IdsInput } from "../model/inputs";
+import type { Edit } from "../insight/edits";
 import type { DynamicCache } from "../model/cache";
 import type { Tensor } from "../tensor";
 import type { ChosenLogProb } from "./logprobs";
@@ -144,6 +145,8 @@ export interface TokenOptions extends GenerationOptions {
   streamer?: BaseStreamer | null;
   /** Stops the generation, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal | null;
+  /** What is changed in every pass, the prompt's and the new tokens': {@link steer}, {@link ablate} and the others make it. */
+  edits?: readonly Edit[] | null;
 }
 
 /**

@@ -63,7 +63,7 @@ export class Row {
   async next(passes: Passes, length: number, embeds: NativeTensor | undefined): Promise<Step> {
     const { ids: prompt } = this.prompt;
     const held = this.cache?.length ?? 0;
-    const common = { cache: this.cache, length };
+    const common = { cache: this.cache, length, prompt: prompt.length };
     if (embeds && held < prompt.length) return passes.run({ ids: prompt, embeds, ...common });
     const behind = held - prompt.length;
     const todo = behind >= 0 ? this.tokens.slice(behind) : [...prompt.subarray(held), ...this.tokens];

@@ -5,6 +5,7 @@ import type { Core } from "../model/core";
 import type { NativeTensor } from "../native";
 import { checkOptions, nearest } from "../options";
 import { Tensor } from "../tensor";
+import { alone } from "./alone";
 import { isWeights, layerOf, type TapName } from "./names";
 import { chosenNumbers } from "./positions";
 
@@ -24,8 +25,13 @@ export interface StreamOptions {
 
 /** Of {@link ActivationCache.decompose_resid}. */
 export interface DecomposeOptions extends StreamOptions {
-  /** Into what each block's attention and MLP add ("layer", the default), or its heads and its MLP ("head"). */
-  by?: "layer" | "head" | null;
+  /**
+   * Into what each block's attention and MLP add ("layer", the default), or its heads and its MLP ("head"), or into what each
+   * neuron of one block's MLP adds ("neuron").
+   */
+  by?: "layer" | "head" | "neuron" | null;
+  /** The block whose neurons are meant. */
+  layer?: number | null;
 }
 
 interface Kept {
@@ -76,6 +82,10 @@ export class ActivationCache {
   /** The prompt's ids. */
   get input_ids(): readonly number[] {
     return Array.from(this.#kept.ids);
+  }
+  /** @internal Positions that stood before the prompt, in the cache that it went behind. */
+  get past(): number {
+    return this.#kept.past;
   }
   /** Bytes kept. */
   get nbytes(): number {
@@ -170,9 +180,10 @@ export class ActivationCache {
 
   /**
    * What the stream is the sum of, up to the last block that is kept: the embeddings, and what each block's attention (or
-   * each of its heads) and its MLP add.
+   * each of its heads) and its MLP add. By neuron it is what one block's MLP adds that is divided, at one position.
    *
-   * @throws RangeError where a part was not kept: heads need `model.layers.….self_attn.context`.
+   * @throws RangeError where a part was not kept: heads need `model.layers.….self_attn.context`, neurons
+   *   `….mlp.activation_fn`; for neurons without `layer`, or of several positions.
    * @example
    * const cache = await model.run_with_cache(input_ids, { positions: "last" });
    * const { values } = await cache.decompose_resid();
@@ -182,13 +193,19 @@ export class ActivationCache {
    * const cache = await model.run_with_cache(input_ids, { names, until: 1 });
    * const { labels } = await cache.decompose_resid({ by: "head" });
    * labels.length; // => 21
+   * @example
+   * const names = ["model.layers.3.mlp.activation_fn"] as const;
+   * const cache = await model.run_with_cache(input_ids, { names, until: 3 });
+   * const { values, labels } = await cache.decompose_resid({ by: "neuron", layer: 3, positions: [-1] });
+   * labels[values.norm(-1).flatten().argmax().item() as number]; // the neuron that adds the longest vector
    */
   async decompose_resid(options: DecomposeOptions = {}): Promise<Stream> {
-    checkOptions(options, { positions: true, by: true }, "decompose_resid");
+    checkOptions(options, { positions: true, by: true, layer: true }, "decompose_resid");
     const by = options.by ?? "layer";
-    if (by !== "layer" && by !== "head")
-      throw new TypeError(`Expected "layer" or "head" for by but received ${inspect(by)}`);
+    if (by !== "layer" && by !== "head" && by !== "neuron")
+      throw new TypeError(`Expected "layer", "head" or "neuron" for by but received ${inspect(by)}`);
     const rows = this.#rows(options);
+    if (by === "neuron") return this.#neurons(options.layer, rows);
     const parts = [this.#take("model.embed_tokens", rows)];
     const labels = ["embed"];
     for (const layer of this.#layers()) {
@@ -206,28 +223,26 @@ export class ActivationCache {
     return this.#stream(parts, labels, rows.length);
   }
 
-  /** What each head of a block adds: its numbers alone through the output's projection, which is linear. */
-  async #heads(layer: number, rows: readonly number[]): Promise<Float32Array[]> {
-    const { native, config } = this.#core;
-    const { num_attention_heads: heads, head_dim, hidden_size } = config;
+  /** What each head of a block adds. */
+  #heads(layer: number, rows: readonly number[]): Promise<Float32Array[]> {
     const context = this.#take(`model.layers.${layer}.self_attn.context`, rows);
-    const cols = heads * head_dim;
-    const alone = new Float32Array(heads * rows.length * cols);
-    for (let head = 0; head < heads; head++)
-      for (let row = 0; row < rows.length; row++) {
-        const from = row * cols + head * head_dim;
-        alone.set(context.subarray(from, from + head_dim), (head * rows.length + row) * cols + head * head_dim);
-      }
-    const input = native.upload(alone, [heads * rows.length, cols]);
-    try {
-      const output = await native.apply("o_proj", layer, input, 0, heads * rows.length);
-      const size = rows.length * hidden_size;
-      const parts = Array.from({ length: heads }, (_, head) => output.read(head * size, size));
-      output.dispose();
-      return parts;
-    } finally {
-      input.dispose();
-    }
+    const { num_attention_heads: heads } = this.#core.config;
+    return alone(this.#core, { module: "o_proj", layer }, context, rows.length, heads);
+  }
+
+  /** What each neuron of a block's MLP adds at one position. */
+  async #neurons(layer: number | null | undefined, rows: readonly number[]): Promise<Stream> {
+    const { num_hidden_layers: layers, intermediate_size: neurons } = this.#core.config;
+    if (!Number.isInteger(layer) || (layer as number) < 0 || (layer as number) >= layers)
+      throw new RangeError(
+        `Expected a layer from 0 to ${layers - 1} for decompose_resid by "neuron", whose ${neurons.toLocaleString("en-US")} vectors a layer and position are many, but received ${inspect(layer)}`,
+      );
+    if (rows.length !== 1)
+      throw new RangeError(`Expected one position for decompose_resid by "neuron" but received ${rows.length}`);
+    const activations = this.#take(`model.layers.${layer as number}.mlp.activation_fn`, rows);
+    const parts = await alone(this.#core, { module: "down_proj", layer: layer as number }, activations, 1, neurons);
+    const labels = parts.map((_, neuron) => `layer ${layer} neuron ${neuron}`);
+    return this.#stream(parts, labels, 1);
   }
 
   /** What is kept, in a line. */

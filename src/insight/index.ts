@@ -1,9 +1,38 @@
 /** Looking inside: intermediates of a pass, the logit lens, how likely a text is. */
 export { ActivationCache, type DecomposeOptions, type Stream, type StreamOptions } from "./activation_cache";
+export type { AttributeOptions } from "./attribute";
+export type { CompareOptions } from "./compare";
+export type { HeadScoresOptions } from "./head_scores";
+export { type DirectionOptions, direction } from "./direction";
+export {
+  type Ablated,
+  type AblateOptions,
+  ablate,
+  type Edit,
+  type EditOp,
+  type EditPositions,
+  type EditSpec,
+  edit,
+  type HookEdit,
+  type HookFunction,
+  type HookInfo,
+  hook,
+  type KnockOutEdit,
+  knock_out,
+  type PatchOptions,
+  patch,
+  project_out,
+  type SteerOptions,
+  steer,
+  type ValueEdit,
+} from "./edits";
+export type { StoredTensor } from "./edit_json";
 export { type TokenText, tokenTexts } from "./label";
 export { type Alternative, type LogProbsOptions, type TokenScore, TokenScores } from "./log_probs";
 export { LensResult, type LogitLensOptions, type WatchedToken } from "./logit_lens";
-export { InsightModel } from "./model_methods";
+export { compare, InsightModel } from "./model_methods";
+export type { NearestOptions } from "./nearest";
+export type { TreeOptions } from "./tree";
 export type { LayerPart, NameChoice, TapName } from "./names";
 export type { Positions } from "./positions";
 export type { Prompt, TokenChoice } from "./prompt";
@@ -19,5 +48,6 @@ export type {
   HeadScoreKind,
   HeadScores,
   NamedToken,
+  Neighbour,
   TreeNode,
 } from "./results";

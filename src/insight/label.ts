@@ -2,6 +2,7 @@
 import type { StreamTokenizer } from "../generation/streamer";
 import type { Core } from "../model/core";
 import { makeVisible, tokenLabel } from "../plots/token_label";
+import type { NamedToken } from "./results";
 
 /** A token's part of a text. */
 export interface TokenText {
@@ -38,10 +39,6 @@ export function tokenTexts(tokenizer: StreamTokenizer, ids: readonly number[]): 
   return texts;
 }
 
-/** As plots call a token of a text: its characters, and of the pieces of a character which of them it is. */
-export const pieceLabel = ({ text, piece: [index, count] }: TokenText): string =>
-  count === 1 ? makeVisible(text) : `${makeVisible(text)} ${index + 1}/${count}`;
-
 /** How the tokens of a text are written: by the model's own tokenizer, or by their numbers where its files hold none. */
 export async function writing(
   core: Core,
@@ -51,3 +48,25 @@ export async function writing(
   if (tokenizer === undefined) return { label: String };
   return { label: (id) => tokenLabel(tokenizer, id), texts: tokenTexts(tokenizer, Array.from(ids)) };
 }
+
+/** Of a token of the vocabulary, its text, decoded by itself, and its label; its number where the files hold no tokenizer. */
+export async function naming(core: Core): Promise<(id: number) => NamedToken> {
+  const tokenizer = await core.tokenizer().catch(() => undefined);
+  if (tokenizer === undefined) return (id) => ({ id, text: String(id), label: String(id) });
+  return (id) => ({ id, text: tokenizer.decode([id]), label: tokenLabel(tokenizer, id) });
+}
+
+/** The tokens of a prompt at these positions; of the pieces of one character, each has that character. */
+export async function namedPrompt(core: Core, ids: Int32Array, positions?: readonly number[]): Promise<NamedToken[]> {
+  const { texts } = await writing(core, ids);
+  const all = positions ?? Array.from(ids, (_, i) => i);
+  return all.map((position) => {
+    const id = ids[position] as number;
+    const { text, piece } = texts?.[position] ?? { text: String(id), piece: [0, 1] };
+    return { id, text, label: texts ? pieceLabel(text, piece) : text };
+  });
+}
+
+/** A token of a text as plots call it; of the pieces of one character, with its number among them. */
+export const pieceLabel = (text: string, [index, count]: readonly [number, number]): string =>
+  count === 1 ? makeVisible(text) : `${makeVisible(text)} ${index + 1}/${count}`;

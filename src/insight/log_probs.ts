@@ -8,6 +8,8 @@ import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
 import { costLine } from "../plots/said";
 import { pieceLabel, writing } from "./label";
+import { editedCore } from "./edited_native";
+import type { Edit } from "./edits";
 import { behind } from "./past";
 import { type Prompt, promptIds } from "./prompt";
 import type { Cost } from "./results";
@@ -21,6 +23,8 @@ export interface LogProbsOptions {
    * first token is not known any more.
    */
   past_key_values?: DynamicCache | null;
+  /** What is changed on the way: {@link steer}, {@link ablate}, {@link patch} and the others make it. Default: nothing. */
+  edits?: readonly Edit[] | null;
   /** Stops the pass, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal | null;
 }
@@ -110,8 +114,9 @@ export class TokenScores {
 
 /** What `model.log_probs` does. */
 export async function logProbs(core: Core, prompt: Prompt, options: LogProbsOptions = {}): Promise<TokenScores> {
-  checkOptions(options, { k: true, past_key_values: true, signal: true }, "log_probs");
+  checkOptions(options, { k: true, past_key_values: true, edits: true, signal: true }, "log_probs");
   const start = performance.now();
+  core = editedCore(core, options.edits);
   const { native, config } = core;
   const k = Math.min(options.k ?? 5, config.vocab_size);
   if (!Number.isInteger(k) || k < 0 || k > 256)
@@ -142,7 +147,7 @@ async function scoresOf(core: Core, ids: Int32Array, summary: Summary, k: number
   const { label, texts } = await writing(core, ids);
   return Array.from(ids, (id, i): TokenScore => {
     const { text, piece } = texts?.[i] ?? { text: String(id), piece: [0, 1] };
-    const own = { id, text, piece, label: texts ? pieceLabel({ text, piece }) : text };
+    const own = { id, text, piece, label: texts ? pieceLabel(text, piece) : text };
     if (i === 0) return { ...own, log_prob: null, rank: null, entropy: null, top: [] };
     const row = i - 1;
     const logsumexp = summary.logsumexp[row] as number;

@@ -3,9 +3,13 @@ import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import { abortable } from "../model/abort";
 import type { Core } from "../model/core";
-import type { Summary } from "../native";
+import type { NativeTensor, Summary } from "../native";
 import { checkOptions } from "../options";
 import { makeVisible } from "../plots/token_label";
+import { normedBy, rmsOf } from "./frozen_norm";
+import type { TapName } from "./names";
+import { editedCore } from "./edited_native";
+import type { Edit } from "./edits";
 import { runWithCache } from "./run_with_cache";
 import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
@@ -23,10 +27,17 @@ export interface LogitLensOptions {
   /** Tokens, ids or texts of one token each, that are followed from block to block. Default: none. */
   watch?: readonly TokenChoice[] | null;
   /**
+   * What is looked at: the stream after each block ("block", the default), or what each block's attention and MLP add to it
+   * ("parts"), the final norm held at what it divides the whole stream by.
+   */
+  at?: "block" | "parts" | null;
+  /**
    * false: the stream goes to the head without the final norm. It shows what goes wrong so, confident nonsense, and is no
    * way to look inside. Default: true.
    */
   norm?: boolean | null;
+  /** What is changed on the way: {@link steer}, {@link ablate}, {@link patch} and the others make it. Default: nothing. */
+  edits?: readonly Edit[] | null;
   /** Stops the work, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal | null;
 }
@@ -53,8 +64,10 @@ export interface WatchedToken {
  * lens.watch[0]!.rank.slice(-3); // => [[7], [3], [1]]
  */
 export class LensResult {
-  /** The blocks, -1 for the embeddings. */
+  /** The blocks, -1 for the embeddings; of parts, each block twice: its attention and its MLP. */
   readonly layers: number[];
+  /** What each is called: "embed", "layer 0", …; or "layer 0 attention", "layer 0 mlp". */
+  readonly labels: string[];
   /** The positions of the prompt. */
   readonly positions: number[];
   /** The prompt's tokens at these positions, as plots call them. */
@@ -79,6 +92,7 @@ export class LensResult {
   /** @internal */
   constructor(fields: Omit<LensResult, "toString">) {
     this.layers = fields.layers;
+    this.labels = fields.labels;
     this.positions = fields.positions;
     this.prompt = fields.prompt;
     this.ids = fields.ids;
@@ -93,12 +107,13 @@ export class LensResult {
 
   /** A line a layer: the top token at each position, and its probability. */
   toString(): string {
-    const rows = this.layers.map((layer, l) => {
+    const width = Math.max(8, ...this.labels.map((label) => label.length));
+    const rows = this.labels.map((label, l) => {
       const cells = this.positions.map((_, p) => {
         const part = Math.round((this.probabilities[l]?.[p]?.[0] ?? 0) * 100);
         return `${this.tokens[l]?.[p]?.[0] ?? ""} ${part}%`;
       });
-      return `${layerName(layer).padStart(8)}  ${cells.join("  ")}`;
+      return `${label.padStart(width)}  ${cells.join("  ")}`;
     });
     return [this.about, ...rows].join("\n");
   }
@@ -108,7 +123,7 @@ export class LensResult {
     const how = this.norm
       ? ""
       : " WITHOUT the final norm, which the head was trained behind: this is not what the layers say.";
-    return `Logit lens of ${this.layers.length} layers at ${this.positions.length} positions.${how} ${ms.toFixed(0)} ms, ${passes} pass, ${(bytes / 2 ** 20).toFixed(1)} MiB kept.`;
+    return `Logit lens of ${this.layers.length} ${this.labels.some((label) => label.endsWith("mlp")) ? "parts" : "layers"} at ${this.positions.length} positions.${how} ${ms.toFixed(0)} ms, ${passes} pass, ${(bytes / 2 ** 20).toFixed(1)} MiB kept.`;
   }
   /** @internal */
   [inspect.custom](): string {
@@ -126,22 +141,44 @@ export const layerName = (layer: number): string => (layer < 0 ? "embed" : `laye
 /** Rows that a lens may look at: more are the work of minutes, and no picture. */
 const most = 4096;
 
+/** What a lens looks at. */
+interface Place {
+  name: TapName;
+  layer: number;
+  label: string;
+}
+
 /** What `model.logit_lens` does. */
 export async function logitLens(core: Core, prompt: Prompt, options: LogitLensOptions = {}): Promise<LensResult> {
-  const names = { positions: true, layers: true, k: true, watch: true, norm: true, signal: true } as const;
+  const names = {
+    positions: true,
+    layers: true,
+    k: true,
+    watch: true,
+    at: true,
+    norm: true,
+    edits: true,
+    signal: true,
+  } as const;
   checkOptions(options, names, "logit_lens");
   const start = performance.now();
+  core = editedCore(core, options.edits);
   const { native, config } = core;
   const last = config.num_hidden_layers - 1;
   const k = Math.min(options.k ?? 5, config.vocab_size);
   if (!Number.isInteger(k) || k < 1 || k > 256)
     throw new RangeError(`Expected k from 1 to 256 for logit_lens but received ${inspect(options.k)}`);
+  const at = options.at ?? "block";
+  if (at !== "block" && at !== "parts")
+    throw new TypeError(`Expected "block" or "parts" for at of logit_lens but received ${inspect(at)}`);
   const norm = options.norm ?? true;
   const ids = await promptIds(core, prompt, "logit_lens");
   const positions = chosenPositions(options.positions ?? "last", ids.length);
-  const layers = chosenLayers(options.layers, last);
+  const places = chosenLayers(options.layers, last).flatMap((layer) => placesOf(layer, at));
+  const layers = places.map(({ layer }) => layer);
   // The last block's row stands at the end of each position's: what the others are compared with.
-  const looked = layers.at(-1) === last ? layers : [...layers, last];
+  const whole = `model.layers.${last}` as const;
+  const looked = [...places.map(({ name }) => name), ...(places.at(-1)?.name === whole ? [] : [whole])];
   const [group, rows] = [looked.length, looked.length * positions.length];
   if (rows > most)
     throw new RangeError(
@@ -149,29 +186,24 @@ export async function logitLens(core: Core, prompt: Prompt, options: LogitLensOp
     );
   const watched = await tokenIds(core, options.watch ?? [], "watch");
   const signal = options.signal ?? undefined;
-  const cache = await runWithCache(core, Array.from(ids), {
-    names: looked.map((layer) => (layer < 0 ? "model.embed_tokens" : (`model.layers.${layer}` as const))),
-    positions,
-    signal,
-  });
-  const hidden = new Float32Array(rows * config.hidden_size);
-  looked.forEach((layer, l) => {
-    const data = cache.get(layer < 0 ? "model.embed_tokens" : `model.layers.${layer}`).data as Float32Array;
+  const cache = await runWithCache(core, Array.from(ids), { names: looked, positions, signal });
+  const width = config.hidden_size;
+  const hidden = new Float32Array(rows * width);
+  looked.forEach((name, l) => {
+    const data = cache.get(name).data as Float32Array;
     for (let p = 0; p < positions.length; p++)
-      hidden.set(
-        data.subarray(p * config.hidden_size, (p + 1) * config.hidden_size),
-        (p * group + l) * config.hidden_size,
-      );
+      hidden.set(data.subarray(p * width, (p + 1) * width), (p * group + l) * width);
   });
   const bytes = cache.nbytes;
   cache.dispose();
-  const input = native.upload(hidden, [rows, config.hidden_size]);
+  const held = at === "parts" && norm;
+  const input = held ? await partsNormed(core, hidden, group) : native.upload(hidden, [rows, width]);
   const tokens = Int32Array.from({ length: rows * watched.length }, (_, i) => watched[i % watched.length] as number);
   const named = watched.length > 0 ? { tokens } : {};
   let summary: Summary;
   try {
     summary = await abortable(signal, (abort) =>
-      native.summarise({ hidden: input, start: 0, rows, norm, k, group, abort, ...named }),
+      native.summarise({ hidden: input, start: 0, rows, norm: norm && !held, k, group, abort, ...named }),
     );
   } finally {
     input.dispose();
@@ -185,6 +217,7 @@ export async function logitLens(core: Core, prompt: Prompt, options: LogitLensOp
     (logit as number) - (summary.logsumexp[row] as number);
   return new LensResult({
     layers,
+    labels: places.map(({ label }) => label),
     positions,
     prompt: positions.map((position) => (texts ? makeVisible(texts[position]?.text ?? "") : String(ids[position]))),
     ids: several(k, (_, i) => summary.ids[i] as number),
@@ -213,4 +246,26 @@ function chosenLayers(layers: readonly number[] | null | undefined, last: number
     last + 2,
     "layers, counted from 1 with 0 for the embeddings,",
   ).map((layer) => layer - 1);
+}
+
+function placesOf(layer: number, at: "block" | "parts"): Place[] {
+  if (layer < 0) return [{ name: "model.embed_tokens", layer, label: "embed" }];
+  const block = `model.layers.${layer}` as const;
+  const label = layerName(layer);
+  if (at === "block") return [{ name: block, layer, label }];
+  return [
+    { name: `${block}.self_attn.o_proj`, layer, label: `${label} attention` },
+    { name: `${block}.mlp.down_proj`, layer, label: `${label} mlp` },
+  ];
+}
+
+/** Groups of rows, of which the last is the whole stream, behind the final norm held at what it divides that by. */
+function partsNormed(core: Core, hidden: Float32Array, group: number): Promise<NativeTensor> {
+  const { hidden_size: width, rms_norm_eps: eps } = core.config;
+  const rows = hidden.length / width;
+  const held = Array.from({ length: rows }, (_, row) => {
+    const whole = (Math.floor(row / group) + 1) * group - 1;
+    return rmsOf(hidden.subarray(whole * width, (whole + 1) * width), eps);
+  });
+  return normedBy(core, hidden, held);
 }

@@ -98,6 +98,8 @@ export interface HeadScores {
   repeats: number;
   /** What the random tokens were chosen by. */
   seed: number;
+  /** The sequence, repeated: what the model was given. */
+  input_ids: number[];
   /** What it took. */
   cost: Cost;
   /** The `n` heads with the greatest scores of a kind, the greatest first. */
@@ -136,15 +138,18 @@ export interface ContinuationTree {
 
 /** How far two models' runs of one prompt lie apart, place by place: of {@link compare}. */
 export interface Comparison {
-  /** The places: "model.layers.0", … */
+  /** The places: "model.layers.0", …; of blocks the last one is "lm_head", the scores themselves. */
   labels: string[];
-  /** (places): length of the difference, as a share of the first model's vectors. */
+  /** (places): length of the difference as a share of the first model's vector, on average over the positions. */
   relative_error: Tensor;
-  /** (places): between all numbers of the place. */
+  /** (places): between the two models' vectors, on average over the positions. */
   cosine: Tensor;
-  /** (places, positions): of what the lens sees, Kullback and Leibler's from the first model's distribution, in nats. */
+  /**
+   * (places): Kullback and Leibler's, of the second model's distribution from the first's, in nats, as the first model's
+   * final norm and head see the places (of "lm_head" each model's own), on average over the positions.
+   */
   kl: Tensor;
-  /** (places): share of the positions at which the lens has the same top token. */
+  /** (places): share of the positions at which the top token is the same. */
   top1_agreement: Tensor;
   /** The prompt. */
   tokens: NamedToken[];
@@ -152,6 +157,12 @@ export interface Comparison {
   names: [string, string];
   /** What it took. */
   cost: Cost;
+}
+
+/** A token near a vector: of {@link Phi3ForCausalLM.nearest}. */
+export interface Neighbour extends NamedToken {
+  /** The product of the two vectors, or the cosine of the angle between them. */
+  score: number;
 }
 
 /** What keys and values take: of {@link DynamicCache.memory}. */

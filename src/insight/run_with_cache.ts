@@ -10,6 +10,8 @@ import { ActivationCache } from "./activation_cache";
 import { chosenNames, isWeights, type NameChoice, type TapName, widthOf } from "./names";
 import { behind } from "./past";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
+import { editedCore } from "./edited_native";
+import type { Edit } from "./edits";
 import { type Prompt, promptIds } from "./prompt";
 
 /** Which intermediates are kept. */
@@ -35,6 +37,8 @@ export interface RunWithCacheOptions extends CacheChoice {
   past_key_values?: DynamicCache | null;
   /** Bytes that may be kept. Default: 2 GiB, or half of the free memory where that is less. */
   max_bytes?: number | null;
+  /** What is changed on the way: {@link steer}, {@link ablate}, {@link patch} and the others make it. Default: nothing. */
+  edits?: readonly Edit[] | null;
   /** Stops the pass, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal | null;
 }
@@ -44,6 +48,7 @@ const optionNames: OptionNames<RunWithCacheOptions> = {
   ...choiceNames,
   past_key_values: true,
   max_bytes: true,
+  edits: true,
   signal: true,
 };
 
@@ -112,8 +117,9 @@ export async function runWithCache(
   options: RunWithCacheOptions = {},
 ): Promise<ActivationCache> {
   checkOptions(options, optionNames, "run_with_cache");
+  const { past_key_values, until, signal, max_bytes, edits, ...choice } = options;
+  core = editedCore(core, edits);
   const { native, config } = core;
-  const { past_key_values, until, signal, max_bytes, ...choice } = options;
   const ids = await promptIds(core, prompt, "run_with_cache");
   checkCache(past_key_values);
   const past = past_key_values ?? undefined;

@@ -21,6 +21,7 @@ import {
 } from "../weights";
 import { readJson } from "../weights/config";
 import { abortable } from "./abort";
+import { rememberKept } from "./kept_keys";
 import { Phi3ForCausalLM } from "./causal_lm";
 import {
   checkKvDtype,
@@ -167,6 +168,7 @@ export class AutoModelForCausalLM {
         }),
       );
       bar.update(shards);
+      rememberKept(native, config, kept);
       const generation_config = fileConfig(generation, config, model);
       const tokenizer = onceLoaded(() => AutoTokenizer.from_pretrained(model, hub));
       return new Phi3ForCausalLM({ native, config, generation_config, tokenizer }, model);

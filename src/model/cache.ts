@@ -1,6 +1,9 @@
 /** Keys and values between calls. */
 import { inspect } from "node:util";
+import type { CacheMemory } from "../insight/results";
 import type { NativeCache, NativeModel } from "../native";
+import { memoryOf } from "./kept_keys";
+import { sayOnce } from "../say";
 
 /**
  * Keys and values of the tokens so far, so that a later call computes only what is new. A call with `use_cache: true`
@@ -24,6 +27,18 @@ export class DynamicCache {
   /** Of each row the position of its first token: 0 unless position_ids said another. */
   #firsts: number[] = [];
   #user: string | undefined;
+  #edited = false;
+
+  /**
+   * Whether some of what it holds was computed under edits: they live on in the keys and values, whatever a later call says.
+   *
+   * @example
+   * const { past_key_values } = await model(input_ids, { use_cache: true });
+   * past_key_values!.edited; // => false
+   */
+  get edited(): boolean {
+    return this.#edited;
+  }
 
   /**
    * Positions held, padding included, as of a matrix of rows.
@@ -54,6 +69,21 @@ export class DynamicCache {
   }
 
   /**
+   * What the keys and values take: the bytes that are set aside, in steps of many positions, and those that the positions
+   * held need. A cache that no call has filled takes none.
+   *
+   * @throws Error when the cache was disposed.
+   * @example
+   * const { past_key_values } = await model(input_ids, { use_cache: true });
+   * const { positions, per_position, needed } = past_key_values!.memory();
+   * [positions, per_position, needed]; // => [5, 46080, 230400]
+   */
+  memory(): CacheMemory {
+    if (this.#model === undefined) return { positions: 0, committed: 0, needed: 0, per_position: 0, by_layer: [] };
+    return memoryOf(this.#model, this.#rows);
+  }
+
+  /**
    * Frees the memory now, not when the collector comes by.
    *
    * @example (await model(input_ids, { use_cache: true })).past_key_values!.dispose();
@@ -75,6 +105,13 @@ export class DynamicCache {
     work: (caches: NativeCache[]) => Promise<T>,
   ): Promise<T> {
     this.#checkFree(caller);
+    const edits = model.original !== undefined;
+    model = model.original ?? model;
+    if (this.get_seq_length() === 0) this.#edited = false;
+    if (this.#edited && !edits)
+      sayOnce(
+        "These past_key_values were computed under edits, which live on in them: a call without edits goes behind them as they are.",
+      );
     if (this.#model === undefined || (this.get_seq_length() === 0 && this.#rows.length !== rows)) {
       this.dispose();
       this.#model = model;
@@ -88,7 +125,9 @@ export class DynamicCache {
     this.#user = caller;
     const before = { lengths: this.#rows.map(({ length }) => length), width: this.get_seq_length() };
     try {
-      return await work(this.#rows);
+      const result = await work(this.#rows);
+      this.#edited ||= edits;
+      return result;
     } catch (error) {
       this.#rows.forEach((row, r) => {
         // One that was disposed meanwhile holds nothing to forget, and the error stands.

@@ -4,6 +4,9 @@ import { generate } from "../generation/generate";
 import type { GenerationConfig } from "../generation/generation_config";
 import type { GenerateArguments } from "../generation/options";
 import type { GenerateOutput, MoreThanIds } from "../generation/outputs";
+import { editedCore } from "../insight/edited_native";
+import type { Edit } from "../insight/edits";
+import { refuseWithinHook } from "../insight/hooks";
 import { InsightModel } from "../insight/model_methods";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { Dtype, ModelConfig } from "../native";
@@ -17,6 +20,13 @@ import { LmHead, Phi3Model } from "./modules";
 import type { CausalLMOutput } from "./outputs";
 import { type Profile, type ProfileOptions, profile } from "./profile";
 import { modelTree } from "./tree";
+
+/** Of a model and its views, together. */
+interface Life {
+  /** Calls under way, each made of several native ones: `dispose` waits for them. */
+  readonly calls: Set<Promise<unknown>>;
+  disposed: Promise<void> | undefined;
+}
 
 export interface Phi3ForCausalLM {
   /**
@@ -45,14 +55,14 @@ export class Phi3ForCausalLM extends InsightModel {
   /** The id, folder or file it came from. */
   readonly name_or_path: string;
   readonly #core: Core;
-  /** Calls under way, each made of several native ones: `dispose` waits for them. */
-  readonly #calls = new Set<Promise<unknown>>();
-  #disposed: Promise<void> | undefined;
+  /** What the views of a model have in common with it. */
+  readonly #life: Life;
 
   /** @internal */
-  constructor(core: Core, name_or_path: string) {
+  constructor(core: Core, name_or_path: string, life: Life = { calls: new Set(), disposed: undefined }) {
     super();
     this.#core = core;
+    this.#life = life;
     this.name_or_path = name_or_path;
     this.model = new Phi3Model(core);
     this.lm_head = new LmHead(core);
@@ -72,17 +82,18 @@ export class Phi3ForCausalLM extends InsightModel {
   /** @internal */
   protected override async during<T>(work: () => Promise<T>): Promise<T> {
     this.#checkOpen();
+    refuseWithinHook(this.#core.native);
     const call = work();
-    this.#calls.add(call);
+    this.#life.calls.add(call);
     try {
       return await call;
     } finally {
-      this.#calls.delete(call);
+      this.#life.calls.delete(call);
     }
   }
 
   #checkOpen(): void {
-    if (this.#disposed) throw new Error("The model was disposed; load it again with from_pretrained");
+    if (this.#life.disposed) throw new Error("The model was disposed; load it again with from_pretrained");
   }
 
   /**
@@ -164,6 +175,21 @@ export class Phi3ForCausalLM extends InsightModel {
   }
 
   /**
+   * The same model with every pass edited, whatever it is asked: calls, `generate`, `logit_lens`, `log_probs` and the others.
+   * A view: weights and memory are the model's own, and `dispose` is that of both. Views of views have the edits of both, the
+   * older first.
+   *
+   * @throws TypeError or RangeError for what is no edit, or does not fit the model.
+   * @example
+   * const without = model.with_edits([ablate({ layer: 23, heads: [4] })]);
+   * const lens = await without.logit_lens(prompt, { watch: [" Paris"] });
+   * lens.watch[0]!.rank.at(-1)![0]! > 1; // => true
+   */
+  with_edits(edits: readonly Edit[]): Phi3ForCausalLM {
+    return new Phi3ForCausalLM(editedCore(this.#core, edits), this.name_or_path, this.#life);
+  }
+
+  /**
    * How many numbers the weights are; a head tied to the embeddings counts once.
    *
    * @example model.num_parameters(); // => 134515008
@@ -209,7 +235,7 @@ export class Phi3ForCausalLM extends InsightModel {
    */
   async profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
     this.#checkOpen();
-    return profile(this.#core.native, fn, options);
+    return profile(this.#core.native.original ?? this.#core.native, fn, options);
   }
 
   /**
@@ -241,8 +267,9 @@ export class Phi3ForCausalLM extends InsightModel {
    * await other.dispose();
    */
   async dispose(): Promise<void> {
-    this.#disposed ??= Promise.allSettled(this.#calls).then(() => this.#core.native.dispose());
-    await this.#disposed;
+    const { native } = this.#core;
+    this.#life.disposed ??= Promise.allSettled(this.#life.calls).then(() => (native.original ?? native).dispose());
+    await this.#life.disposed;
   }
 
   /** The layers, line for line as PyTorch prints them. */

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import type { GenerationConfig } from "../generation/generation_config";
 import type { ModelConfig, NativeModel, NativeTensor } from "../native";
+import { refuseWithinHook } from "../insight/hooks";
 import { Tensor } from "../tensor";
 import type { PreTrainedTokenizer } from "../tokenizer";
 
@@ -28,6 +29,7 @@ export async function onVectors<T>(
   name: string,
   work: (tensor: NativeTensor, start: number, rows: number) => Promise<T>,
 ): Promise<T> {
+  refuseWithinHook(native);
   if (!(vectors instanceof Tensor))
     throw new TypeError(`Expected a tensor of vectors for ${name} but received ${inspect(vectors, { depth: 0 })}`);
   if (vectors.dims.at(-1) !== width || vectors.size === 0)

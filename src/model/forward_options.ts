@@ -1,5 +1,6 @@
 /** What calls of a model and of its stack take. */
 import { inspect } from "node:util";
+import type { Edit } from "../insight/edits";
 import type { ModelConfig } from "../native";
 import { checkOptions, type OptionNames } from "../options";
 import { Tensor } from "../tensor";
@@ -30,6 +31,8 @@ export interface ForwardOptions {
   output_hidden_states?: boolean | null;
   /** Gives `attentions`, the attention weights of every layer. Default: false. */
   output_attentions?: boolean | null;
+  /** What is changed on the way: {@link steer}, {@link ablate}, {@link patch} and the others make it. Default: nothing. */
+  edits?: readonly Edit[] | null;
   /** Stops the pass, as the notebook's interrupt does: the call rejects with an `AbortError`. */
   signal?: AbortSignal | null;
 }
@@ -53,6 +56,7 @@ export const forwardOptions: OptionNames<ForwardOptions> = {
   use_cache: true,
   output_hidden_states: true,
   output_attentions: true,
+  edits: true,
   signal: true,
 };
 

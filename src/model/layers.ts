@@ -1,5 +1,6 @@
 /** The modules of a model by transformers' names, each of which may be called with vectors by itself. */
 import { Callable } from "../callable";
+import { refuseWithinHook } from "../insight/hooks";
 import type { NativeModule } from "../native";
 import { Tensor } from "../tensor";
 import { families } from "../weights/families";
@@ -98,6 +99,7 @@ export class Embedding extends Printed {
 
   protected override async _call(...[input]: unknown[]): Promise<Tensor> {
     const { native, config } = this.#core;
+    refuseWithinHook(native);
     const { rows, width } = readBatch({ input_ids: input as IdsInput }, config.hidden_size);
     const ids = new Int32Array(rows.length * width);
     for (const [r, row] of rows.entries()) ids.set(row, r * width);

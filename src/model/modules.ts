@@ -1,7 +1,9 @@
 /** The two halves of a model that the chapter calls apart: the stack of blocks, and the head. */
 import { inspect } from "node:util";
-import type { ForwardResult, NativeCache, ForwardOptions as NativeForward } from "../native";
+import type { ForwardResult, NativeCache, ForwardOptions as NativeForward, NativeModel } from "../native";
 import { checkOptions } from "../options";
+import { editedCore } from "../insight/edited_native";
+import { refuseWithinHook } from "../insight/hooks";
 import { Tensor } from "../tensor";
 import { abortable } from "./abort";
 import { checkCache, DynamicCache } from "./cache";
@@ -55,7 +57,8 @@ export class Phi3Model extends Printed {
   }
 
   async #forward(options: ForwardOptions): Promise<BaseModelOutput> {
-    const { native, config } = this.#core;
+    const { native, config } = editedCore(this.#core, options.edits);
+    refuseWithinHook(native);
     const given = options.past_key_values;
     checkCache(given);
     const past = given ?? (options.use_cache ? new DynamicCache() : undefined);
@@ -65,7 +68,7 @@ export class Phi3Model extends Printed {
       const leads = past?.lead(batch.firsts) ?? batch.firsts ?? [];
       const length = batch.width + Math.max(0, ...(caches?.map((cache) => cache.length) ?? [])) + Math.max(0, ...leads);
       const results = await abortable(options.signal ?? undefined, (abort) =>
-        all(batch.rows.map((ids, r) => this.#row(batch, r, { ids, cache: caches?.[r], taps, length, abort }))),
+        all(batch.rows.map((ids, r) => this.#row(native, batch, r, { ids, cache: caches?.[r], taps, length, abort }))),
       );
       past?.append(batch.columns);
       return results;
@@ -89,8 +92,7 @@ export class Phi3Model extends Printed {
   }
 
   /** A pass of one row's real tokens, or of its vectors. */
-  async #row(batch: Batch, r: number, pass: NativeForward): Promise<ForwardResult> {
-    const { native } = this.#core;
+  async #row(native: NativeModel, batch: Batch, r: number, pass: NativeForward): Promise<ForwardResult> {
     const embeds = uploadEmbeds(native, batch, r);
     try {
       return await native.forward({ ...pass, embeds });

@@ -152,7 +152,9 @@ function labels({ input_ids }: ActivationCache, options: PlotAttentionOptions, t
     if (given.length !== tokens) throw new RangeError(`Expected ${tokens} tokens but received ${given.length}`);
     return given.map(String);
   }
-  const own = tokenizer ? tokenTexts(tokenizer, input_ids).map(pieceLabel) : input_ids.map(String);
+  const own = tokenizer
+    ? tokenTexts(tokenizer, input_ids).map(({ text, piece }) => pieceLabel(text, piece))
+    : input_ids.map(String);
   return [...Array.from({ length: past }, (_, i) => `#${i}`), ...own];
 }
 

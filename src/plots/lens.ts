@@ -1,5 +1,5 @@
 /** The logit lens drawn: the top token of each layer at each position, and the rank of chosen tokens from layer to layer. */
-import { layerName, LensResult } from "../insight/logit_lens";
+import { LensResult } from "../insight/logit_lens";
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
 import type { Cells, Line } from "./plot";
@@ -40,16 +40,16 @@ export function plotLens(lens: LensResult, options: PlotLensOptions = {}): Figur
   checkOptions(options, { colour: true, title: true }, "plotLens");
   checkLens(lens, "plotLens");
   const { colour = "probability", title = "Logit lens" } = options;
-  const { layers, positions, tokens, probabilities } = lens;
+  const { layers, labels, positions, tokens, probabilities } = lens;
   if (layers.length * positions.length > most)
     throw new RangeError(
       `Expected at most ${most.toLocaleString("en-US")} cells for plotLens but received ${(layers.length * positions.length).toLocaleString("en-US")}: look at fewer positions or layers`,
     );
   const shown = coloured(lens, colour);
-  const about = layers.map((layer, l) =>
+  const about = labels.map((label, l) =>
     positions.map((position, p) => {
       const top = tokens[l]?.[p]?.map((token, i) => `${token} ${percent(probabilities[l]?.[p]?.[i] as number)}`);
-      const where = `${layerName(layer)}, position ${position} (${lens.prompt[p]})`;
+      const where = `${label}, position ${position} (${lens.prompt[p]})`;
       const numbers = `entropy ${number(lens.entropy[l]?.[p])}, KL ${number(lens.kl[l]?.[p])} nats`;
       const ranks = lens.watch.map(({ label, rank }) => `${label}: rank ${rank[l]?.[p]?.toLocaleString("en-US")}`);
       return [where, ...(top ?? []), numbers, ...ranks].join("\n");
@@ -63,12 +63,12 @@ export function plotLens(lens: LensResult, options: PlotLensOptions = {}): Figur
     about,
   };
   const x = { kind: "category" as const, labels: lens.prompt, name: "position", monospace: true };
-  const y = { kind: "category" as const, labels: layers.map(layerName), reversed: true };
+  const y = { kind: "category" as const, labels, reversed: true };
   const table = {
     name: "Every cell as a table",
     head: ["layer", ...lens.prompt],
-    rows: layers.map((layer, l) => [
-      layer < 0 ? "embed" : String(layer),
+    rows: layers.map((_layer, l) => [
+      labels[l] as string,
       ...positions.map((_, p) => `${tokens[l]?.[p]?.[0]} ${percent(probabilities[l]?.[p]?.[0] as number)}`),
     ]),
   };
@@ -103,7 +103,8 @@ function coloured(lens: LensResult, colour: PlotLensOptions["colour"]) {
  * Draws the ranks of the watched tokens after each layer: 1, the top token, is above, on a logarithmic axis.
  *
  * @param lens What {@link Phi3ForCausalLM.logit_lens} gave, with `watch`.
- * @throws TypeError for anything else; RangeError where no token was watched, or not at this position.
+ * @throws TypeError for anything else; RangeError where no token was watched, or not at this position, and for a lens of
+ *   parts.
  * @example
  * const lens = await model.logit_lens(prompt, { watch: [" Paris", " London"] });
  * plotRanks(lens);
@@ -112,6 +113,8 @@ export function plotRanks(lens: LensResult, options: PlotRanksOptions = {}): Fig
   checkOptions(options, { position: true, title: true }, "plotRanks");
   checkLens(lens, "plotRanks");
   const { position = lens.positions.at(-1) as number, title = "Ranks by layer" } = options;
+  if (new Set(lens.layers).size < lens.layers.length)
+    throw new RangeError("Expected a lens of blocks for plotRanks but this one is of parts; plotLens draws it");
   const p = lens.positions.indexOf(position);
   if (p < 0)
     throw new RangeError(`Expected one of the positions ${lens.positions.join(", ")} but received ${position}`);

@@ -77,7 +77,7 @@ export class Watched {
       const top = chosen?.top.map(({ id, log_prob }) => ({ id, label: label(id), prob: Math.exp(log_prob) })) ?? [];
       const place = top.findIndex(({ id }) => id === ids[i]);
       return {
-        ...{ id: ids[i] as number, ...one, label: pieceLabel(one), top },
+        ...{ id: ids[i] as number, ...one, label: pieceLabel(one.text, one.piece), top },
         ...{ log_prob: chosen?.log_prob ?? null, rank: place < 0 ? null : place + 1, entropy: null },
       };
     });

@@ -1,7 +1,8 @@
 /** Tensors from nested arrays. */
 import { inspect } from "node:util";
-import { joined } from "./arithmetic";
-import { sizeOf } from "./shape";
+import { randomNumbers } from "../generation/random";
+import { checkOptions } from "../options";
+import { dimension, sizeOf } from "./shape";
 import { type DataType, makeArray } from "./storage";
 import { type NestedArray, Tensor } from "./tensor";
 
@@ -105,6 +106,59 @@ export const zeros = (dims: readonly number[], dtype: DataType = "float32"): Ten
 export const ones = (dims: readonly number[], dtype: DataType = "float32"): Tensor => full(dims, 1, dtype);
 
 /**
+ * Numbers from `start` on, `step` apart, as long as they are below `end` (above, for a negative step): int64 of whole
+ * numbers, else float32. With one argument, from 0 to it.
+ *
+ * @throws RangeError for steps that never come there.
+ * @example arange(4); // => tensor([0, 1, 2, 3])
+ * @example arange(1, 2, 0.5); // => tensor([1.0000, 1.5000])
+ */
+export function arange(start: number, end?: number, step = 1): Tensor {
+  const [from, to] = end === undefined ? [0, start] : [start, end];
+  const count = Math.ceil((to - from) / step);
+  if (!Number.isFinite(count) || count < 0)
+    throw new RangeError(`Expected steps from ${from} towards ${to} for arange but received ${inspect(step)}`);
+  const whole = [from, to, step].every(Number.isInteger);
+  const values = Array.from({ length: count }, (_, i) => from + i * step);
+  return new Tensor(whole ? "int64" : "float32", values, [count]);
+}
+
+/**
+ * The matrix of `rows` rows and columns (or `columns` of these) with 1 on its diagonal.
+ *
+ * @throws As `full` does.
+ * @example eye(2); // => tensor([[1., 0.], [0., 1.]])
+ */
+export function eye(rows: number, columns: number = rows, dtype: DataType = "float32"): Tensor {
+  return ones([rows, columns], dtype).tril().triu();
+}
+
+/** Of {@link randn}. */
+export interface RandomOptions {
+  /** The same seed gives the same numbers. Default: another one at each call. */
+  seed?: number;
+}
+
+/**
+ * A tensor of random numbers, normally distributed about 0 with variance 1: not PyTorch's of the same seed.
+ *
+ * @throws RangeError for sizes that cannot be, and a seed that is no integer from 0 to 2³² − 1.
+ * @example randn([2, 3], { seed: 1 }).shape; // => [2, 3]
+ */
+export function randn(dims: readonly number[], options: RandomOptions = {}): Tensor {
+  checkOptions(options, { seed: true }, "randn");
+  const { seed = Math.floor(Math.random() * 2 ** 32) } = options;
+  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
+    throw new RangeError(
+      `Expected an integer from 0 to ${2 ** 32 - 1} for seed of randn but received ${inspect(seed)}`,
+    );
+  const random = randomNumbers(seed);
+  // Box and Muller's; 1 - x is never 0.
+  const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return new Tensor("float32", Float32Array.from({ length: sizeOf(dims) }, normal), dims);
+}
+
+/**
  * The cosine of the angle between vectors, along the last dimension, with PyTorch's broadcasting.
  *
  * @throws RangeError where the shapes do not fit.
@@ -115,4 +169,18 @@ export function cos_sim(a: Tensor, b: Tensor): Tensor {
     .mul(b)
     .sum(-1)
     .div(a.norm(-1).mul(b.norm(-1)).clamp(1e-8));
+}
+
+/** The one dimension along which tensors are joined, and how far it reaches. */
+function joined(list: readonly Tensor[], dim: number): { at: number; dims: number[] } {
+  const [first] = list;
+  if (first === undefined) throw new RangeError("Expected at least one tensor for cat but received none");
+  const at = dimension(dim, first.ndim);
+  for (const one of list)
+    if (one.ndim !== first.ndim || one.dims.some((size, d) => d !== at && size !== first.dims[d]))
+      throw new RangeError(
+        `Expected shapes equal but for dimension ${at} for cat but received [${first.dims.join(", ")}] and [${one.dims.join(", ")}]`,
+      );
+  const total = list.reduce((sum, one) => sum + (one.dims[at] as number), 0);
+  return { at, dims: first.dims.map((size, d) => (d === at ? total : size)) };
 }

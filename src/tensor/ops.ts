@@ -1,108 +1,64 @@
 /**
  * Operations along one dimension of a tensor. Each takes the elements row-major and gives plain arrays; the class makes
- * tensors of them. NaN is treated as PyTorch treats it: the greatest for argmax, topk and max, and it spreads.
+ * tensors of them. NaN is treated as PyTorch treats it: the greatest for argmax and max, and it spreads.
  */
-import { sizeOf } from "./shape";
+import { isNaN_, type Lanes, startOf } from "./lanes";
 import { type DataArray, type DataType, makeArray } from "./storage";
 
 type Numbers = ArrayLike<number | bigint>;
 
-/** The elements as `count` lanes along a dimension: each has `length` elements, `step` apart. */
-export interface Lanes {
-  count: number;
-  length: number;
-  step: number;
-}
-
-/** Where lane l begins. */
-export const startOf = ({ length, step }: Lanes, l: number): number =>
-  Math.floor(l / step) * length * step + (l % step);
-
-/** `dim` undefined: one lane of all elements. */
-export function lanes(dims: readonly number[], dim: number | undefined): Lanes {
-  if (dim === undefined || dims.length === 0) return { count: 1, length: sizeOf(dims), step: 1 };
-  const step = sizeOf(dims.slice(dim + 1));
-  return { count: step * sizeOf(dims.slice(0, dim)), length: dims[dim] as number, step };
-}
-
-/** Index of the greatest (or least) element of each lane, the first of equals. */
-export function argBest(data: Numbers, lanes: Lanes, sign: 1 | -1): number[] {
-  const { count, length, step } = lanes;
-  if (length === 0) throw new RangeError("Expected at least one element to choose from but received none");
-  return Array.from({ length: count }, (_, l) => {
-    const start = startOf(lanes, l);
-    let best = 0;
-    let most = data[start] as number | bigint;
-    for (let i = 1; i < length && !isNaN_(most); i++) {
-      const value = data[start + i * step] as number | bigint;
-      if (isNaN_(value) || (sign > 0 ? value > most : value < most)) [best, most] = [i, value];
-    }
-    return best;
-  });
-}
-
-/** The most that are selected one by one; for more, sorting all is faster. */
-const selected = 64;
-
-/** Indices of the `k` greatest elements of a lane, in falling order; of equals the first. */
-function topIndices(data: Numbers, start: number, { length, step }: Lanes, k: number): number[] {
-  if (k <= selected && typeof data[start] !== "bigint")
-    return select(data as ArrayLike<number>, start, length, step, k);
-  const order = Array.from({ length }, (_, i) => i);
-  const at = (i: number): number | bigint => data[start + i * step] as number | bigint;
-  order.sort((a, b) => {
-    const [x, y] = [at(a), at(b)];
-    if (isNaN_(x) || isNaN_(y)) return Number(isNaN_(y)) - Number(isNaN_(x)) || a - b;
-    return x === y ? a - b : x > y ? -1 : 1;
-  });
-  return order.slice(0, k);
-}
-
-/** The same by going through the lane once: most numbers are below the least of those held. */
-function select(data: ArrayLike<number>, start: number, length: number, step: number, k: number): number[] {
-  const indices: number[] = [];
-  const held: number[] = [];
-  if (k === 0) return indices;
-  const above = (x: number, y: number): boolean => x > y || (Number.isNaN(x) && !Number.isNaN(y));
-  for (let i = 0; i < length; i++) {
-    const x = data[start + i * step] as number;
-    const full = held.length === k;
-    const least = held[held.length - 1] as number;
-    // What is not at most the least is above it, or one of them is no number.
-    if (full && (x <= least || !above(x, least))) continue;
-    let at = held.length;
-    while (at > 0 && above(x, held[at - 1] as number)) at--;
-    held.splice(at, 0, x);
-    indices.splice(at, 0, i);
-    if (!full) continue;
-    held.pop();
-    indices.pop();
-  }
-  return indices;
-}
+/** Lanes beside each other that are gone through together: their totals stay in the processor's nearest memory. */
+const beside = 2048;
 
 /**
- * The `k` greatest elements of each lane and their indices, laid out as the tensor is, with `k` in the lanes'
- * dimension.
+ * Goes through the elements where they lie: of `outer` blocks, in ranges of `beside` columns, row after row. `row` gets the
+ * lane of the range's first element, the place of that element, how many there are, and the row's number.
  */
-export function topk(
+function eachRow(
+  { count, length, step }: Lanes,
+  row: (lane: number, at: number, columns: number, index: number) => void,
+): void {
+  for (let first = 0; first < count; first += step)
+    for (let column = 0; column < step; column += beside) {
+      const columns = Math.min(beside, step - column);
+      for (let i = 0; i < length; i++)
+        row(first + column, (first / step) * length * step + i * step + column, columns, i);
+    }
+}
+
+/** The greatest (or least) element of each lane, and its index: the first of equals. */
+export function best(
   dtype: DataType,
   data: DataArray,
   lanes: Lanes,
-  k: number,
-): { values: DataArray; indices: BigInt64Array } {
-  const { count, step } = lanes;
-  const values = makeArray(dtype, count * k);
-  const indices = new BigInt64Array(values.length);
-  // Lanes are filled one by one, in the order of the other dimensions; `step` apart when theirs is not the last.
-  for (let l = 0; l < count; l++) {
-    const start = startOf(lanes, l);
-    topIndices(data, start, lanes, k).forEach((i, j) => {
-      const at = Math.floor(l / step) * k * step + (l % step) + j * step;
-      values[at] = data[start + i * step] as never;
-      indices[at] = BigInt(i);
-    });
+  sign: 1 | -1,
+): { values: DataArray; indices: Int32Array } {
+  if (lanes.length === 0) throw new RangeError("Expected at least one element to choose from but received none");
+  const values = makeArray(dtype, lanes.count) as Float64Array;
+  const indices = new Int32Array(lanes.count);
+  const from = data as Float64Array;
+  if (lanes.step === 1) {
+    for (let lane = 0; lane < lanes.count; lane++) {
+      const start = lane * lanes.length;
+      let [index, most] = [0, from[start] as number];
+      for (let i = 1; i < lanes.length && !isNaN_(most); i++) {
+        const value = from[start + i] as number;
+        if ((sign > 0 ? value > most : value < most) || isNaN_(value)) [index, most] = [i, value];
+      }
+      values[lane] = most;
+      indices[lane] = index;
+    }
+    return { values, indices };
   }
+  eachRow(lanes, (lane, at, columns, i) => {
+    for (let c = 0; c < columns; c++) {
+      const value = from[at + c] as number;
+      const most = values[lane + c] as number;
+      if (i > 0 && (isNaN_(most) || !((sign > 0 ? value > most : value < most) || isNaN_(value)))) continue;
+      values[lane + c] = value;
+      indices[lane + c] = i;
+    }
+  });
   return { values, indices };
 }
 
@@ -131,8 +87,22 @@ export function softmax(data: Numbers, lanes: Lanes, log: boolean): Float32Array
 /** The sum of each lane: exact for bigints, in float64 for numbers. */
 export function sum(data: Numbers, lanes: Lanes): Float64Array | bigint[] {
   const totals = typeof data[0] === "bigint" ? new Array<bigint>(lanes.count).fill(0n) : new Float64Array(lanes.count);
-  addUp(totals as Float64Array, data as ArrayLike<number>, lanes);
+  addUp(totals as Float64Array, data as Float64Array, lanes);
   return totals;
+}
+
+function addUp(totals: Float64Array, data: Float64Array, lanes: Lanes): void {
+  if (lanes.step === 1) {
+    for (let lane = 0, at = 0; lane < lanes.count; lane++) {
+      let total = totals[lane] as number;
+      for (const end = at + lanes.length; at < end; at++) total += data[at] as number;
+      totals[lane] = total;
+    }
+    return;
+  }
+  eachRow(lanes, (lane, at, columns) => {
+    for (let c = 0; c < columns; c++) totals[lane + c] = (totals[lane + c] as number) + (data[at + c] as number);
+  });
 }
 
 /** Sums as means of so many. */
@@ -142,13 +112,49 @@ export function means(dtype: "float32" | "float64", totals: Float64Array | bigin
   return result;
 }
 
-/** In the order in which the elements lie, whatever the dimension. */
-function addUp(totals: Float64Array, data: ArrayLike<number>, { count, length, step }: Lanes): void {
-  for (let first = 0, at = 0; first < count; first += step)
-    for (let i = 0; i < length; i++)
-      for (let s = 0; s < step; s++) totals[first + s] = (totals[first + s] as number) + (data[at++] as number);
+/** The sum of squares of each lane's distances from its mean, over so many less `correction`; none: NaN. */
+export function variances(dtype: "float32" | "float64", data: Numbers, lanes: Lanes, correction: number): DataArray {
+  const { count, length, step } = lanes;
+  const centres = means("float64", sum(data, lanes), length);
+  const result = makeArray(dtype, count);
+  for (let lane = 0; lane < count; lane++) {
+    const start = startOf(lanes, lane);
+    let total = 0;
+    for (let i = 0; i < length; i++) total += (Number(data[start + i * step]) - (centres[lane] as number)) ** 2;
+    result[lane] = (total / Math.max(0, length - correction)) as never;
+  }
+  return result;
 }
 
-function isNaN_(value: number | bigint): boolean {
-  return typeof value === "number" && Number.isNaN(value);
+/** Of each lane, the sums of the elements up to each. */
+export function runningSums(dtype: DataType, data: Numbers, lanes: Lanes): DataArray {
+  const result = makeArray(dtype, data.length);
+  const whole = dtype === "int64";
+  for (let lane = 0; lane < lanes.count; lane++) {
+    const start = startOf(lanes, lane);
+    let total: number | bigint = whole ? 0n : 0;
+    for (let i = 0; i < lanes.length; i++) {
+      const at = start + i * lanes.step;
+      total = whole ? (total as bigint) + BigInt(data[at] as bigint) : (total as number) + Number(data[at]);
+      result[at] = total as never;
+    }
+  }
+  return result;
+}
+
+/** The length of each lane: the p-th root of the sum of the p-th powers; of infinity the greatest. */
+export function lengths(dtype: "float32" | "float64", data: Numbers, lanes: Lanes, p: number): DataArray {
+  const result = makeArray(dtype, lanes.count);
+  for (let lane = 0; lane < lanes.count; lane++) {
+    const start = startOf(lanes, lane);
+    let total = 0;
+    for (let i = 0; i < lanes.length; i++) {
+      const value = Math.abs(Number(data[start + i * lanes.step]));
+      if (p === 2) total += value * value;
+      else if (p === Number.POSITIVE_INFINITY) total = Math.max(total, value);
+      else total += value ** p;
+    }
+    result[lane] = (p === 2 ? Math.sqrt(total) : p === Number.POSITIVE_INFINITY ? total : total ** (1 / p)) as never;
+  }
+  return result;
 }

@@ -8,8 +8,7 @@ import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import type { NativeTensor } from "../native";
 import { Arithmetic } from "./arithmetic";
 import { formatTensor } from "./format";
-import { argBest, type Lanes, lanes, means, softmax, startOf, sum, topk } from "./ops";
-import { dimension, resolveShape, type SliceArgument, sizeOf, sliceShape, stridesOf } from "./shape";
+import { sizeOf, stridesOf } from "./shape";
 import {
   convert,
   type DataArray,
@@ -21,19 +20,12 @@ import {
   makeArray,
   Storage,
 } from "./storage";
+import { type Layout, Views } from "./views";
 
 /** Nested arrays of numbers, a level a dimension, as `tolist` gives them: bigint for int64, boolean for bool. */
 export type NestedArray = number | bigint | boolean | NestedArray[];
 
-/** What {@link Tensor.topk} gives: two tensors of one shape, `dim` having size k. */
-export interface TopK {
-  /** The elements, the greatest first, in the tensor's own type. */
-  values: Tensor;
-  /** Where they stand along the dimension, int64. */
-  indices: Tensor;
-}
-
-type View = { storage: Storage; offset: number; dims: number[]; strides: number[]; dtype: DataType };
+type View = { storage: Storage; dtype: DataType } & Omit<Layout, "contiguous">;
 
 /**
  * Numbers with a shape. One that a model made stays on the model's device until its numbers are read; slices and other
@@ -44,7 +36,7 @@ type View = { storage: Storage; offset: number; dims: number[]; strides: number[
  * const t = new Tensor("float32", [1, 2, 3, 4], [2, 2]);
  * t[0]; // => tensor([1., 2.])
  */
-export class Tensor extends Arithmetic {
+export class Tensor extends Views {
   /** The numbers' type: of what a model gives float32, of token ids int64. */
   readonly dtype: DataType;
   /** Sizes of the dimensions, the outermost first; empty for a single number. */
@@ -96,7 +88,7 @@ export class Tensor extends Arithmetic {
   }
 
   /** @internal */
-  protected override made(dtype: DataType, data: DataArray, dims: readonly number[]): Tensor {
+  override of(dtype: DataType, data: DataArray | readonly (number | bigint)[], dims: readonly number[]): Tensor {
     return new Tensor(dtype, data, dims);
   }
 
@@ -153,233 +145,14 @@ export class Tensor extends Arithmetic {
     return gather(this.dtype, this.#storage.read(this.#offset, span), this.dims, this.#strides);
   }
 
-  #view(change: Partial<View>): Tensor {
+  /** @internal */
+  protected override get layout(): Layout {
+    return { offset: this.#offset, dims: this.dims, strides: this.#strides, contiguous: this.#contiguous };
+  }
+  /** @internal */
+  protected override seen(change: Partial<Layout>): Tensor {
     const { dims, dtype } = this;
     return new Tensor({ storage: this.#storage, offset: this.#offset, strides: this.#strides, dims, dtype, ...change });
-  }
-
-  /**
-   * Part of the tensor, a dimension an argument: an index (negative ones count from the end) removes the dimension,
-   * `[start, end]` keeps a range, null keeps all; dimensions without an argument stay whole.
-   *
-   * @throws RangeError for an index outside the dimension, or more arguments than dimensions.
-   * @example logits.slice(0, -1).shape; // => [49152]
-   * @example tensor([[1, 2, 3], [4, 5, 6]]).slice(null, [1, 3]); // => tensor([[2, 3], [5, 6]])
-   */
-  slice(...ranges: SliceArgument[]): Tensor {
-    if (ranges.length > this.dims.length)
-      throw new RangeError(`Expected at most ${this.dims.length} arguments for slice but received ${ranges.length}`);
-    const { start, dims, strides } = sliceShape(this.dims, this.#strides, ranges);
-    return this.#view({ offset: this.#offset + start, dims, strides });
-  }
-
-  /**
-   * The parts along the first dimension, one after the other.
-   *
-   * @throws TypeError for a tensor without dimensions.
-   * @example for (const row of tensor([[1, 2], [3, 4]])) console.log(row.tolist()); // prints [ 1n, 2n ] [ 3n, 4n ]
-   */
-  *[Symbol.iterator](): IterableIterator<Tensor> {
-    if (this.dims.length === 0) throw new TypeError("A tensor of no dimensions holds one number: read it with item()");
-    for (let i = 0; i < (this.dims[0] as number); i++) yield this.slice(i);
-  }
-
-  /**
-   * The same elements in another shape: a view, or a copy where the elements do not lie in that order.
-   *
-   * @param dims The sizes, one by one or as an array; one may be -1, whatever is left.
-   * @throws RangeError when they do not make as many elements.
-   * @example tensor([1, 2, 3, 4]).reshape(2, -1); // => tensor([[1, 2], [3, 4]])
-   */
-  reshape(...dims: (number | readonly number[])[]): Tensor {
-    const shape = resolveShape(dims.flat() as number[], this.size);
-    if (this.#contiguous) return this.#view({ dims: shape, strides: stridesOf(shape) });
-    return new Tensor(this.dtype, this.data, shape);
-  }
-  /**
-   * PyTorch's other name for {@link Tensor.reshape}.
-   *
-   * @throws As `reshape` does.
-   * @example tensor([1, 2, 3, 4]).view(2, 2).shape; // => [2, 2]
-   */
-  view(...dims: (number | readonly number[])[]): Tensor {
-    return this.reshape(...dims);
-  }
-
-  /**
-   * A view with the dimensions in another order.
-   *
-   * @throws RangeError unless each dimension is named once.
-   * @example input_ids.permute(1, 0).shape; // => [5, 1]
-   */
-  permute(...order: (number | readonly number[])[]): Tensor {
-    const from = (order.flat() as number[]).map((dim) => dimension(dim, this.ndim));
-    if (from.length !== this.ndim || new Set(from).size !== this.ndim)
-      throw new RangeError(`Expected each of ${this.ndim} dimensions once but received [${order.flat().join(", ")}]`);
-    const pick = (list: number[]): number[] => from.map((dim) => list[dim] as number);
-    return this.#view({ dims: pick(this.dims), strides: pick(this.#strides) });
-  }
-
-  /**
-   * A view with two dimensions exchanged.
-   *
-   * @throws RangeError for a dimension that is not there.
-   * @example tensor([[1, 2], [3, 4]]).transpose(0, 1); // => tensor([[1, 3], [2, 4]])
-   */
-  transpose(a: number, b: number): Tensor {
-    const order = this.dims.map((_, i) => i);
-    const [x, y] = [dimension(a, this.ndim), dimension(b, this.ndim)];
-    [order[x], order[y]] = [y, x];
-    return this.permute(order);
-  }
-
-  /**
-   * A view without the dimensions of size 1, or without `dim` if that is one.
-   *
-   * @throws RangeError for a dimension that is not there.
-   * @example input_ids.squeeze().shape; // => [5]
-   */
-  squeeze(dim?: number): Tensor {
-    const only = dim === undefined ? undefined : dimension(dim, this.ndim);
-    const keep = this.dims.map((size, i) => size !== 1 || (only !== undefined && i !== only));
-    return this.#view({ dims: this.dims.filter((_, i) => keep[i]), strides: this.#strides.filter((_, i) => keep[i]) });
-  }
-
-  /**
-   * A view with a dimension of size 1 before `dim`; -1 puts it last.
-   *
-   * @throws RangeError for a dimension that is not there.
-   * @example tensor([1, 2, 3]).unsqueeze(0).shape; // => [1, 3]
-   */
-  unsqueeze(dim: number): Tensor {
-    const at = dimension(dim, this.ndim + 1);
-    const [dims, strides] = [[...this.dims], [...this.#strides]];
-    dims.splice(at, 0, 1);
-    strides.splice(at, 0, 1);
-    return this.#view({ dims, strides });
-  }
-
-  #lanes(dim: number | undefined): { at: number | undefined; lanes: Lanes; reduced: (keep: boolean) => number[] } {
-    const at = dim === undefined ? undefined : dimension(dim, this.ndim);
-    const reduced = (keep: boolean): number[] => {
-      if (at === undefined) return keep ? this.dims.map(() => 1) : [];
-      return this.dims.flatMap((size, i) => (i === at ? (keep ? [1] : []) : [size]));
-    };
-    return { at, lanes: lanes(this.dims, at), reduced };
-  }
-
-  /**
-   * Indices (int64) of the greatest elements along `dim`, the first of equals; without `dim`, the index among all
-   * elements. NaN counts as the greatest, as in PyTorch.
-   *
-   * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws RangeError for a dimension that is not there, or one without elements.
-   * @example tokenizer.decode(logits.slice(0, -1).argmax(-1)); // => " Paris"
-   */
-  argmax(dim?: number, keepdim = false): Tensor {
-    const along = this.#lanes(dim);
-    return new Tensor("int64", argBest(this.data, along.lanes, 1), along.reduced(keepdim));
-  }
-  /**
-   * Indices (int64) of the least elements; otherwise as {@link Tensor.argmax}.
-   *
-   * @throws As `argmax` does.
-   * @example tensor([3, 1, 2]).argmin(); // => tensor(1)
-   */
-  argmin(dim?: number, keepdim = false): Tensor {
-    const along = this.#lanes(dim);
-    return new Tensor("int64", argBest(this.data, along.lanes, -1), along.reduced(keepdim));
-  }
-
-  /**
-   * The greatest element of all, or along `dim`, in the tensor's own type.
-   *
-   * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws RangeError for a dimension that is not there, or one without elements.
-   * @example tensor([[1, 5], [7, 2]]).max(1); // => tensor([5, 7])
-   */
-  max(dim?: number, keepdim = false): Tensor {
-    return this.#best(1, dim, keepdim);
-  }
-  /**
-   * The least element of all, or along `dim`; otherwise as {@link Tensor.max}.
-   *
-   * @throws As `max` does.
-   * @example tensor([[1, 5], [7, 2]]).min().item(); // => 1n
-   */
-  min(dim?: number, keepdim = false): Tensor {
-    return this.#best(-1, dim, keepdim);
-  }
-  #best(sign: 1 | -1, dim: number | undefined, keepdim: boolean): Tensor {
-    const along = this.#lanes(dim);
-    const { data } = this;
-    const values = argBest(data, along.lanes, sign).map(
-      (i, lane) => data[startOf(along.lanes, lane) + i * along.lanes.step] as number,
-    );
-    return new Tensor(this.dtype, values, along.reduced(keepdim));
-  }
-
-  /**
-   * The sum of all elements, or along `dim`, in the tensor's own type; of int32 and bool in int64.
-   *
-   * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws RangeError for a dimension that is not there.
-   * @example tensor([[1, 2], [3, 4]]).sum(0); // => tensor([4, 6])
-   */
-  sum(dim?: number, keepdim = false): Tensor {
-    const along = this.#lanes(dim);
-    const dtype = this.dtype === "int32" || this.dtype === "bool" ? "int64" : this.dtype;
-    return new Tensor(dtype, sum(this.data, along.lanes), along.reduced(keepdim));
-  }
-  /**
-   * The mean of all elements, or along `dim`, in float32; of float64 in float64.
-   *
-   * @param keepdim Whether `dim` stays, with size 1. Default: false.
-   * @throws RangeError for a dimension that is not there.
-   * @example tensor([1, 2]).mean().item(); // => 1.5
-   */
-  mean(dim?: number, keepdim = false): Tensor {
-    const along = this.#lanes(dim);
-    const dtype = this.dtype === "float64" ? "float64" : "float32";
-    return new Tensor(dtype, means(dtype, sum(this.data, along.lanes), along.lanes.length), along.reduced(keepdim));
-  }
-
-  /**
-   * exp(x) over its sum along `dim` (default: the last), in float32: scores to probabilities.
-   *
-   * @throws RangeError for a dimension that is not there.
-   * @example logits.slice(0, -1).softmax().max(); // => tensor(0.7725)
-   */
-  softmax(dim = -1): Tensor {
-    return new Tensor("float32", softmax(this.data, this.#lanes(dim).lanes, false), this.dims);
-  }
-  /**
-   * The natural logarithm of {@link Tensor.softmax}, computed in one go so that small probabilities are kept.
-   *
-   * @throws RangeError for a dimension that is not there.
-   * @example tensor([0, 0]).log_softmax(); // => tensor([-0.6931, -0.6931])
-   */
-  log_softmax(dim = -1): Tensor {
-    return new Tensor("float32", softmax(this.data, this.#lanes(dim).lanes, true), this.dims);
-  }
-
-  /**
-   * The `k` greatest elements along `dim` (default: the last), in falling order, and their indices (int64).
-   *
-   * @throws RangeError for more than there are, or a dimension that is not there.
-   * @example
-   * const { values, indices } = logits.slice(0, -1).softmax().topk(3);
-   * values; // => tensor([0.7725, 0.0645, 0.0125])
-   * indices; // => tensor([7042, 260, 4528])
-   */
-  topk(k: number, dim = -1): TopK {
-    const along = this.#lanes(dim);
-    const { length } = along.lanes;
-    if (!Number.isInteger(k) || k < 0 || k > length)
-      throw new RangeError(`Expected k from 0 to ${length} for topk but received ${inspect(k)}`);
-    const dims = this.dims.map((size, i) => (i === along.at ? k : size));
-    const { values, indices } = topk(this.dtype, this.data, along.lanes, k);
-    return { values: new Tensor(this.dtype, values, dims), indices: new Tensor("int64", indices, dims) };
   }
 
   /**
@@ -436,6 +209,15 @@ export class Tensor extends Arithmetic {
   #toType(dtype: DataType): Tensor {
     if (dtype === this.dtype) return this;
     return new Tensor(dtype, convert(this.data, dtype), this.dims);
+  }
+
+  /**
+   * The same in JavaScript's memory.
+   *
+   * @example logits.cpu().device; // => "cpu"
+   */
+  cpu(): Tensor {
+    return this.to("cpu");
   }
 
   /**

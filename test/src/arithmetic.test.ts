@@ -2,13 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cat, cos_sim, type DataType, full, ones, stack, Tensor, tensor, zeros } from "../../src/tensor";
+import { cat, cos_sim, full, ones, stack, Tensor, tensor, zeros } from "../../src/tensor";
+import { type Described, make, same } from "./described";
 
-interface Described {
-  dtype: DataType;
-  dims: number[];
-  data: (number | boolean | string)[];
-}
 type Results = Record<string, Described>;
 const golden = JSON.parse(readFileSync(join(__dirname, "../golden/arithmetic.json"), "utf8")) as {
   binary: { a: Described; b: Described | number; results: Results }[];
@@ -19,26 +15,6 @@ const golden = JSON.parse(readFileSync(join(__dirname, "../golden/arithmetic.jso
   norms: { dim: number | null; p: number; result: Described }[];
   joined: { parts: Described[]; cat: Described; stack: Described; cos_sim: Described };
 };
-
-const special: Record<string, number> = {
-  nan: Number.NaN,
-  inf: Number.POSITIVE_INFINITY,
-  "-inf": Number.NEGATIVE_INFINITY,
-};
-const numbers = (data: Described["data"]): number[] =>
-  data.map((value) => (typeof value === "string" ? (special[value] as number) : Number(value)));
-const make = ({ dtype, dims, data }: Described): Tensor => new Tensor(dtype, numbers(data), dims);
-
-function same(mine: Tensor, theirs: Described, name: string): void {
-  assert.deepEqual([mine.dtype, mine.dims], [theirs.dtype, theirs.dims], name);
-  const expected = numbers(theirs.data);
-  Array.from(mine.data as ArrayLike<number | bigint>, Number).forEach((value, i) => {
-    const other = expected[i] as number;
-    const close =
-      Object.is(value, other) || value === other || Math.abs(value - other) <= 2e-6 * Math.max(1, Math.abs(other));
-    assert.ok(close, `${name}[${i}]: ${value} is not ${other}`);
-  });
-}
 
 describe("arithmetic of tensors", () => {
   it("is PyTorch's, with its broadcasting and its types, NaN, infinity and empty ones among them", () => {

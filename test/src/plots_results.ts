@@ -68,7 +68,7 @@ export function headScores(kinds: HeadScoreKind[] = ["induction", "previous"], l
     }))
       .sort((a, b) => b.score - a.score)
       .slice(0, n);
-  return { kinds, scores, length: 24, repeats: 2, seed: 0, cost, best };
+  return { kinds, scores, length: 24, repeats: 2, seed: 0, input_ids: [1], cost, best };
 }
 
 export function comparison(places = 31): Comparison {

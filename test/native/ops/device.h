@@ -118,7 +118,7 @@ class DevicePass {
 class Tapping {
  public:
   explicit Tapping(Backend& backend, bool really = true) : backend_(backend) {
-    if (really) backend_.set_tap([](const char*, int64_t, Tensor) {});
+    if (really) backend_.set_tap([](const char*, int64_t, Tensor, int64_t) {});
   }
   ~Tapping() { backend_.set_tap({}); }
   Tapping(const Tapping&) = delete;

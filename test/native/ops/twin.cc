@@ -116,7 +116,8 @@ void append(Cache& cache, const Numbers& qkv, int64_t position, const AttentionS
   }
 }
 
-Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const AttentionShape& shape) {
+Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const AttentionShape& shape,
+                 const Cut& cut) {
   const int64_t cols = shape.qkv_cols(), tokens = static_cast<int64_t>(qkv.size()) / cols;
   const int64_t dim = shape.head_dim, width = shape.kv_heads * dim, all = position + tokens;
   Attention out;
@@ -130,7 +131,10 @@ Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const
     const double* q = &qkv[t * cols + h * dim];
     double* p = &out.weights[(h * tokens + t) * all];
     double largest = -INFINITY, root = 0, sum = 0;
-    for (int64_t j = first; j <= last; j++) {
+    std::vector<int64_t> seen;
+    for (int64_t j = first; j <= last; j++)
+      if (!cut || !cut(h, last, j)) seen.push_back(j);
+    for (const int64_t j : seen) {
       double score = 0, squares = 0;
       for (int64_t i = 0; i < dim; i++) {
         const double term = q[i] * cache.keys[j * width + kv_head * dim + i] * static_cast<double>(shape.scale);
@@ -141,10 +145,10 @@ Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const
       largest = std::max(largest, score);
       root = std::max(root, std::sqrt(squares));
     }
-    for (int64_t j = first; j <= last; j++) sum += p[j] = std::exp(p[j] - largest);
+    for (const int64_t j : seen) sum += p[j] = std::exp(p[j] - largest);
     double* context = &out.context[t * shape.context_cols() + h * dim];
     double* scale = &out.scale[t * shape.context_cols() + h * dim];
-    for (int64_t j = first; j <= last; j++) {
+    for (const int64_t j : seen) {
       p[j] /= sum;
       out.weights_scale[(h * tokens + t) * all + j] = p[j] * (1 + root);
       for (int64_t i = 0; i < dim; i++) {
@@ -155,6 +159,27 @@ Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const
     }
   });
   return out;
+}
+
+void edit_rows(Numbers& x, int64_t cols, int64_t position, const RowEdit& edit, const std::vector<int64_t>& positions,
+               const Numbers& values) {
+  const int64_t width = edit.last - edit.first;
+  for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / cols; t++) {
+    const auto found = std::find(positions.begin(), positions.end(), position + t);
+    if (found == positions.end()) continue;
+    const int64_t n = edit.value_rows > 1 ? found - positions.begin() : 0;
+    double along = 0;
+    for (int64_t i = 0; i < width && !values.empty(); i++)
+      along += x[t * cols + edit.first + i] * values[n * width + i];
+    for (int64_t i = 0; i < width; i++) {
+      double& number = x[t * cols + edit.first + i];
+      const double value = values.empty() ? 1 : values[n * width + i], scale = static_cast<double>(edit.scale);
+      if (edit.op == EditOp::add) number += scale * value;
+      if (edit.op == EditOp::multiply) number *= scale * value;
+      if (edit.op == EditOp::set) number = value;
+      if (edit.op == EditOp::project_out) number -= along * value;
+    }
+  }
 }
 
 int32_t argmax(const std::vector<float>& logits, const std::vector<int32_t>& excluded) {

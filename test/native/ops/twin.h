@@ -46,7 +46,16 @@ struct Attention {
   Numbers weights;        // (heads, T, positions)
   Numbers weights_scale;  // the same, of a weight
 };
-Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const AttentionShape& shape);
+/** Whether the edge of a head from the query at one position to the key at another is cut. */
+using Cut = std::function<bool(int64_t head, int64_t query, int64_t key)>;
+/** Null: none is. A query that sees nothing finds 0. */
+Attention attend(const Numbers& qkv, const Cache& cache, int64_t position, const AttentionShape& shape,
+                 const Cut& cut = {});
+
+/** Of rows x (T, cols), the first at `position`: those at `positions` under an edit, whose values are (rows, columns).
+ */
+void edit_rows(Numbers& x, int64_t cols, int64_t position, const RowEdit& edit, const std::vector<int64_t>& positions,
+               const Numbers& values);
 
 /** The smallest index of the largest number that is not excluded; -1 if any is NaN or none is left. */
 int32_t argmax(const std::vector<float>& logits, const std::vector<int32_t>& excluded);

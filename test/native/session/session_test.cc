@@ -138,7 +138,7 @@ void run_questions(Session& session) {
   const CacheRef early = session.make_cache();  // the session's first: the backend's memory for attention comes with it
   const std::vector<int32_t> ids = {5, 77, 130, 9};
   auto first = post(session, [&](Session& it) {
-    return it.forward({ids, early, nullptr, 0, 0, {}}, std::make_shared<AbortState>());
+    return it.forward({ids, early, nullptr, 0, 0, {}, {}}, std::make_shared<AbortState>());
   });
   bool all = session.size_of(*early).capacity == 256;
   auto running = generate(session, 100, 100, std::make_shared<AbortState>());
@@ -159,7 +159,7 @@ void run_tensors(Session& session) {
   const std::vector<int32_t> ids = {5, 77, 130, 9};
   const auto abort = std::make_shared<AbortState>();
   const auto hidden =
-      post(session, [&](Session& it) { return it.forward({ids, nullptr, nullptr, 0, 0, {}}, abort); }).get();
+      post(session, [&](Session& it) { return it.forward({ids, nullptr, nullptr, 0, 0, {}, {}}, abort); }).get();
   auto running = generate(session, 40, 30, std::make_shared<AbortState>());
   bool finite = true;
   for (int n = 0; n < 50; n++) {
