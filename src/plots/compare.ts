@@ -33,11 +33,7 @@ export function plotCompare(comparison: Comparison, options: PlotCompareOptions 
   const error = numbersOf(comparison.relative_error);
   const cosine = numbersOf(comparison.cosine);
   const same = numbersOf(comparison.top1_agreement);
-  const kl = byPlace(comparison.kl, labels.length);
-  const [mean, most] = [
-    kl.map((row) => row.reduce((sum, one) => sum + one, 0) / row.length),
-    kl.map((row) => Math.max(...row)),
-  ];
+  const kl = numbersOf(comparison.kl);
   const { axis, at } = placeAxis(labels);
   const line = (y: number[], about: string, more: Partial<Line> = {}): Line => ({
     ...{
@@ -58,20 +54,17 @@ export function plotCompare(comparison: Comparison, options: PlotCompareOptions 
     ].join("\n"),
     panels: [
       panel({ kind: "log", name: "relative error", format: "power" }, [line(error, "error {y:.2e}")]),
-      panel({ kind: "log", name: "KL (nats)", format: "power" }, [
-        line(mean, "mean KL {y:.2e}", { series: "mean", label: "mean" }),
-        line(most, "greatest KL {y:.2e}", { series: "greatest", label: "greatest", colour: palette.second }),
-      ]),
+      panel({ kind: "log", name: "KL (nats)", format: "power" }, [line(kl, "KL {y:.2e} nats")]),
       panel({ kind: "linear", name: "same top token", format: "percent", range: [0, 1.04] }, [line(same, "{y:.0%}")]),
     ],
     table: {
       name: "Every place as a table",
-      head: ["place", "relative error", "cosine", "mean KL", "greatest KL", "same top token"],
+      head: ["place", "relative error", "cosine", "KL (nats)", "same top token"],
       rows: labels.map((label, i) => [
         label,
-        ...[error, undefined, mean, most].map((list) =>
-          list === undefined ? (cosine[i] as number).toFixed(6) : (list[i] as number).toExponential(2),
-        ),
+        (error[i] as number).toExponential(2),
+        (cosine[i] as number).toFixed(6),
+        (kl[i] as number).toExponential(2),
         `${((same[i] as number) * 100).toFixed(0)}%`,
       ]),
     },
@@ -80,18 +73,14 @@ export function plotCompare(comparison: Comparison, options: PlotCompareOptions 
 
 const numbersOf = (tensor: Tensor): number[] => Array.from(tensor.data as Float32Array);
 
-/** (places, positions) as rows. */
-function byPlace(tensor: Tensor, places: number): number[][] {
-  const data = numbersOf(tensor);
-  const size = data.length / places;
-  return Array.from({ length: places }, (_, i) => data.slice(i * size, (i + 1) * size));
-}
-
-/** Blocks have their numbers, other places their names. */
+/** Blocks have their numbers, the head the one behind theirs; other places have their names. */
 function placeAxis(labels: readonly string[]): { axis: Axis; at: number[] } {
-  const layers = labels.map((label) => /^model\.layers\.(\d+)$/.exec(label)?.[1]);
+  const layers = labels.map((label, i) =>
+    label === "lm_head" ? String(i) : /^model\.layers\.(\d+)$/.exec(label)?.[1],
+  );
+  const name = labels.at(-1) === "lm_head" ? "layer (the last: the head)" : "layer";
   if (layers.every((layer) => layer !== undefined))
-    return { axis: { kind: "linear", name: "layer", format: "whole" }, at: layers.map(Number) };
+    return { axis: { kind: "linear", name, format: "whole" }, at: layers.map(Number) };
   const short = labels.map((label) => label.replace(/^model\.(layers\.)?/, ""));
   return { axis: { kind: "category", labels: short }, at: labels.map((_, i) => i) };
 }

@@ -20,7 +20,7 @@ export interface PlotEmbeddingsOptions {
 /** Vectors that are compared each with each. */
 const most = 400;
 /** The picture's panel, in pixels: labels that would lie on others are left out of it. */
-const [wide, high] = [440, 320];
+const [wide, high] = [560, 360];
 
 /**
  * Draws vectors in their first two principal components, with the share of the variance that each shows, and names the
@@ -58,7 +58,7 @@ export function plotEmbeddings(vectors: Tensor, labels: string[], options: PlotE
     x: { kind: "linear", name: `first component (${percent(shares[0])} of the variance)`, range: around(places, 0) },
     y: { kind: "linear", name: `second (${percent(shares[1])})`, range: around(places, 1) },
     marks: [{ mark: "points", points: points(places, labels, near), colour: palette.first }],
-    height: high,
+    ...{ width: wide, height: high },
   };
   return new Figure({
     title,
@@ -72,32 +72,46 @@ export function plotEmbeddings(vectors: Tensor, labels: string[], options: PlotE
   });
 }
 
-/** As far as the places reach and a little more, to the right for labels. */
+/** As far as the places reach and a little more, for labels. */
 function around(places: readonly [number, number][], side: 0 | 1): [number, number] {
   const all = places.map((place) => place[side]);
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const room = high - low || 1;
-  return [low - 0.06 * room, high + (side === 0 ? 0.2 : 0.06) * room];
+  const more = side === 0 ? 0.14 : 0.06;
+  return [low - more * room, high + more * room];
 }
 
-/** A label stands beside its point where no other's does. */
+/** Where a label may stand, and its box there: that of a text `width` pixels wide at a point. */
+const sides = ["right", "left", "above", "below"] as const;
+const boxes: Record<(typeof sides)[number], (width: number) => [left: number, right: number, up: number]> = {
+  right: (width) => [7, 9 + width, 0],
+  left: (width) => [-9 - width, -7, 0],
+  above: (width) => [-width / 2, width / 2, 13],
+  below: (width) => [-width / 2, width / 2, -13],
+};
+
+/** A label stands beside its point where neither another one nor a point does. */
 function points(places: readonly [number, number][], labels: readonly string[], near: readonly string[]): Point[] {
   const [across, up] = [around(places, 0), around(places, 1)];
-  const taken: { left: number; right: number; y: number }[] = [];
+  const at = places.map(([x, y]): [number, number] => [
+    ((x - across[0]) / (across[1] - across[0])) * wide,
+    ((y - up[0]) / (up[1] - up[0])) * high,
+  ]);
+  const taken = at.map(([x, y]) => ({ left: x - 4, right: x + 4, y, tall: 4 }));
   return places.map(([x, y], i): Point => {
-    const label = labels[i] as string;
-    const left = ((x - across[0]) / (across[1] - across[0])) * wide;
-    const at = ((y - up[0]) / (up[1] - up[0])) * high;
-    const short = shorten(label, 16);
-    const box = { left: left - 4, right: left + 9 + textWidth(short, 12), y: at };
-    const free = taken.every((one) => one.right < box.left || one.left > box.right || Math.abs(one.y - at) > 13);
-    if (free) taken.push(box);
-    return {
-      x,
-      y,
-      about: [label, near[i] && `nearest: ${near[i]}`].filter(Boolean).join("\n"),
-      ...(free ? { label: short } : {}),
-    };
+    const [label, [left, height]] = [shorten(labels[i] as string, 16), at[i] as [number, number]];
+    const side = sides.find((one) => {
+      const [from, to, above] = boxes[one](textWidth(label, 12));
+      const box = { left: left + from, right: left + to, y: height + above, tall: 6 };
+      const free = taken.every(
+        (other) =>
+          other.right < box.left || other.left > box.right || Math.abs(other.y - box.y) > other.tall + box.tall,
+      );
+      if (free) taken.push(box);
+      return free;
+    });
+    const about = [labels[i], near[i] && `nearest: ${near[i]}`].filter(Boolean).join("\n");
+    return { x, y, about, ...(side === undefined ? {} : { label, side }) };
   });
 }
 

@@ -62,7 +62,8 @@ export function picture(plot: Plot): string {
 }
 
 /** The width of what is drawn, without the margins. */
-function panelWidth({ marks }: Panel): number {
+function panelWidth({ marks, width }: Panel): number {
+  if (width !== undefined) return width;
   const cells = cellsOf(marks);
   const columns = marks.reduce((sum, mark) => sum + (mark.mark === "columns" ? mark.columns.length : 0), 0);
   if (cells === undefined) return Math.min(Math.max(440, 9 * columns), 640);
@@ -188,13 +189,23 @@ function lineLabels(panel: Placed): string[] {
 }
 
 function points({ points: all, colour }: Points, { px, py }: Placed): string[] {
-  return all.flatMap(({ x, y, label, about }) => {
+  return all.flatMap(({ x, y, label, about, side = "right" }) => {
     const [left, top] = [px(x), py(y)];
     if (Number.isNaN(left + top)) return [];
     const shape = dot(left, top, colour, about);
-    return label === undefined ? [shape] : [shape, text(left + 7, top + 4, label, { size: 12 })];
+    return label === undefined
+      ? [shape]
+      : [shape, text(left + beside[side].x, top + beside[side].y, label, { size: 12, anchor: beside[side].anchor })];
   });
 }
+
+/** A label's place beside its point. */
+const beside = {
+  right: { x: 7, y: 4, anchor: "start" },
+  left: { x: -7, y: 4, anchor: "end" },
+  above: { x: 0, y: -7, anchor: "middle" },
+  below: { x: 0, y: 16, anchor: "middle" },
+} as const;
 
 function cells(mark: Cells, panel: Placed): string[] {
   const { values, colour, text: words } = mark;

@@ -26,6 +26,8 @@ export interface Panel {
   marks: Mark[];
   /** In pixels; default: by its rows, or as high as curves are. */
   height?: number;
+  /** Of the still picture, in pixels; live the plot is as wide as its cell. */
+  width?: number;
 }
 
 export type Axis = NumberAxis | CategoryAxis;
@@ -117,8 +119,9 @@ export interface Points {
 export interface Point {
   x: number;
   y: number;
-  /** Stands beside it. */
+  /** Stands beside it, at its right unless `side` says otherwise. */
   label?: string;
+  side?: "right" | "left" | "above" | "below";
   about: string;
 }
 

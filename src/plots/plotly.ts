@@ -153,13 +153,16 @@ function points({ points: all, colour, series }: Points, panel: Placed, legend: 
       y: places(panel, "y", ys),
       marker: { color: colour, size: 6 },
       text: all.map(({ label = "" }) => escapePlotly(label)),
-      textposition: "middle right",
+      textposition: all.some(({ side }) => side) ? all.map(({ side = "right" }) => sides[side]) : sides.right,
       cliponaxis: false,
       customdata: all.map(({ about }) => [escapePlotly(about)]),
       hovertemplate: `%{customdata[0]}${extra(series)}`,
     },
   ];
 }
+
+/** Plotly's words for where a label stands. */
+const sides = { right: "middle right", left: "middle left", above: "top center", below: "bottom center" } as const;
 
 function cells(mark: Cells, panel: Placed): object[] {
   const { values, colour, text } = mark;

@@ -1,12 +1,7 @@
 /** How numbers, tokens and costs are said below every drawing. */
-import type { Cost, NamedToken } from "../insight/results";
+import type { NamedToken } from "../insight/results";
 
-/** What it took, as the last line of a drawing's text. */
-export function costLine({ ms, passes, bytes }: Cost): string {
-  const time = ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${ms.toFixed(0)} ms`;
-  const runs = `${passes.toLocaleString("en-US")} pass${passes === 1 ? "" : "es"}`;
-  return [time, runs, ...(bytes > 0 ? [`${bytesText(bytes)} kept`] : [])].join(", ");
-}
+export { costLine } from "../insight/shown";
 
 /** Bytes in the unit that suits them. */
 export function bytesText(bytes: number): string {

@@ -73,10 +73,10 @@ export function headScores(kinds: HeadScoreKind[] = ["induction", "previous"], l
 
 export function comparison(places = 31): Comparison {
   return {
-    labels: Array.from({ length: places }, (_, i) => `model.layers.${i}`),
+    labels: Array.from({ length: places }, (_, i) => (i === places - 1 ? "lm_head" : `model.layers.${i}`)),
     relative_error: filled([places], (i) => 1e-5 * 10 ** (1.5 + noise(i))),
     cosine: filled([places], (i) => 1 - 1e-7 * i),
-    kl: filled([places, 5], (i) => 1e-6 * 10 ** (2 * noise(i))),
+    kl: filled([places], (i) => 1e-6 * 10 ** (2 * noise(i))),
     top1_agreement: filled([places], (i) => (i === 3 ? 0.8 : 1)),
     tokens: ["The", "␣capital", "␣of", "␣France", "␣is"].map((label) => named(label)),
     names: ["float32 keys and values", "float16 keys and values"],
