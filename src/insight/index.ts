@@ -32,6 +32,7 @@ export { type Alternative, type LogProbsOptions, type TokenScore, TokenScores } 
 export { LensResult, type LogitLensOptions, type WatchedToken } from "./logit_lens";
 export { compare, InsightModel } from "./model_methods";
 export type { NearestOptions } from "./nearest";
+export type { PatchGridOptions } from "./patch_grid";
 export type { TreeOptions } from "./tree";
 export type { LayerPart, NameChoice, TapName } from "./names";
 export type { Positions } from "./positions";

@@ -10,8 +10,9 @@ import { headScores, type HeadScoresOptions } from "./head_scores";
 import { type LogProbsOptions, logProbs, type TokenScores } from "./log_probs";
 import { type LensResult, type LogitLensOptions, logitLens } from "./logit_lens";
 import { nearestTokens, type NearestOptions } from "./nearest";
+import { patchGrid, type PatchGridOptions } from "./patch_grid";
 import type { Prompt, TokenChoice } from "./prompt";
-import type { Attribution, Comparison, ContinuationTree, HeadScoreKind, HeadScores, Neighbour } from "./results";
+import type { Attribution, Comparison, ContinuationTree, Grid, HeadScoreKind, HeadScores, Neighbour } from "./results";
 import { type CacheChoice, cacheBytes, type RunWithCacheOptions, runWithCache } from "./run_with_cache";
 import { continuationTree, type TreeOptions } from "./tree";
 
@@ -102,6 +103,26 @@ export abstract class InsightModel extends Callable {
    */
   attribute(prompt: Prompt, options: AttributeOptions): Promise<Attribution> {
     return this.during(() => attribute(this.core, prompt, options));
+  }
+
+  /**
+   * Where the difference between two prompts is, block by block: the corrupted prompt is run once a cell, each time with one
+   * place set to what it was in the clean prompt's run. A cell says how much of the clean answer comes back. What stands
+   * before the place is not computed anew.
+   *
+   * @param clean A text, or the ids of one, to which `token` is the answer.
+   * @param corrupted Another of as many tokens, to which `against` is the answer.
+   * @throws RangeError for prompts of different lengths, or the same, and for tokens and layers that are not there.
+   * @example
+   * const grid = await model.patch_grid(prompt, "The capital of Italy is", {
+   *   token: " Paris",
+   *   against: " Rome",
+   *   layers: [10, 28],
+   * });
+   * grid.values.argmax(-1); // => tensor([3, 4])
+   */
+  patch_grid(clean: Prompt, corrupted: Prompt, options: PatchGridOptions): Promise<Grid> {
+    return this.during(() => patchGrid(this.core, clean, corrupted, options));
   }
 
   /**

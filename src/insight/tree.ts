@@ -45,7 +45,7 @@ export async function continuationTree(
   const ids = await promptIds(core, prompt, "tree");
   check("width", width, 1, 256);
   check("depth", depth, 1, config.max_position_embeddings - ids.length + 1);
-  check("max_nodes", most, 1, 4096);
+  check("max_nodes", most, 1, 65536);
   if (!(least >= 0 && least <= 1))
     throw new RangeError(
       `Expected a probability from 0 to 1 for min_probability of tree but received ${inspect(least)}`,

@@ -72,7 +72,6 @@ export class DynamicCache {
    * What the keys and values take: the bytes that are set aside, in steps of many positions, and those that the positions
    * held need. A cache that no call has filled takes none.
    *
-   * @throws Error when the cache was disposed.
    * @example
    * const { past_key_values } = await model(input_ids, { use_cache: true });
    * const { positions, per_position, needed } = past_key_values!.memory();

@@ -212,7 +212,7 @@ export class Tensor extends Views {
   }
 
   /**
-   * The same in JavaScript's memory.
+   * The same in JavaScript's memory; where it lies in the processor's, the tensor itself.
    *
    * @example logits.cpu().device; // => "cpu"
    */
