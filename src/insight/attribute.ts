@@ -11,7 +11,7 @@ import { rmsOf } from "./frozen_norm";
 import { naming } from "./label";
 import { chosenNumbers } from "./positions";
 import { type Prompt, promptIds, type TokenChoice, tokenIds } from "./prompt";
-import type { Attribution, NamedToken } from "./results";
+import type { AttributedPart, Attribution, NamedToken } from "./results";
 import { runWithCache } from "./run_with_cache";
 import { columns, costLine, shown } from "./shown";
 
@@ -73,12 +73,22 @@ export async function attribute(core: Core, prompt: Prompt, options: AttributeOp
         direct,
         frozen_rms: frozen,
         cost,
+        best: (n) => bestOf(labels, values, n),
       },
       asText,
     );
   } finally {
     cache.dispose();
   }
+}
+
+function bestOf(labels: readonly string[], values: readonly number[], n: number): AttributedPart[] {
+  const parts = labels.map((label, i) => {
+    const [, layer, head] = /^layer (\d+)(?: head (\d+))?/.exec(label) ?? [];
+    const numbered = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
+    return { label, layer: numbered(layer), head: numbered(head), value: values[i] as number };
+  });
+  return parts.sort((a, b) => b.value - a.value).slice(0, n);
 }
 
 /** Of each vector, by itself behind the final norm, the score of the first token, less that of the second. */

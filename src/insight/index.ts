@@ -39,6 +39,7 @@ export type { Positions } from "./positions";
 export type { Prompt, TokenChoice } from "./prompt";
 export type { CacheChoice, RunWithCacheOptions } from "./run_with_cache";
 export type {
+  AttributedPart,
   Attribution,
   CacheMemory,
   Comparison,

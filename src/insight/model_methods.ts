@@ -95,8 +95,8 @@ export abstract class InsightModel extends Callable {
    * @param prompt A text, or the ids of one.
    * @throws RangeError for a token, or a position, that is not there.
    * @example
-   * const { labels, values } = await model.attribute(prompt, { token: " Paris", against: " London" });
-   * labels[values.argmax().item() as number]; // => "layer 23 attention"
+   * const parts = await model.attribute(prompt, { token: " Paris", against: " London" });
+   * parts.best(1)[0]!.label; // => "layer 23 attention"
    * @example
    * const { total, direct } = await model.attribute(prompt, { token: " Paris", by: "head" });
    * Math.abs(total - direct) < 1e-3; // => true

@@ -21,6 +21,18 @@ export interface NamedToken {
   label: string;
 }
 
+/** A part of the model, and what it adds to a score. */
+export interface AttributedPart {
+  /** What the part is, as in `labels`. */
+  label: string;
+  /** Its block; null: the embeddings. */
+  layer: number | null;
+  /** The head's number within the block; null: no single head. */
+  head: number | null;
+  /** What it adds. */
+  value: number;
+}
+
 /** Which parts of the model add what to a token's score: of {@link Phi3ForCausalLM.attribute}. */
 export interface Attribution {
   /** What the parts are: each block's attention and MLP, or each head and MLP. */
@@ -43,6 +55,8 @@ export interface Attribution {
   frozen_rms: number;
   /** What it took. */
   cost: Cost;
+  /** The `n` parts that add the most, the greatest first. */
+  best(n: number): AttributedPart[];
 }
 
 /** How much of an answer comes back when one place of a run is set from another: of {@link Phi3ForCausalLM.patch_grid}. */

@@ -158,21 +158,23 @@ export class Tensor extends Views {
   /**
    * The one element of a tensor that has one: a number, of int64 a bigint, of bool a boolean.
    *
+   * @typeParam T The kind, where it is known: `item<number>()`.
    * @throws RangeError when there is not exactly one.
    * @example tensor([2.5]).item(); // => 2.5
    */
-  item(): number | bigint | boolean {
+  item<T extends number | bigint | boolean = number | bigint | boolean>(): T {
     if (this.size !== 1)
       throw new RangeError(`Expected a tensor of one element for item() but this one has ${this.size}`);
-    return this.#plain(this.data[0] as number | bigint);
+    return this.#plain(this.data[0] as number | bigint) as T;
   }
 
   /**
    * The elements as nested arrays, an array a dimension; of a tensor without dimensions the number itself.
    *
-   * @example tensor([[1.5], [2]]).tolist(); // => [[1.5], [2]]
+   * @typeParam T Their type, where it is known: `tolist<number[]>()`.
+   * @example tensor([[1.5], [2]]).tolist<number[][]>(); // => [[1.5], [2]]
    */
-  tolist(): NestedArray {
+  tolist<T extends NestedArray = NestedArray>(): T {
     const { data } = this;
     let level: NestedArray[] = Array.from(data as ArrayLike<number | bigint>, (value) => this.#plain(value));
     for (let d = this.dims.length - 1; d > 0; d--) {
@@ -180,7 +182,7 @@ export class Tensor extends Views {
       const rows = sizeOf(this.dims.slice(0, d));
       level = Array.from({ length: rows }, (_, r) => level.slice(r * dim, (r + 1) * dim));
     }
-    return this.dims.length === 0 ? (level[0] as NestedArray) : level;
+    return (this.dims.length === 0 ? level[0] : level) as T;
   }
 
   #plain(value: number | bigint): number | bigint | boolean {
