@@ -15,10 +15,14 @@ struct Shape {
   int64_t rows, vocab, k, tokens, group;
 };
 
-/** Rows of a shape, ties among them. */
-std::vector<float> scores(Random& random, const Shape& s, bool ties) {
-  std::vector<float> all = random.floats(s.rows * s.vocab, -25, 25);
-  if (ties)
+/** How scores lie: near each other, with ties among them, or so far apart that most probabilities are 0. */
+enum class Spread { near, ties, far };
+
+/** Rows of a shape. */
+std::vector<float> scores(Random& random, const Shape& s, Spread spread) {
+  const float most = spread == Spread::far ? 90 : 25;
+  std::vector<float> all = random.floats(s.rows * s.vocab, -most, most);
+  if (spread == Spread::ties)
     for (float& x : all) x = std::round(x / 8) * 8;
   return all;
 }
@@ -46,8 +50,8 @@ Row row_of(const float* row, int64_t vocab) {
   return made;
 }
 
-Verdict summarise(Bench& bench, const Shape& s, bool ties) {
-  const std::vector<float> given = scores(bench.random, s, ties);
+Verdict summarise(Bench& bench, const Shape& s, Spread spread) {
+  const std::vector<float> given = scores(bench.random, s, spread);
   std::vector<int32_t> tokens;
   for (int64_t i = 0; i < s.rows * s.tokens; i++) tokens.push_back(static_cast<int32_t>(bench.random.below(s.vocab)));
   if (tokens.empty()) tokens.push_back(0);  // memory to point at
@@ -128,11 +132,14 @@ void summarise_cases(std::vector<Case>& table) {
                                      {3, 49152, 10, 2, 3}, {5, 32064, 1, 0, 0},   {12, 777, 0, 4, 6},
                                      {2, 1, 1, 1, 2},      {40, 5003, 37, 1, 20}, {31, 257, 16, 8, 31}};
   for (const Shape& s : shapes)
-    for (const bool ties : {false, true})
+    for (const Spread spread : {Spread::near, Spread::ties, Spread::far})
       table.push_back({"summarise " + std::to_string(s.rows) + "x" + std::to_string(s.vocab) +
                            " k=" + std::to_string(s.k) + " tokens=" + std::to_string(s.tokens) +
-                           " group=" + std::to_string(s.group) + (ties ? " ties" : ""),
-                       s.vocab < 6000, [=](Bench& bench) { return summarise(bench, s, ties); }});
+                           " group=" + std::to_string(s.group) +
+                           (spread == Spread::ties  ? " ties"
+                            : spread == Spread::far ? " far apart"
+                                                    : ""),
+                       s.vocab < 6000, [=](Bench& bench) { return summarise(bench, s, spread); }});
   table.push_back(
       {"summarise NaN", true, [](Bench& b) { return not_a_number(b, std::numeric_limits<float>::quiet_NaN()); }});
   table.push_back(
