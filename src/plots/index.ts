@@ -1,6 +1,7 @@
 /** Plots of what a model does; each shows itself in a notebook and saves itself. */
 export { type PlotDistributionsOptions, plotDistributions, type TimedSeries } from "./distributions";
 export { Figure } from "./figure";
+export { type PlotLinesOptions, plotLines } from "./lines";
 export { type PlotNextTokenOptions, plotNextToken } from "./next_token";
 export { type PlotLensOptions, plotLens, type PlotRanksOptions, plotRanks } from "./lens";
 export { type PlotTokensOptions, plotTokens } from "./tokens";
