@@ -9,6 +9,7 @@
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
  * import { DynamicCache, GenerationConfig, type LogitsProcessor, type StoppingCriterion } from "phi3lab";
  * import { cat, cos_sim, full, ones, plotLens, plotRanks, plotTokens, stack, tokenTexts, zeros } from "phi3lab";
+ * import { ablate, direction, edit, hook, knock_out, patch, plotLines, project_out, steer } from "phi3lab";
  * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();

@@ -10,7 +10,7 @@ import { makeVisible } from "../plots/token_label";
 import { writing } from "./label";
 import type { Cost } from "./logit_lens";
 import { editedCore } from "./edited_native";
-import type { Edit } from "./edits";
+import type { Edit } from "./edit_types";
 import { behind } from "./past";
 import { type Prompt, promptIds } from "./prompt";
 

@@ -7,7 +7,7 @@ import type { Summary } from "../native";
 import { checkOptions } from "../options";
 import { makeVisible } from "../plots/token_label";
 import { editedCore } from "./edited_native";
-import type { Edit } from "./edits";
+import type { Edit } from "./edit_types";
 import { runWithCache } from "./run_with_cache";
 import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
