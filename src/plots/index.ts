@@ -8,6 +8,7 @@ export { type PlotEmbeddingsOptions, plotEmbeddings } from "./embeddings";
 export { Figure } from "./figure";
 export { type PlotHeadsOptions, plotHeads } from "./heads";
 export { type PlotLensOptions, plotLens, type PlotRanksOptions, plotRanks } from "./lens";
+export { type PlotLinesOptions, plotLines } from "./lines";
 export { type CacheLike, type PlotMemoryOptions, plotMemory } from "./memory";
 export { type PlotNextTokenOptions, plotNextToken } from "./next_token";
 export { type PlotPatchOptions, plotPatch } from "./patch";
