@@ -84,13 +84,15 @@ const wantsMore = (given: GenerateArguments): boolean =>
 
 /** Refuses what is for one sequence only, and what beams cannot do. */
 function checkAlone(given: GenerateArguments, { num_beams }: Settings, sequences: number): void {
-  for (const name of ["streamer", "output_hidden_states", "output_attentions"] as const) {
+  for (const name of ["streamer", "on_step", "output_hidden_states", "output_attentions"] as const) {
     if (given[name] && sequences > 1)
       throw new RangeError(`Expected one prompt with ${name} but received ${sequences} sequences to continue`);
     if (given[name] && num_beams > 1)
       throw new RangeError(`Expected num_beams 1 with ${name} but received ${num_beams}`);
   }
   checkTopLogprobs(given.top_logprobs);
+  if (given.on_step && typeof given.on_step !== "function")
+    throw new TypeError(`Expected a function for on_step but received ${typeof given.on_step}`);
   if (num_beams === 1) return;
   if (typeof given.top_logprobs === "number")
     throw new RangeError(`Expected num_beams 1 with top_logprobs but received ${num_beams}`);
@@ -140,7 +142,8 @@ async function continueRows(call: Call, abort: AbortFlag): Promise<GenerateOutpu
   const { native } = core;
   const past = given.past_key_values ?? undefined;
   const each = prompts.flatMap((prompt) => Array.from({ length: settings.num_return_sequences }, () => prompt));
-  const plain = !extras.some((name) => given[name]) && typeof given.top_logprobs !== "number" && isPlain(call);
+  const plain =
+    !extras.some((name) => given[name]) && typeof given.top_logprobs !== "number" && !given.on_step && isPlain(call);
   const made = !past && settings.use_cache && given.return_dict_in_generate ? new DynamicCache() : undefined;
   // Embeddings are read once only: what follows them needs a cache.
   const own = !past && !made && !plain && (settings.use_cache || batch.embeds) ? new DynamicCache() : undefined;

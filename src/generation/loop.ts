@@ -57,9 +57,12 @@ export async function loopRows(rows: readonly Row[], loop: Loop): Promise<void> 
       const id = settings.do_sample ? sample(own, random) : greedy(own);
       row.tokens.push(id);
       row.ids.push(id);
-      if (typeof given.top_logprobs === "number") row.logprobs.push(chosenLogProb(pass.logits, id, given.top_logprobs));
+      const { top_logprobs: count, on_step } = given;
+      const known = typeof count === "number" || on_step ? chosenLogProb(pass.logits, id, count ?? 0) : undefined;
+      if (known && typeof count === "number") row.logprobs.push(known);
       if (steps) row.steps.push({ ...pass, scores: own });
       given.streamer?.put([id]);
+      if (known) await on_step?.({ ...known, hidden_states: pass.hidden_states });
     }
     active.forEach((row, i) => {
       row.times.push((spent[i] as number) + (performance.now() - start) / active.length);

@@ -84,6 +84,7 @@ export const generateArguments: OptionNames<GenerateArguments> = {
   ...tokenOptions,
   ...flags,
   top_logprobs: true,
+  on_step: true,
   tokenizer: true,
   input_ids: true,
   inputs: true,

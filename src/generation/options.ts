@@ -2,6 +2,8 @@
 import type { EmbedsInput, IdsInput } from "../model/inputs";
 import type { Edit } from "../insight/edits";
 import type { DynamicCache } from "../model/cache";
+import type { Tensor } from "../tensor";
+import type { ChosenLogProb } from "./logprobs";
 import type { LogitsProcessor } from "./processors";
 import type { StoppingCriterion } from "./stopping";
 import type { BaseStreamer, StreamTokenizer } from "./streamer";
@@ -190,6 +192,18 @@ export interface GenerateOptions extends TokenOptions {
   return_dict_in_generate?: boolean | null;
   /** Gives `timings`: what the first token and each later one took. Default: false. */
   return_timings?: boolean | null;
+  /**
+   * Is told of each new token as it comes, of one sequence only; the next one waits for the promise that it may give, and an
+   * error of it ends the generation. With `top_logprobs` it is told what else stood to choose, with `output_hidden_states`
+   * the vectors. Default: none.
+   */
+  on_step?: ((step: GenerationStep) => void | Promise<void>) | null;
+}
+
+/** What `on_step` is told of a new token: its id, and its probability by the model's own scores. */
+export interface GenerationStep extends ChosenLogProb {
+  /** (1, T', hidden) after the embeddings and each layer, the last behind the final norm; empty unless they were asked for. */
+  hidden_states: Tensor[];
 }
 
 /**

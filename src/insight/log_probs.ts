@@ -6,6 +6,7 @@ import { checkCache, type DynamicCache } from "../model/cache";
 import type { Core } from "../model/core";
 import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
+import { costLine } from "../plots/said";
 import { pieceLabel, writing } from "./label";
 import { editedCore } from "./edited_native";
 import type { Edit } from "./edits";
@@ -99,7 +100,7 @@ export class TokenScores {
   }
   /** @internal */
   get about(): string {
-    return `total ${this.total.toFixed(2)} nats, perplexity ${this.perplexity.toPrecision(4)}; ${this.cost.ms.toFixed(0)} ms`;
+    return `total ${this.total.toFixed(2)} nats, perplexity ${this.perplexity.toPrecision(4)}; ${costLine(this.cost)}`;
   }
   /** @internal */
   [inspect.custom](): string {

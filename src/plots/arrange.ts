@@ -9,7 +9,8 @@ export const shortLabel = (label: string): string => shorten(label, 24);
 /** Heights in pixels: of a bar and the space below it, of a row of cells, and of a panel whose y axis has numbers. */
 const [barRow, cellRow, curves] = [26, 22, 220];
 
-export function panelHeight({ y, marks }: Panel): number {
+export function panelHeight({ y, marks, height }: Panel): number {
+  if (height !== undefined) return height;
   if (y.kind !== "category") return curves;
   return y.labels.length * (cellsOf(marks) === undefined ? barRow : cellRow);
 }
@@ -37,11 +38,13 @@ export interface LegendEntry {
   labelled: boolean;
 }
 
-/** A plot's legend: the series that have lines or points. */
+const named = new Set<Mark["mark"]>(["line", "points", "columns"]);
+
+/** A plot's legend: the series that have lines, points or columns. */
 export function legendEntries({ panels }: Plot): LegendEntry[] {
   const found = new Map<string, LegendEntry>();
   for (const mark of panels.flatMap(({ marks }) => marks))
-    if ((mark.mark === "line" || mark.mark === "points") && mark.series !== undefined && !found.has(mark.series)) {
+    if ("series" in mark && named.has(mark.mark) && mark.series !== undefined && !found.has(mark.series)) {
       const labelled = mark.mark === "line" && mark.label !== undefined;
       found.set(mark.series, { name: shortLabel(mark.series), colour: mark.colour, labelled });
     }

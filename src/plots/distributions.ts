@@ -2,7 +2,7 @@
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
 import type { Bar, Line, NumberAxis, Panel } from "./plot";
-import { palette } from "./style";
+import { seriesColour } from "./style";
 
 /** Times of one thing. */
 export interface TimedSeries {
@@ -21,8 +21,6 @@ export interface PlotDistributionsOptions {
   /** What is to be seen, in a sentence. */
   caption?: string;
 }
-
-const colours = [palette.first, palette.second, "#2f9e63", "#a061d6", palette.rest];
 
 /**
  * Plots how the times of several things are spread: the median of each as a bar, and below it how often which time was
@@ -46,16 +44,15 @@ export function plotDistributions(options: PlotDistributionsOptions): Figure {
   const unit = unitOf(most);
   // Beyond so wide a range, all but the slowest would stand in a corner.
   const kind: NumberAxis["kind"] = most / least > 8 ? "log" : "linear";
-  const colour = (i: number): string => colours[i % colours.length] as string;
   const medians: Panel = {
     x: { kind: "linear", name: `median (${unit.name})` },
     y: { kind: "category", labels: sorted.map(({ name }) => name) },
-    marks: [{ mark: "bars", bars: sorted.map(({ times }, i): Bar => bar(times, colour(i), unit)) }],
+    marks: [{ mark: "bars", bars: sorted.map(({ times }, i): Bar => bar(times, seriesColour(i), unit)) }],
   };
   const spread: Panel = {
     x: { kind, name: `time (${unit.name})` },
     y: { kind: "linear", name: "how often", range: [0, 1.05] },
-    marks: sorted.map(({ name, times }, i): Line => curve(name, times, colour(i), unit)),
+    marks: sorted.map(({ name, times }, i): Line => curve(name, times, seriesColour(i), unit)),
   };
   return new Figure({ title, caption, panels: [medians, spread] });
 }

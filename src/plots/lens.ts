@@ -3,7 +3,7 @@ import { LensResult } from "../insight/logit_lens";
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
 import type { Cells, Line } from "./plot";
-import { palette } from "./style";
+import { seriesColour } from "./style";
 
 /** The options of {@link plotLens}. */
 export interface PlotLensOptions {
@@ -64,7 +64,16 @@ export function plotLens(lens: LensResult, options: PlotLensOptions = {}): Figur
   };
   const x = { kind: "category" as const, labels: lens.prompt, name: "position", monospace: true };
   const y = { kind: "category" as const, labels, reversed: true };
-  return new Figure({ title, caption: lens.about, panels: [{ x, y, marks: [cells] }] });
+  const table = {
+    name: "Every cell as a table",
+    head: ["layer", ...lens.prompt],
+    rows: layers.map((_layer, l) => [
+      labels[l] as string,
+      ...positions.map((_, p) => `${tokens[l]?.[p]?.[0]} ${percent(probabilities[l]?.[p]?.[0] as number)}`),
+    ]),
+  };
+  const shrink = "look at fewer positions or layers, or fewer tokens in each place (k)";
+  return new Figure({ title, caption: lens.about, panels: [{ x, y, marks: [cells] }], table, shrink });
 }
 
 /** The numbers that colours stand for, and how far they reach. */
@@ -111,13 +120,12 @@ export function plotRanks(lens: LensResult, options: PlotRanksOptions = {}): Fig
     throw new RangeError(`Expected one of the positions ${lens.positions.join(", ")} but received ${position}`);
   if (lens.watch.length === 0)
     throw new RangeError("Expected a lens with watched tokens for plotRanks: logit_lens's watch");
-  const colours = [palette.first, palette.second, "#2f9e63", "#a061d6", palette.rest];
   const marks = lens.watch.map(
     ({ label, rank }, w): Line => ({
       mark: "line",
       x: [...lens.layers],
       y: rank.map((row) => row[p] as number),
-      colour: colours[w % colours.length] as string,
+      colour: seriesColour(w),
       series: label,
       label,
       about: "layer {x}: rank {y:,}",

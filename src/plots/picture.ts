@@ -14,7 +14,7 @@ import {
   widest,
 } from "./arrange";
 import { inWords } from "./letters";
-import type { Axis, Bars, Cells, Line, Mark, Panel, Plot, Points, Rule } from "./plot";
+import type { Axis, Bars, Cells, Columns, Line, Mark, Panel, Plot, Points, Rule } from "./plot";
 import { formats, type Scale, scales } from "./scale";
 import { colourEnds, colourOf, palette } from "./style";
 import { document, heading, line as straight, polyline, rect, text } from "./svg";
@@ -62,9 +62,11 @@ export function picture(plot: Plot): string {
 }
 
 /** The width of what is drawn, without the margins. */
-function panelWidth({ marks }: Panel): number {
+function panelWidth({ marks, width }: Panel): number {
+  if (width !== undefined) return width;
   const cells = cellsOf(marks);
-  if (cells === undefined) return 440;
+  const columns = marks.reduce((sum, mark) => sum + (mark.mark === "columns" ? mark.columns.length : 0), 0);
+  if (cells === undefined) return Math.min(Math.max(440, 9 * columns), 640);
   const texts = cells.text?.flat();
   const column = texts ? Math.min(Math.max(widest(texts, 11) + 8, 26), 84) : 18;
   return Math.max(220, column * Math.max(...cells.values.map((row) => row.length)));
@@ -127,7 +129,7 @@ function yAxis({ y, scale, left, right, top, bottom, py }: Placed): string[] {
 }
 
 type Draw<M extends Mark> = (mark: M, panel: Placed) => string[];
-const draw: { [M in Mark as M["mark"]]: Draw<M> } = { bars, line, points, cells, rule };
+const draw: { [M in Mark as M["mark"]]: Draw<M> } = { bars, columns, line, points, cells, rule };
 
 function bars({ bars: all }: Bars, { px, py }: Placed): string[] {
   return all.flatMap(({ value, text: words, about, colour, series }, place) => {
@@ -141,13 +143,27 @@ function bars({ bars: all }: Bars, { px, py }: Placed): string[] {
   });
 }
 
-function line({ x, y, colour }: Line, { px, py }: Placed): string[] {
+function columns({ columns: all, width, colour }: Columns, { px, py }: Placed): string[] {
+  return all.map(({ x, value, about }) => {
+    const [left, right] = [px(x - width / 2), px(x + width / 2)];
+    const [top, bottom] = [py(Math.max(value, 0)), py(Math.min(value, 0))];
+    const title = about.replaceAll("\n", ": ");
+    return rect(left, top, right - left, Math.max(bottom - top, 0.5), colour, { title, radius: 0 });
+  });
+}
+
+function line({ x, y, colour, steps }: Line, { px, py }: Placed): string[] {
   // What has no place ends a part of the line, and the next point begins another.
   const parts: [number, number][][] = [[]];
   for (const [i, value] of x.entries()) {
     const point: [number, number] = [px(value), py(y[i] as number)];
     if (point.some(Number.isNaN)) parts.push([]);
-    else (parts.at(-1) as [number, number][]).push(point);
+    else {
+      const part = parts.at(-1) as [number, number][];
+      const before = part.at(-1);
+      if (steps && before) part.push([point[0], before[1]]);
+      part.push(point);
+    }
   }
   return parts.flatMap((part) => {
     const [first] = part;
@@ -173,13 +189,23 @@ function lineLabels(panel: Placed): string[] {
 }
 
 function points({ points: all, colour }: Points, { px, py }: Placed): string[] {
-  return all.flatMap(({ x, y, label, about }) => {
+  return all.flatMap(({ x, y, label, about, side = "right" }) => {
     const [left, top] = [px(x), py(y)];
     if (Number.isNaN(left + top)) return [];
     const shape = dot(left, top, colour, about);
-    return label === undefined ? [shape] : [shape, text(left + 7, top + 4, label, { size: 12 })];
+    return label === undefined
+      ? [shape]
+      : [shape, text(left + beside[side].x, top + beside[side].y, label, { size: 12, anchor: beside[side].anchor })];
   });
 }
+
+/** A label's place beside its point. */
+const beside = {
+  right: { x: 7, y: 4, anchor: "start" },
+  left: { x: -7, y: 4, anchor: "end" },
+  above: { x: 0, y: -7, anchor: "middle" },
+  below: { x: 0, y: 16, anchor: "middle" },
+} as const;
 
 function cells(mark: Cells, panel: Placed): string[] {
   const { values, colour, text: words } = mark;
@@ -214,14 +240,14 @@ function colourKey({ colour, text: inside }: Cells, { right, top, bottom }: Plac
   return [...strip, ...words, text(x, foot + 16, colour.name, { size: 12 })];
 }
 
-function rule({ x, y, name }: Rule, { px, py, left, right, top, bottom }: Placed): string[] {
+function rule({ x, y, name, left: begins }: Rule, { px, py, left, right, top, bottom }: Placed): string[] {
+  const drawn = (...ends: [number, number, number, number]): string => straight(...ends, palette.ink, "4 3");
+  const [at, anchor] = begins ? ([left + 4, "start"] as const) : ([right, "end"] as const);
   const across =
-    y === undefined
-      ? []
-      : [straight(left, py(y), right, py(y), palette.ink), text(right, py(y) - 4, name, { anchor: "end", size: 12 })];
+    y === undefined ? [] : [drawn(left, py(y), right, py(y)), text(at, py(y) - 4, name, { anchor, size: 12 })];
   const down =
     x === undefined
       ? []
-      : [straight(px(x), top, px(x), bottom, palette.ink), text(px(x), top - 4, name, { anchor: "middle", size: 12 })];
+      : [drawn(px(x), top, px(x), bottom), text(px(x), top - 4, name, { anchor: "middle", size: 12 })];
   return [...across, ...down];
 }

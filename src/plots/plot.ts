@@ -3,6 +3,7 @@
  * picture.ts and letters.ts draw every plot, and a new plot is a function that returns a `Figure` of such a description.
  */
 import type { NumberFormat } from "./scale";
+import type { Table } from "./table";
 
 export interface Plot {
   title: string;
@@ -12,6 +13,10 @@ export interface Plot {
   caption?: string;
   /** From top to bottom: a cell may be 390 pixels wide, where two beside each other have no room for their labels. */
   panels: Panel[];
+  /** Its numbers, for whoever cannot point at the picture. */
+  table?: Table;
+  /** The option that makes the plot smaller, for the error of one that is too large. */
+  shrink?: string;
 }
 
 /** Marks on common axes, drawn in their order. */
@@ -19,6 +24,10 @@ export interface Panel {
   x: Axis;
   y: Axis;
   marks: Mark[];
+  /** In pixels; default: by its rows, or as high as curves are. */
+  height?: number;
+  /** Of the still picture, in pixels; live the plot is as wide as its cell. */
+  width?: number;
 }
 
 export type Axis = NumberAxis | CategoryAxis;
@@ -51,7 +60,7 @@ export interface CategoryAxis {
  * A mark of a `series` has a legend's entry, once for all panels, which hides and shows all marks of the series together.
  * Bars have entries where lines or points have them; alone they are named by their axis.
  */
-export type Mark = Bars | Line | Points | Cells | Rule;
+export type Mark = Bars | Columns | Line | Points | Cells | Rule;
 
 /** Horizontal, the first at the first place of the y axis, which is a category axis. */
 export interface Bars {
@@ -66,6 +75,16 @@ export interface Bar {
   text: string;
   /** What it is, in full, for whoever points at it. */
   about: string;
+  colour: string;
+  series?: string;
+}
+
+/** Upright, at numbers of the x axis, upwards from 0 or downwards where a value is negative. */
+export interface Columns {
+  mark: "columns";
+  columns: { x: number; value: number; about: string }[];
+  /** Of each, in the x axis' numbers. */
+  width: number;
   colour: string;
   series?: string;
 }
@@ -86,6 +105,8 @@ export interface Line {
   about?: string;
   /** The line in letters; default: its course in blocks, and its first and last number. */
   words?: string;
+  /** It goes level from each point to the next one's place, and jumps there. */
+  steps?: boolean;
 }
 
 export interface Points {
@@ -98,8 +119,9 @@ export interface Points {
 export interface Point {
   x: number;
   y: number;
-  /** Stands beside it. */
+  /** Stands beside it, at its right unless `side` says otherwise. */
   label?: string;
+  side?: "right" | "left" | "above" | "below";
   about: string;
 }
 
@@ -122,4 +144,6 @@ export interface Rule {
   x?: number;
   y?: number;
   name: string;
+  /** Its name stands at the left, where it would be on a line's end at the right. */
+  left?: boolean;
 }

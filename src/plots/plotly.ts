@@ -1,7 +1,7 @@
 /** Plots live: plotly's traces, one for each mark or for each series of bars. Its layout is plotly_layout.ts. */
 import { escapePlotly } from "../markup";
 import { aboutCell, endLabels, footHeight, legendEntries, panelHeight, shortLabel } from "./arrange";
-import type { Axis, Bar, Bars, Cells, Line, Mark, Plot, Points } from "./plot";
+import type { Axis, Bar, Bars, Cells, Columns, Line, Mark, Plot, Points } from "./plot";
 import { layout, type Placed, placeNames } from "./plotly_layout";
 import { formats, scales } from "./scale";
 import { colourEnds, colourScale, palette } from "./style";
@@ -55,7 +55,7 @@ class Legend {
 
 type Traces<M extends Mark> = (mark: M, panel: Placed, legend: Legend) => object[];
 /** Rules are shapes of the layout. */
-const traces: { [M in Mark as M["mark"]]: Traces<M> } = { bars, line, points, cells, rule: () => [] };
+const traces: { [M in Mark as M["mark"]]: Traces<M> } = { bars, columns, line, points, cells, rule: () => [] };
 
 /** Numbers as they are, without those that have no place; on a category axis the names that plotly tells places by. */
 function places(panel: Placed, side: "x" | "y", numbers: readonly number[]): (number | string | null)[] {
@@ -91,7 +91,23 @@ function bars({ bars: all }: Bars, panel: Placed, legend: Legend): object[] {
   });
 }
 
-function line({ x, y, colour, series, about }: Line, panel: Placed, legend: Legend): object[] {
+function columns({ columns: all, width, colour, series }: Columns, panel: Placed, legend: Legend): object[] {
+  return [
+    {
+      type: "bar",
+      ...legend.entry(series),
+      ...panel.axes,
+      x: all.map(({ x }) => x),
+      y: all.map(({ value }) => value),
+      width,
+      marker: { color: colour },
+      customdata: all.map(({ about }) => [escapePlotly(about)]),
+      hovertemplate: `%{customdata[0]}${extra()}`,
+    },
+  ];
+}
+
+function line({ x, y, colour, series, about, steps }: Line, panel: Placed, legend: Legend): object[] {
   const named = `${panel.x.name ?? "x"} {x}, ${panel.y.name ?? "y"} {y}`;
   return [
     {
@@ -102,7 +118,7 @@ function line({ x, y, colour, series, about }: Line, panel: Placed, legend: Lege
       ...panel.axes,
       x: places(panel, "x", x),
       y: places(panel, "y", y),
-      line: { color: colour, width: 2 },
+      line: { color: colour, width: 2, ...(steps ? { shape: "hv" } : {}) },
       hovertemplate: escapePlotly(about ?? named).replace(/\{(?=[xy][:}])/g, "%{") + extra(series),
     },
   ];
@@ -137,13 +153,16 @@ function points({ points: all, colour, series }: Points, panel: Placed, legend: 
       y: places(panel, "y", ys),
       marker: { color: colour, size: 6 },
       text: all.map(({ label = "" }) => escapePlotly(label)),
-      textposition: "middle right",
+      textposition: all.some(({ side }) => side) ? all.map(({ side = "right" }) => sides[side]) : sides.right,
       cliponaxis: false,
       customdata: all.map(({ about }) => [escapePlotly(about)]),
       hovertemplate: `%{customdata[0]}${extra(series)}`,
     },
   ];
 }
+
+/** Plotly's words for where a label stands. */
+const sides = { right: "middle right", left: "middle left", above: "top center", below: "bottom center" } as const;
 
 function cells(mark: Cells, panel: Placed): object[] {
   const { values, colour, text } = mark;

@@ -164,8 +164,8 @@ function rules({ marks, number }: Placed): object[] {
           ...{ [`${other}ref`]: `${other}${number} domain`, [`${other}0`]: 0, [`${other}1`]: 1 },
           line: { color: palette.ink, width: 1, dash: "dot" },
           label: {
-            ...{ text: escapePlotly(mark.name), textposition: "end", textangle: 0 },
-            ...{ xanchor: side === "x" ? "center" : "right", yanchor: "bottom" },
+            ...{ text: escapePlotly(mark.name), textposition: mark.left ? "start" : "end", textangle: 0 },
+            ...{ xanchor: side === "x" ? "center" : mark.left ? "left" : "right", yanchor: "bottom" },
           },
         },
       ];

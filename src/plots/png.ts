@@ -1,5 +1,6 @@
 /** SVG to PNG by resvg, with DejaVu's fonts beside the system's, so that text is drawn on a machine that has no fonts. */
 import { dirname, join } from "node:path";
+import { paletteOf } from "./indexed_png";
 import { fonts } from "./style";
 
 /** PNG bytes of a picture, on white, `scale` times its size (default 2: sharp on a dense screen). */
@@ -15,5 +16,6 @@ export function png(svg: string, scale = 2): Buffer {
       defaultFontFamily: fonts.bundled,
     },
   });
-  return picture.render().asPng();
+  const { pixels, width, height } = picture.render();
+  return paletteOf(pixels, width, height);
 }

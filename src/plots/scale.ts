@@ -7,6 +7,8 @@ export const formats = {
   percent: { plotly: ".0%", text: (value: number) => `${Number((value * 100).toPrecision(6))}%` },
   /** Of things that are counted: marks stand at whole numbers alone. */
   whole: { plotly: ",", text: (value: number) => value.toLocaleString("en-US") },
+  /** Powers of ten, as 1e-4. */
+  power: { plotly: ".0e", text: (value: number) => value.toExponential(0) },
 } satisfies Record<string, { plotly: string; text: (value: number) => string }>;
 export type NumberFormat = keyof typeof formats;
 
@@ -48,6 +50,8 @@ function values(marks: readonly Mark[], side: "x" | "y"): number[] {
     if (mark.mark === "line") return mark[side];
     if (mark.mark === "points") return mark.points.map((point) => point[side]);
     if (mark.mark === "bars") return side === "x" ? mark.bars.map(({ value }) => value) : [];
+    if (mark.mark === "columns")
+      return mark.columns.flatMap(({ x, value }) => (side === "y" ? value : [x - mark.width / 2, x + mark.width / 2]));
     return mark.mark === "rule" ? (mark[side] ?? []) : [];
   });
 }

@@ -13,6 +13,10 @@ export const palette = {
   onPaper: "#1a1a1a",
 } as const;
 
+/** Colours of several lines, told apart without red beside green; whoever sees none reads the names at their ends. */
+const several = [palette.first, palette.second, "#12a594", "#a061d6", palette.rest] as const;
+export const seriesColour = (i: number): string => several[i % several.length] as string;
+
 export const fonts = {
   /** Of pictures; the first comes with the library, for machines that have no fonts. */
   picture: "DejaVu Sans, Verdana, Segoe UI, sans-serif",

@@ -35,8 +35,21 @@ export function rect(x: number, y: number, width: number, height: number, fill: 
   return `<rect x="${at(x)}" y="${at(y)}" width="${at(Math.max(width, 0))}" height="${at(height)}" rx="${radius}" fill="${fill}"${inner}`;
 }
 
-export function line(x1: number, y1: number, x2: number, y2: number, stroke: string = palette.grid): string {
-  return `<line x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}" stroke="${stroke}"/>`;
+/** A rectangle's edge. */
+export function frame(x: number, y: number, width: number, height: number, stroke: string): string {
+  return `<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" rx="2" fill="none" stroke="${stroke}" stroke-width="2"/>`;
+}
+
+export function line(
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  stroke: string = palette.grid,
+  dashes = "",
+): string {
+  const dashed = dashes && ` stroke-dasharray="${dashes}"`;
+  return `<line x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}" stroke="${stroke}"${dashed}/>`;
 }
 
 export function polyline(points: readonly (readonly [number, number])[], stroke: string): string {
@@ -64,4 +77,9 @@ export function heading(title: string, width: number, subtitle?: string): { shap
     shapes.push(text(left, height, one, { size: 12 }));
   }
   return { shapes, height: height + 18 };
+}
+
+/** A picture of points within the picture. */
+export function image(x: number, y: number, width: number, height: number, address: string): string {
+  return `<image x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" preserveAspectRatio="none" href="${address}"/>`;
 }

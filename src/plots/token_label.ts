@@ -12,15 +12,17 @@ const visible: Record<string, string> = { " ": "␣", "\n": "↵", "\t": "⇥", 
 
 /** Replaces white space and control characters by signs that can be seen: `" Paris\n"` is `␣Paris↵`. */
 export function makeVisible(text: string): string {
+  // Alone it changes nothing that could be seen.
+  if (/^[\ufe00-\ufe0f]$/.test(text)) return named(text);
   return text.replace(/[\p{White_Space}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
     const code = char.codePointAt(0) as number;
     // The joiners hold an emoji or a script's letters together: without them the text would be another one.
     if (code === 0x200d || code === 0x200c) return char;
-    return (
-      visible[char] ?? (code < 0x20 ? String.fromCharCode(0x2400 + code) : `‹U+${code.toString(16).toUpperCase()}›`)
-    );
+    return visible[char] ?? (code < 0x20 ? String.fromCharCode(0x2400 + code) : named(char));
   });
 }
+
+const named = (char: string): string => `‹U+${(char.codePointAt(0) as number).toString(16).toUpperCase()}›`;
 
 /**
  * The label of one token. A decoder drops the space before a text's first token, so the token is decoded behind another
