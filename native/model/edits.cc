@@ -47,13 +47,13 @@ Place place_of(const std::string& name, const Config& config) {
 }
 
 void check(const EditRequest& request, int64_t cols) {
-  const int64_t width = request.last - request.first;
-  if (request.first < 0 || width < 1 || request.last > cols)
+  if (request.first < 0 || request.last > cols || request.first >= request.last)
     throw std::runtime_error("[edit_rows] Expected columns from 0 to " + std::to_string(cols) + " of " + request.at +
                              " but received from " + std::to_string(request.first) + " to " +
                              std::to_string(request.last));
-  const auto bytes = static_cast<size_t>(request.value_rows * width) * sizeof(float);
-  if (request.value ? request.value_rows < 1 || request.value->bytes < bytes : request.op != EditOp::multiply)
+  const int64_t width = request.last - request.first;
+  const int64_t rows = request.value ? static_cast<int64_t>(request.value->bytes / sizeof(float)) / width : 0;
+  if (request.value ? request.value_rows < 1 || request.value_rows > rows : request.op != EditOp::multiply)
     throw std::runtime_error("[edit_rows] Expected a value of " + std::to_string(width) + " numbers for " + request.at);
   const PositionChoice& positions = request.positions;
   const int64_t places = positions.list ? static_cast<int64_t>(positions.list->size()) : positions.to - positions.from;

@@ -1,6 +1,6 @@
 /** The options of `generate` and what they mean. settings.ts checks them and fills in what is not given. */
 import type { EmbedsInput, IdsInput } from "../model/inputs";
-import type { Edit } from "../insight/edits";
+import type { Edit } from "../insight/edit_types";
 import type { DynamicCache } from "../model/cache";
 import type { Tensor } from "../tensor";
 import type { ChosenLogProb } from "./logprobs";

@@ -1,8 +1,8 @@
 /** A direction of the stream: what tells two sets of texts apart. */
 import { inspect } from "node:util";
-import type { Core } from "../model/core";
 import { checkOptions, type OptionNames } from "../options";
 import { Tensor } from "../tensor";
+import type { InsightModel } from "./model_methods";
 import type { Prompt } from "./prompt";
 import { runWithCache } from "./run_with_cache";
 
@@ -34,7 +34,7 @@ const names: OptionNames<DirectionOptions> = { layer: true, position: true, norm
  * happy.shape; // => [576]
  */
 export async function direction(
-  model: { readonly core: Core },
+  model: InsightModel,
   positive: readonly Prompt[],
   negative: readonly Prompt[],
   options: DirectionOptions,

@@ -4,7 +4,9 @@ import { Tensor } from "../tensor";
 
 /** A tensor as JSON holds it. */
 export interface StoredTensor {
+  /** The type of its numbers. */
   readonly dtype: "float32";
+  /** Its sizes, outermost first. */
   readonly shape: readonly number[];
   /** base64 of the numbers, least significant byte first. */
   readonly data: string;

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import type { ModelConfig, NativeEdit, NativeKnockOut, NativePositions } from "../native";
 import { nearest } from "../options";
 import type { Tensor } from "../tensor";
-import type { Edit, EditPositions, HookEdit, KnockOutEdit, ValueEdit } from "./edits";
+import type { Edit, EditPositions, HookEdit, KnockOutEdit, ValueEdit } from "./edit_types";
 import { allNames, isWeights, layerOf, type TapName, widthOf } from "./names";
 import { chosenNumbers } from "./positions";
 

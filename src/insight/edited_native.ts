@@ -17,7 +17,7 @@ import type {
   SummaryOptions,
 } from "../native";
 import { checkSets, countPositions, nativeKnockOut, type Planned, type PlannedEdit, planEdits } from "./edit_plan";
-import type { Edit } from "./edits";
+import type { Edit } from "./edit_types";
 import { nativeHook } from "./hooks";
 
 /**

@@ -1,88 +1,20 @@
-/** What may be changed in a pass, as plain data: an edit says where, what and at which positions, and names no model. */
+/** What makes edits: the general form, and functions named for what they are for. */
 import { inspect } from "node:util";
-import type { LayerPart, TapName } from "./names";
 import { Tensor } from "../tensor";
 import type { ActivationCache } from "./activation_cache";
-import { decodeTensor, editJson, type StoredTensor } from "./edit_json";
+import { decodeTensor, editJson } from "./edit_json";
+import type {
+  Ablated,
+  EditOp,
+  EditPositions,
+  EditSpec,
+  HookEdit,
+  HookFunction,
+  KnockOutEdit,
+  ValueEdit,
+} from "./edit_types";
+import type { LayerPart, TapName } from "./names";
 import { chosenNumbers } from "./positions";
-
-/**
- * Positions of a text at which something is changed. `"prompt"` are those of what a call is given, `"new"` those that
- * `generate` adds, `"last"` is the prompt's last; negative numbers count from the prompt's end. `from` up to `to` is without
- * `to`; without one, all from there on.
- */
-export type EditPositions =
-  | "all"
-  | "last"
-  | "prompt"
-  | "new"
-  | number
-  | readonly number[]
-  | { readonly from: number; readonly to?: number };
-
-/** What is done to the numbers x of a position: `x + scale · value`; `x · scale · value`; `value`; x without its part along `value`. */
-export type EditOp = "add" | "multiply" | "set" | "project_out";
-
-/** A change of an intermediate of the pass. {@link edit} makes one, and so do the functions named for what they are for. */
-export interface ValueEdit {
-  readonly kind: "edit";
-  /** Where; of `model.layers.*`, in every block. */
-  readonly at: TapName | "model.layers.*";
-  readonly op: EditOp;
-  /** (n), or (positions, n): a row for each of the positions. Of `multiply` it may be left out. */
-  readonly value?: Tensor;
-  /** Of `add` and `multiply`; default: 1. */
-  readonly scale?: number;
-  /** Only these columns, from the first up to, without, the second. */
-  readonly columns?: readonly [from: number, to: number];
-  /** Only these heads' columns, where the place is `….self_attn.context`. */
-  readonly heads?: readonly number[];
-  /** Only these columns, where the place is `….mlp.activation_fn`. */
-  readonly neurons?: readonly number[];
-  /** Default: "all". */
-  readonly positions?: EditPositions;
-}
-
-/** Edges of attention that are cut: {@link knock_out}. */
-export interface KnockOutEdit {
-  readonly kind: "knock_out";
-  readonly layer: number;
-  /** Default: all. */
-  readonly heads?: readonly number[];
-  /** The positions that look. */
-  readonly from: EditPositions;
-  /** The positions that these do not see any more. */
-  readonly to: EditPositions;
-}
-
-/** What a hook is told beside the numbers. */
-export interface HookInfo {
-  /** The place's name. */
-  at: TapName;
-  /** The block's number; -1 outside the blocks. */
-  layer: number;
-  /** Of each row of the tensor, its position in the text. */
-  positions: number[];
-}
-
-/** Is given (1, rows, n); what it gives, of the same shape, takes its place. */
-export type HookFunction = (x: Tensor, info: HookInfo) => Tensor | undefined | Promise<Tensor | undefined>;
-
-/** A function that is called with an intermediate: {@link hook}. */
-export interface HookEdit {
-  readonly kind: "hook";
-  readonly at: TapName;
-  readonly call: HookFunction;
-}
-
-/** One change of a pass. */
-export type Edit = ValueEdit | KnockOutEdit | HookEdit;
-
-/** What {@link edit} takes: a {@link ValueEdit}, or what `JSON.parse` makes of one. */
-export type EditSpec = Omit<ValueEdit, "kind" | "value"> & {
-  readonly kind?: "edit";
-  readonly value?: Tensor | StoredTensor | readonly number[];
-};
 
 const ops: readonly EditOp[] = ["add", "multiply", "set", "project_out"];
 
@@ -145,12 +77,6 @@ export function steer(layer: number, vector: Tensor, { scale = 1, positions }: S
   return edit({ at: block(layer), op: "add", value: vector, scale, positions });
 }
 
-/** What {@link ablate} takes away: heads, neurons of an MLP, or all that a half of a block adds to the stream. */
-export type Ablated =
-  | { readonly layer: number; readonly heads: readonly number[] }
-  | { readonly layer: number; readonly neurons: readonly number[] }
-  | { readonly layer: number; readonly part: "attention" | "mlp" };
-
 /** Of {@link ablate}. */
 export interface AblateOptions {
   /** What stands in its place: 0 (the default), or a mean of what it is in other texts, which is less of a shock. */
@@ -162,21 +88,25 @@ export interface AblateOptions {
 /**
  * Takes away what heads found, what neurons say, or what a block's attention or MLP adds.
  *
- * @throws TypeError where nothing of these is named.
+ * @throws TypeError where not one of these is named.
  * @example
  * const { logits } = await model(input_ids, { edits: [ablate({ layer: 23, heads: [4] })] });
- * tokenizer.decode(logits.slice(0, -1).argmax(-1)); // without one head: no more " Paris"
+ * Number(logits.slice(0, -1).softmax(-1).max().item()) < 0.2; // => true
  */
 export function ablate(what: Ablated, { to = "zero", positions }: AblateOptions = {}): ValueEdit {
   const { layer } = what;
   const value = to === "zero" ? new Tensor("float32", [0], [1]) : to;
   const make = (part: LayerPart, more: Partial<EditSpec>): ValueEdit =>
     edit({ at: `${block(layer)}.${part}`, op: "set", value, positions, ...more });
-  if ("heads" in what) return make("self_attn.context", { heads: what.heads });
-  if ("neurons" in what) return make("mlp.activation_fn", { neurons: what.neurons });
-  if (what.part === "attention") return make("self_attn.o_proj", {});
-  if (what.part === "mlp") return make("mlp.down_proj", {});
-  throw new TypeError(`Expected heads, neurons or part "attention" or "mlp" for ablate but received ${inspect(what)}`);
+  const { heads, neurons, part } = what;
+  const named = [heads, neurons, part].filter((one) => one !== undefined);
+  if (named.length === 1 && heads) return make("self_attn.context", { heads });
+  if (named.length === 1 && neurons) return make("mlp.activation_fn", { neurons });
+  if (named.length === 1 && part === "attention") return make("self_attn.o_proj", {});
+  if (named.length === 1 && part === "mlp") return make("mlp.down_proj", {});
+  throw new TypeError(
+    `Expected one of heads, neurons and part, "attention" or "mlp", for ablate but received ${inspect(what)}`,
+  );
 }
 
 /** Of {@link patch}. */

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
 import type { NativeHook, NativeModel } from "../native";
 import { Tensor } from "../tensor";
-import type { HookEdit } from "./edits";
+import type { HookEdit } from "./edit_types";
 import { layerOf } from "./names";
 
 /** The models whose passes wait for the function that is running. */
@@ -24,7 +24,7 @@ export function nativeHook(native: NativeModel, { at, call }: HookEdit, failed: 
       const given = new Tensor("float32", numbers, [1, rows, n]);
       const positions = Array.from({ length: rows }, (_, i) => position + i);
       const run = async (): Promise<void> => {
-        const made = await call(given, { at, layer: layerOf(at) ?? -1, positions });
+        const made: unknown = await call(given, { at, layer: layerOf(at) ?? -1, positions });
         if (made === undefined) return done();
         if (!(made instanceof Tensor) || made.size !== numbers.length || made.dims.at(-1) !== n)
           throw new RangeError(

@@ -5,27 +5,30 @@ export type { CompareOptions } from "./compare";
 export type { HeadScoresOptions } from "./head_scores";
 export { type DirectionOptions, direction } from "./direction";
 export {
-  type Ablated,
   type AblateOptions,
   ablate,
-  type Edit,
-  type EditOp,
-  type EditPositions,
-  type EditSpec,
   edit,
-  type HookEdit,
-  type HookFunction,
-  type HookInfo,
   hook,
-  type KnockOutEdit,
   knock_out,
   type PatchOptions,
   patch,
   project_out,
   type SteerOptions,
   steer,
-  type ValueEdit,
 } from "./edits";
+export type {
+  Ablated,
+  Edit,
+  EditOp,
+  EditPositions,
+  EditSpec,
+  HookEdit,
+  HookFunction,
+  HookInfo,
+  KnockOutEdit,
+  PositionRange,
+  ValueEdit,
+} from "./edit_types";
 export type { StoredTensor } from "./edit_json";
 export { type TokenText, tokenTexts } from "./label";
 export { type Alternative, type LogProbsOptions, type TokenScore, TokenScores } from "./log_probs";

@@ -9,7 +9,7 @@ import { checkOptions } from "../options";
 import { costLine } from "../plots/said";
 import { pieceLabel, writing } from "./label";
 import { editedCore } from "./edited_native";
-import type { Edit } from "./edits";
+import type { Edit } from "./edit_types";
 import { behind } from "./past";
 import { type Prompt, promptIds } from "./prompt";
 import type { Cost } from "./results";

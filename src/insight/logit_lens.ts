@@ -9,7 +9,7 @@ import { makeVisible } from "../plots/token_label";
 import { normedBy, rmsOf } from "./frozen_norm";
 import type { TapName } from "./names";
 import { editedCore } from "./edited_native";
-import type { Edit } from "./edits";
+import type { Edit } from "./edit_types";
 import { runWithCache } from "./run_with_cache";
 import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";

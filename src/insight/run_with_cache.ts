@@ -11,7 +11,7 @@ import { chosenNames, isWeights, type NameChoice, type TapName, widthOf } from "
 import { behind } from "./past";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
 import { editedCore } from "./edited_native";
-import type { Edit } from "./edits";
+import type { Edit } from "./edit_types";
 import { type Prompt, promptIds } from "./prompt";
 
 /** Which intermediates are kept. */

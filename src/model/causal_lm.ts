@@ -5,7 +5,7 @@ import type { GenerationConfig } from "../generation/generation_config";
 import type { GenerateArguments } from "../generation/options";
 import type { GenerateOutput, MoreThanIds } from "../generation/outputs";
 import { editedCore } from "../insight/edited_native";
-import type { Edit } from "../insight/edits";
+import type { Edit } from "../insight/edit_types";
 import { refuseWithinHook } from "../insight/hooks";
 import { InsightModel } from "../insight/model_methods";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
@@ -183,7 +183,7 @@ export class Phi3ForCausalLM extends InsightModel {
    * @example
    * const without = model.with_edits([ablate({ layer: 23, heads: [4] })]);
    * const lens = await without.logit_lens(prompt, { watch: [" Paris"] });
-   * lens.watch[0]!.rank.at(-1)![0]! > 1; // => true
+   * lens.watch[0]!.log_prob.at(-1)![0]! < -1; // => true
    */
   with_edits(edits: readonly Edit[]): Phi3ForCausalLM {
     return new Phi3ForCausalLM(editedCore(this.#core, edits), this.name_or_path, this.#life);

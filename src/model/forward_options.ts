@@ -1,6 +1,6 @@
 /** What calls of a model and of its stack take. */
 import { inspect } from "node:util";
-import type { Edit } from "../insight/edits";
+import type { Edit } from "../insight/edit_types";
 import type { ModelConfig } from "../native";
 import { checkOptions, type OptionNames } from "../options";
 import { Tensor } from "../tensor";

@@ -7,6 +7,7 @@ export { Drawing } from "./drawing";
 export { type PlotEmbeddingsOptions, plotEmbeddings } from "./embeddings";
 export { Figure } from "./figure";
 export { type PlotHeadsOptions, plotHeads } from "./heads";
+export { type PlotLinesOptions, plotLines } from "./lines";
 export { type PlotLensOptions, plotLens, type PlotRanksOptions, plotRanks } from "./lens";
 export { type CacheLike, type PlotMemoryOptions, plotMemory } from "./memory";
 export { type PlotNextTokenOptions, plotNextToken } from "./next_token";

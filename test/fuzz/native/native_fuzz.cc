@@ -35,6 +35,48 @@ std::vector<int32_t> ids_of(Random& random, int64_t vocab) {
   return ids;
 }
 
+// Positions by a list or a range, of any kind.
+PositionChoice positions_of(Random& random) {
+  PositionChoice choice;
+  if (random.one_in(2))
+    choice.list = std::vector<int32_t>{0, static_cast<int32_t>(random.below(40))};
+  else if (random.one_in(3))
+    choice.from = random.odd_integer(), choice.to = random.odd_integer();
+  return choice;
+}
+
+// Edits of which many fit and many do not.
+EditRequests edits_of(Random& random, const std::vector<TensorRef>& tensors) {
+  static const char* kPlaces[] = {"model.layers.0",
+                                  "model.embed_tokens",
+                                  "model.norm",
+                                  "model.layers.0.self_attn.context",
+                                  "model.layers.0.mlp.down_proj",
+                                  "model.layers.0.self_attn.attn_weights",
+                                  "model.layers.99999999999",
+                                  "x"};
+  EditRequests edits;
+  while (random.one_in(2)) {
+    EditRequest edit;
+    edit.at = kPlaces[random.below(static_cast<int64_t>(std::size(kPlaces)))];
+    edit.op = static_cast<EditOp>(random.below(4));
+    edit.first = random.one_in(4) ? random.odd_integer() : random.below(8);
+    edit.last = random.one_in(4) ? random.odd_integer() : random.below(16);
+    edit.value_rows = random.one_in(4) ? random.odd_integer() : 1;
+    if (!tensors.empty() && !random.one_in(3)) edit.value = random.pick(tensors)->buffer;
+    edit.positions = positions_of(random);
+    edits.edits.push_back(edit);
+  }
+  while (random.one_in(4)) {
+    KnockOut cut;
+    cut.layer = random.one_in(3) ? random.odd_integer() : 0;
+    cut.heads = {random.one_in(3) ? random.odd_integer() : random.below(4)};
+    cut.from = positions_of(random), cut.to = positions_of(random);
+    edits.knock_outs.push_back(cut);
+  }
+  return edits;
+}
+
 // One call with options of any kind.
 void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::vector<TensorRef>& tensors) {
   const Config& config = session.config();
@@ -60,6 +102,7 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
       if (!random.one_in(3)) request.cache = random.pick(caches);
       request.length = random.one_in(2) ? 0 : random.odd_integer();
       request.layers = random.one_in(2) ? 0 : random.odd_integer();
+      request.edits = edits_of(random, tensors);
       const ForwardResult result = post(session, [=](Session& it) { return it.forward(request, abort); }).get();
       if (result.last_hidden_state) tensors.push_back(result.last_hidden_state);
       for (const auto& [name, tensor] : result.taps) tensors.push_back(tensor);
@@ -78,6 +121,7 @@ void call(Random& random, Session& session, std::vector<CacheRef>& caches, std::
       GreedyRequest request;
       request.ids = ids;
       request.use_cache = !random.one_in(3);
+      request.edits = edits_of(random, tensors);
       request.chunk = random.one_in(2) ? 0 : random.odd_integer();
       request.length = random.one_in(2) ? 0 : random.odd_integer();
       request.stopping.max_new_tokens = random.one_in(4) ? random.odd_integer() : random.below(12);

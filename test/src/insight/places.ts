@@ -10,7 +10,8 @@ export interface Place {
 
 /** Describes the same on each device. */
 export function eachPlace(title: string, body: (place: Place) => void): void {
-  describe(title, () => {
+  describe(title, function () {
+    this.timeout(180_000);
     describe("on the CPU", () => body({ device: "cpu", dtype: "float32", tolerance: 1e-5 }));
     describe("on the GPU", () => {
       before(function () {

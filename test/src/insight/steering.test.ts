@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ablate,
+  AutoModelForCausalLM,
   DynamicCache,
   direction,
   knock_out,
@@ -12,7 +13,9 @@ import {
   steer,
   type Tensor,
 } from "../../../src";
-import { near, nearKept, smollmModel } from "./golden";
+import { needSmollm } from "../tokenizer/models";
+import { near, nearKept } from "./golden";
+import { eachPlace } from "./places";
 
 interface Golden {
   positive: string[];
@@ -25,12 +28,12 @@ interface Golden {
 }
 const golden = JSON.parse(readFileSync(join(__dirname, "..", "..", "golden", "edits_smollm2.json"), "utf8")) as Golden;
 
-describe("SmolLM2 under edits", function () {
-  this.timeout(180_000);
+eachPlace("SmolLM2 under edits", ({ device, dtype }) => {
   let model: Phi3ForCausalLM;
   let mood: Tensor;
   before(async function () {
-    model = await smollmModel(this);
+    this.timeout(60_000);
+    model = await AutoModelForCausalLM.from_pretrained(await needSmollm(this), { device, dtype });
     mood = await direction(model, golden.positive, golden.negative, { layer: golden.layer });
   });
   after(() => model?.dispose());
