@@ -228,7 +228,7 @@ describe("what drawings say", () => {
   it("plotMemory draws the steps in which memory is set aside", () => {
     const figure = plotMemory(Array.from({ length: 200 }, (_, i) => memory(i + 1)));
     const [aside] = figure.data as { y: number[]; line: { shape?: string } }[];
-    assert.equal(aside?.line.shape, "hv");
+    assert.equal(aside?.line.shape, "vh");
     assert.equal(new Set(aside?.y).size, 2);
   });
 
