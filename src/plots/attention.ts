@@ -4,7 +4,6 @@ import type { StreamTokenizer } from "../generation/streamer";
 import { ActivationCache } from "../insight/activation_cache";
 import { pieceLabel, tokenTexts } from "../insight/label";
 import type { TapName } from "../insight/names";
-import { escapeMarkup } from "../markup";
 import { checkOptions } from "../options";
 import { liveAttention } from "./attention_live";
 import { attentionPicture } from "./attention_picture";
@@ -88,13 +87,9 @@ export function attentionView(weights: Weights, title: string): View {
   return new View({
     text: letters(weights, shown, title),
     svg,
-    html: [
-      `<div><b>${escapeMarkup(title)}</b></div>`,
-      stillImage(svg, `${title}: ${caption}`),
-      `<div>${escapeMarkup(caption)}</div>`,
-      table,
-    ].join(""),
-    live: { data: packed(weights, shown), script: liveAttention },
+    // The picture has the title and what is said of it.
+    html: stillImage(svg, `${title}: ${caption}`) + table,
+    live: { data: { title, ...packed(weights, shown) }, script: liveAttention },
     shrink: "show fewer heads (heads), or keep fewer positions (run_with_cache's positions)",
   });
 }

@@ -59,6 +59,7 @@ export const liveAttention = `function (root, data) {
     button.setAttribute("aria-pressed", String(on));
     button.style.outline = on ? "2px solid #e8762d" : "";
   };
+  body.append(make("div", "font-weight: 600", data.title));
   const layers = [...new Set(maps.map(([layer]) => layer))];
   const layerButtons = layers.map((layer) => make("button", plain, "L" + layer));
   if (layers.length > 1) {
@@ -180,9 +181,9 @@ export const liveAttention = `function (root, data) {
     picture.setAttribute("aria-label", title.textContent + ": rows look at columns");
     draw();
   };
-  body.append(title, strip, told, picture, make("div", "opacity: 0.8", "Point at a token, or reach it by Tab and the arrow keys; a click keeps it."));
+  body.append(title, strip, told, picture, make("div", "padding: 2px 0", "Rows look at columns. Point at a token, or reach it by Tab and the arrow keys; a click keeps it."));
   const still = root.querySelector("img");
   still.replaceWith(body);
   choose(map);
-  requestAnimationFrame(() => draw());
+  new ResizeObserver(() => draw()).observe(strip);
 }`;

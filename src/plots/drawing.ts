@@ -71,18 +71,17 @@ export abstract class Drawing {
    * @internal
    */
   [jupyterDisplay](): MimeBundle {
-    const still = this.static();
-    return process.env.PHI3LAB_STATIC ? still : { ...this.rich(), ...still };
+    return process.env.PHI3LAB_STATIC ? this.static() : { ...this.rich(), [mime.text]: this.#text };
   }
 
-  /** What goes before the picture and the text where it can be shown. */
+  /** What goes before the text where it can be shown. */
   protected abstract rich(): MimeBundle;
   /** A page of its own. */
   protected abstract page(): string;
 
   /** @throws RangeError, with what makes it smaller, where a notebook may drop the output. */
-  protected checkSize(shrink: string): void {
-    const bytes = Buffer.byteLength(JSON.stringify({ ...this.rich(), [mime.text]: this.#text }));
+  protected checkSize(rich: MimeBundle, shrink: string): void {
+    const bytes = Buffer.byteLength(JSON.stringify({ ...rich, [mime.text]: this.#text }));
     if (bytes > most)
       throw new RangeError(
         `Expected an output of at most ${most.toLocaleString("en-US")} bytes but this one takes ${bytes.toLocaleString("en-US")}: ${shrink}`,

@@ -38,10 +38,15 @@ export class Figure extends Drawing {
     const alt = plot.table === undefined ? String(this) : inWords(plot);
     const image = stillImage(this.toSVG(), alt);
     this.#html = plot.table === undefined ? image : `${image}${tableHtml(plot.table)}`;
-    this.checkSize(plot.shrink ?? "plot less of it");
+    this.checkSize(this.rich(), plot.shrink ?? "plot less of it");
   }
 
-  /** @internal */
+  /**
+   * Without `image/png`: plotly's renderer shows that in place of the plot until the mouse comes by, and puts in its own when
+   * it has drawn. Places without plotly take the HTML; those without that have {@link Drawing.static}.
+   *
+   * @internal
+   */
   protected rich(): MimeBundle {
     const { data, layout } = this;
     return { [mime.plotly]: { data, layout, config }, [mime.html]: this.#html };

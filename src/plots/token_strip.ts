@@ -60,9 +60,11 @@ export function described(token: TokenScore): Described {
   return [label, numbers.join(", "), top.map((one) => [one.label, Number(one.prob.toPrecision(4)), one.id === id])];
 }
 
-/** What the script that makes a strip live gets: of each ground its text, and what is said of its tokens. */
-export const stripData = (shown: readonly Shown[]): [string, Described[]][] =>
-  shown.map(({ text: words, tokens }) => [words, tokens.map(described)]);
+/** What the script that makes a strip live gets: what is said of each ground's tokens, and which it tells of first. */
+export function stripData(shown: readonly Shown[]): { said: Described[][]; first: number } {
+  const surprises = shown.map(({ surprise }) => surprise ?? -1);
+  return { said: shown.map(({ tokens }) => tokens.map(described)), first: surprises.indexOf(Math.max(...surprises)) };
+}
 
 const others = (top: Described[2]): string => top.map(([other, p]) => `${other} ${percent(p)}`).join(", ");
 

@@ -1,9 +1,9 @@
 /**
  * The script that makes a coloured text live: what is pointed at, focused or reached by the arrow keys is told of below the
- * text, with bars; a click, or Enter, keeps it there. It gets the still form's root and the data, writes text as text alone,
- * and takes the page's own colours.
+ * text, with bars; a click, or Enter, keeps it there. It gets the still form's root, what is said of each ground, and which
+ * one it begins with; it writes text as text alone, and takes the page's own colours.
  */
-export const liveTokens = `function (root, data) {
+export const liveTokens = `function (root, { said, first }) {
   const spans = root.querySelectorAll("span");
   const told = document.createElement("div");
   told.setAttribute("role", "status");
@@ -19,7 +19,7 @@ export const liveTokens = `function (root, data) {
   const percent = (p) => (p >= 0.0995 ? (p * 100).toFixed(1) : (p * 100).toPrecision(2)) + "%";
   const tell = (i) => {
     told.textContent = "";
-    for (const [label, numbers, top] of data[i][1]) {
+    for (const [label, numbers, top] of said[i]) {
       put(told, "div", label + ": " + numbers, "font-weight: 600; white-space: pre-wrap");
       for (const [other, p, own] of top) {
         const row = put(told, "div", undefined, "display: flex; gap: 8px; align-items: center");
@@ -36,7 +36,7 @@ export const liveTokens = `function (root, data) {
     span.removeAttribute("title");
     span.tabIndex = i === 0 ? 0 : -1;
     span.setAttribute("role", "button");
-    span.setAttribute("aria-label", data[i][1].map(([label, numbers]) => label + ": " + numbers).join("; "));
+    span.setAttribute("aria-label", said[i].map(([label, numbers]) => label + ": " + numbers).join("; "));
     span.style.cursor = "pointer";
     span.addEventListener("mouseenter", () => { if (pinned < 0) tell(i); });
     span.addEventListener("focus", () => tell(i));
@@ -50,6 +50,9 @@ export const liveTokens = `function (root, data) {
       event.stopPropagation();
     });
   });
-  put(told, "div", "Point at a token, or reach it by Tab and the arrow keys; a click or Enter keeps it.");
-  root.insertBefore(told, root.querySelector("details"));
+  const table = root.querySelector("details");
+  const hint = put(root, "div", "Point at a token, or reach it by Tab and the arrow keys; a click or Enter keeps it.");
+  root.insertBefore(hint, table);
+  root.insertBefore(told, table);
+  tell(first);
 }`;

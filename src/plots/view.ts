@@ -38,12 +38,12 @@ export class View extends Drawing {
   constructor(parts: ViewParts) {
     super(parts);
     this.#html = htmlOf(parts);
-    this.checkSize(parts.shrink);
+    this.checkSize({ [mime.html]: this.#html }, parts.shrink);
   }
 
   /** @internal */
   protected rich(): MimeBundle {
-    return { [mime.html]: this.#html };
+    return { [mime.html]: this.#html, [mime.png]: this.static()[mime.png] };
   }
   /** @internal */
   protected page(): string {

@@ -47,7 +47,10 @@ export class WatchResult {
   }
   /** In a notebook the last state stands there already. */
   toString(): string {
-    return host() ? this.scores.about : String(this.view);
+    if (!host()) return String(this.view);
+    const { tokens, cost } = this.scores;
+    const count = tokens.filter(({ log_prob }) => log_prob !== null).length;
+    return `${count} new token${count === 1 ? "" : "s"} in ${(cost.ms / 1000).toFixed(1)} s`;
   }
   /** @internal */
   [inspect.custom](): string {

@@ -107,7 +107,7 @@ const ground = (probability: number): string => `rgba(61, 142, 240, ${(0.08 + 0.
 function lensHtml({ token, words }: NonNullable<Moment["lens"]>): string {
   const items = runs(words).map(
     ({ layers, label, probability }) =>
-      `<div style="display: inline-block; padding: 1px 6px; margin: 1px; border-radius: 3px; background-color: ${ground(probability)}"><small>${escapeMarkup(layers)}</small> <code style="white-space: pre">${escapeMarkup(label)}</code> <small>${roughly(probability)}</small></div>`,
+      `<div style="display: inline-block; padding: 1px 6px; margin: 1px; border-radius: 3px; background-color: ${ground(probability)}"><small>${escapeMarkup(layers)}</small> <b style="white-space: pre; font-family: monospace">${escapeMarkup(label)}</b> <small>${roughly(probability)}</small></div>`,
   );
   return `<div style="padding: 4px 0px"><div>${escapeMarkup(lensTitle(token))}</div><div>${items.join(" ")}</div></div>`;
 }

@@ -31,6 +31,8 @@ export class Watched {
   #shownAt = Number.NEGATIVE_INFINITY;
   #shown = false;
   #cache = 0;
+  /** Bytes of other texts' keys and values. */
+  readonly #before: number;
 
   constructor(
     model: Phi3ForCausalLM,
@@ -42,6 +44,7 @@ export class Watched {
     this.#tokenizer = tokenizer;
     this.#prompt = prompt;
     this.#what = what;
+    this.#before = model.memory().cache;
   }
 
   /** A new token: it is shown where the last picture is old enough. */
@@ -88,7 +91,7 @@ export class Watched {
   show(state: Moment["state"]): View {
     const [first, last] = [this.#times[0] ?? Number.NaN, this.#times.at(-1) ?? Number.NaN];
     // A generation frees its own when it ends.
-    this.#cache = Math.max(this.#cache, this.#model.memory().cache);
+    this.#cache = Math.max(this.#cache, this.#model.memory().cache - this.#before);
     const view = watchView({
       ...this.#what,
       ...{ state, scores: this.#scores(), lens: this.#lens, cache: this.#cache },
