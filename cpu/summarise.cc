@@ -42,42 +42,51 @@ int32_t rank_of(int32_t token, const float* row, int64_t count) {
   return 1 + before;
 }
 
+/** All that is said of row t by itself. */
+void describe(const Summary& out, int64_t t, const float* row, int64_t count, const int32_t* tokens,
+              const Rowwise& rowwise) {
+  const float max = select(out.ids + t * out.k, out.logits + t * out.k, out.k, row, count, rowwise);
+  double sum, weighted;
+  rowwise.exponential_sums(&sum, &weighted, row, count, max);
+  const double log_sum = std::log(sum);
+  out.logsumexp[t] = static_cast<float>(static_cast<double>(max) + log_sum);
+  out.entropy[t] = static_cast<float>(log_sum - weighted / sum);
+  for (int64_t i = 0; i < out.tokens; i++) {
+    const int32_t token = tokens[t * out.tokens + i];
+    out.token_logits[t * out.tokens + i] = row[token];
+    out.token_ranks[t * out.tokens + i] = rank_of(token, row, count);
+  }
+}
+
 }  // namespace
 
 void CpuBackend::summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) {
   logits.expect_float32("summarise");
   const Rowwise* rowwise = &rowwise_;
   const int64_t vocab = logits.cols;
-  stage([=](const Worker& w) {
-    each_own_token(logits.rows, w, [&](int64_t t) {
-      const float* row = logits.data + t * vocab;
-      const float max = select(out.ids + t * out.k, out.logits + t * out.k, out.k, row, vocab, *rowwise);
-      double sum, weighted;
-      rowwise->exponential_sums(&sum, &weighted, row, vocab, max);
-      const double log_sum = std::log(sum);
-      out.logsumexp[t] = static_cast<float>(static_cast<double>(max) + log_sum);
-      out.entropy[t] = static_cast<float>(log_sum - weighted / sum);
-      for (int64_t i = 0; i < out.tokens; i++) {
-        const int32_t token = tokens[t * out.tokens + i];
-        out.token_logits[t * out.tokens + i] = row[token];
-        out.token_ranks[t * out.tokens + i] = rank_of(token, row, vocab);
-      }
+  if (!out.divergence) {
+    stage([=](const Worker& w) {
+      each_own_token(logits.rows, w,
+                     [&](int64_t t) { describe(out, t, logits.data + t * vocab, vocab, tokens, *rowwise); });
     });
-  });
-  if (!out.divergence) return;
-  const int64_t groups = logits.rows / group;
+    return;
+  }
+  // The rows that the others are compared with come first: then each of those is read from memory once.
   stage([=](const Worker& w) {
-    each_own_token(groups, w, [&](int64_t g) {
+    each_own_token(logits.rows / group, w, [&](int64_t g) {
       const int64_t last = (g + 1) * group - 1;
+      describe(out, last, logits.data + last * vocab, vocab, tokens, *rowwise);
+      out.divergence[last] = 0;
       rowwise->probabilities(logits.data + last * vocab, vocab, out.logsumexp[last]);
     });
   });
   stage([=](const Worker& w) {
     each_own_token(logits.rows, w, [&](int64_t t) {
       const int64_t last = (t / group + 1) * group - 1;
-      const double surprise = t == last ? -static_cast<double>(out.entropy[t])
-                                        : rowwise->expectation(logits.data + last * vocab, logits.data + t * vocab,
-                                                               vocab, out.logsumexp[t]);
+      if (t == last) return;
+      const float* row = logits.data + t * vocab;
+      describe(out, t, row, vocab, tokens, *rowwise);
+      const double surprise = rowwise->expectation(logits.data + last * vocab, row, vocab, out.logsumexp[t]);
       out.divergence[t] = static_cast<float>(-static_cast<double>(out.entropy[last]) - surprise);
     });
   });

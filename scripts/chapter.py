@@ -1,7 +1,9 @@
 """Runs a notebook from start to end without a browser: prints what each cell gives as it comes, and writes the executed
 notebook and one HTML page that needs no network.
 
-    python scripts/chapter.py NOTEBOOK [--out FOLDER] [--plotly plotly.js]
+    python scripts/chapter.py NOTEBOOK [--out FOLDER] [--plotly plotly.js] [--static]
+
+With --static every drawing is a picture and text, for places that run no scripts, as GitHub; the copy is NAME-static.ipynb.
 
 Exit codes: 0 when every cell ran, 1 when one failed, 130 when interrupted; the files are written in each case.
 """
@@ -197,6 +199,7 @@ def main():
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--out", type=Path, default=Path("out"))
     parser.add_argument("--plotly", type=Path, help="plotly.js, for pages with plots")
+    parser.add_argument("--static", action="store_true", help="drawings as pictures, for places without scripts")
     options = parser.parse_args()
 
     if not options.notebook.is_file():
@@ -209,10 +212,12 @@ def main():
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    if options.static:
+        os.environ["PHI3LAB_STATIC"] = "1"  # The kernel's, too.
     code = run(notebook, options.notebook.resolve().parent)
 
     options.out.mkdir(parents=True, exist_ok=True)
-    name = options.notebook.stem
+    name = options.notebook.stem + ("-static" if options.static else "")
     executed = options.out / f"{name}.ipynb"
     nbformat.write(notebook, executed)
     html = options.out / f"{name}.html"

@@ -101,11 +101,11 @@ function inOrder(parts: readonly Part[], direct: number): Panel {
     mark: "line",
     x: parts.map(place),
     y: sums(parts).map(([, so]) => so),
-    ...{ colour: palette.rest, series: "sum so far", steps: true, about: "sum so far {y:.3f}" },
+    ...{ colour: palette.rest, series: "sum so far", steps: "after", about: "sum so far {y:.3f}" },
   };
   return {
     x: { kind: "linear", name: "layer (-1: embeddings)", format: "whole", range: [-1.6, last + 0.6] },
-    y: { kind: "linear", name: "adds" },
+    y: { kind: "linear", name: "adds", range: withRoom([direct, ...parts.map(({ value }) => value), ...sum.y]) },
     marks: [
       series("attention", palette.first, ["attention"]),
       series("MLP and embeddings", palette.second, ["mlp", "embed"]),
@@ -113,6 +113,13 @@ function inOrder(parts: readonly Part[], direct: number): Panel {
       { mark: "rule", y: direct, name: `the head gives ${signed(direct)}`, left: true },
     ],
   };
+}
+
+/** From the least to the greatest and 0, with room above for the name of the line that is the highest. */
+function withRoom(values: readonly number[]): [number, number] {
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
+  const room = high - low || 1;
+  return [low - 0.05 * room, high + 0.15 * room];
 }
 
 /** Layers to the right, heads downwards, the MLP below them; the embeddings are told of below. */

@@ -29,7 +29,8 @@ export function plotCompare(comparison: Comparison, options: PlotCompareOptions 
   if (!(comparison?.relative_error instanceof Tensor) || !Array.isArray(comparison.labels))
     throw new TypeError(`Expected what compare gave for plotCompare but received ${inspect(comparison, { depth: 0 })}`);
   const { labels, names, tokens, cost } = comparison;
-  const { title = `${names[0]} and ${names[1]}` } = options;
+  const [one, other] = names.map((name) => name.split(/[\\/]/).at(-1));
+  const { title = one === other ? `Two ways to run ${one}` : `${one} and ${other}` } = options;
   const error = numbersOf(comparison.relative_error);
   const cosine = numbersOf(comparison.cosine);
   const same = numbersOf(comparison.top1_agreement);
@@ -54,7 +55,7 @@ export function plotCompare(comparison: Comparison, options: PlotCompareOptions 
     ].join("\n"),
     panels: [
       panel({ kind: "log", name: "relative error", format: "power" }, [line(error, "error {y:.2e}")]),
-      panel({ kind: "log", name: "KL (nats)", format: "power" }, [line(kl, "KL {y:.2e} nats")]),
+      panel({ kind: "log", name: "KL (nats; gaps: 0)", format: "power" }, [line(kl, "KL {y:.2e} nats")]),
       panel({ kind: "linear", name: "same top token", format: "percent", range: [0, 1.04] }, [line(same, "{y:.0%}")]),
     ],
     table: {

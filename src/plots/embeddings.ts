@@ -18,7 +18,7 @@ export interface PlotEmbeddingsOptions {
 }
 
 /** Vectors that are compared each with each. */
-const most = 400;
+const most = 200;
 /** The picture's panel, in pixels: labels that would lie on others are left out of it. */
 const [wide, high] = [560, 360];
 
@@ -26,7 +26,7 @@ const [wide, high] = [560, 360];
  * Draws vectors in their first two principal components, with the share of the variance that each shows, and names the
  * nearest of each by the cosine of all their numbers.
  *
- * @param vectors (n, d), from 2 to 400 of them.
+ * @param vectors (n, d), from 2 to 200 of them.
  * @param labels What each of them is.
  * @throws TypeError or RangeError for another shape, or another number of labels.
  * @example

@@ -8,7 +8,7 @@ import { costLine } from "./said";
 
 /** The options of {@link plotHeads}. */
 export interface PlotHeadsOptions {
-  /** What is shown, a map each. Default: all that was scored. */
+  /** What is shown, a map each. Default: all that was scored; of a model of more than 500 heads the first of it. */
   kinds?: HeadScoreKind[];
   /** Heads of each kind that are numbered on its map and named below, from 0 to 99. Default: 5. */
   n?: number;
@@ -39,7 +39,7 @@ export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): F
     throw new TypeError(
       `Expected what model.head_scores gave for plotHeads but received ${inspect(scores, { depth: 0 })}`,
     );
-  const { kinds = scores.kinds, n = 5, title = "What heads look at" } = options;
+  const { kinds = usualKinds(scores), n = 5, title = "What heads look at" } = options;
   if (!Number.isInteger(n) || n < 0 || n > 99)
     throw new RangeError(`Expected n from 0 to 99 but received ${inspect(n)}`);
   for (const kind of kinds)
@@ -67,6 +67,11 @@ export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): F
     },
     shrink: "name fewer kinds",
   });
+}
+
+function usualKinds({ kinds, scores }: HeadScores): HeadScoreKind[] {
+  const [first] = kinds;
+  return first === undefined || scores[first].dims.reduce((a, b) => a * b, 1) <= 500 ? kinds : [first];
 }
 
 function map({ scores }: HeadScores, kind: HeadScoreKind, best: ReturnType<HeadScores["best"]>): Panel {

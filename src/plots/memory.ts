@@ -99,19 +99,20 @@ function layers({ by_layer }: CacheMemory): Panel {
 
 function growth(states: readonly CacheMemory[]): Panel {
   const x = states.map(({ positions }) => positions);
-  const line = (name: string, colour: string, bytes: number[], steps = false) => ({
+  const line = (name: string, colour: string, bytes: number[], steps?: "before") => ({
     ...{ mark: "line" as const, x, y: bytes.map(mib), colour, series: name, label: name, steps },
     about: `{x} positions: {y:.2f} MiB ${name}`,
   });
   return {
     x: { kind: "linear", name: "positions", format: "whole" },
     y: { kind: "linear", name: "MiB" },
+    // Between two states memory was set aside before it was needed.
     marks: [
       line(
         "set aside",
         palette.second,
         states.map(({ committed }) => committed),
-        true,
+        "before",
       ),
       line(
         "needed",

@@ -161,7 +161,7 @@ function line({ x, y, colour, steps }: Line, { px, py }: Placed): string[] {
     else {
       const part = parts.at(-1) as [number, number][];
       const before = part.at(-1);
-      if (steps && before) part.push([point[0], before[1]]);
+      if (steps && before) part.push(steps === "after" ? [point[0], before[1]] : [before[0], point[1]]);
       part.push(point);
     }
   }

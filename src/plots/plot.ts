@@ -105,8 +105,8 @@ export interface Line {
   about?: string;
   /** The line in letters; default: its course in blocks, and its first and last number. */
   words?: string;
-  /** It goes level from each point to the next one's place, and jumps there. */
-  steps?: boolean;
+  /** It goes level from point to point, and jumps at the place of the one before, or of the one after. */
+  steps?: "before" | "after";
 }
 
 export interface Points {

@@ -118,7 +118,7 @@ function line({ x, y, colour, series, about, steps }: Line, panel: Placed, legen
       ...panel.axes,
       x: places(panel, "x", x),
       y: places(panel, "y", y),
-      line: { color: colour, width: 2, ...(steps ? { shape: "hv" } : {}) },
+      line: { color: colour, width: 2, ...(steps ? { shape: steps === "after" ? "hv" : "vh" } : {}) },
       hovertemplate: escapePlotly(about ?? named).replace(/\{(?=[xy][:}])/g, "%{") + extra(series),
     },
   ];

@@ -1,7 +1,7 @@
 /**
  * The script that makes a coloured text live: what is pointed at, focused or reached by the arrow keys is told of below the
- * text, with bars; a click, or Enter, keeps it there. It gets the still form's root, what is said of each ground, and which one it begins with, writes text as text alone,
- * and takes the page's own colours.
+ * text, with bars; a click, or Enter, keeps it there. It gets the still form's root, what is said of each ground, and which
+ * one it begins with; it writes text as text alone, and takes the page's own colours.
  */
 export const liveTokens = `function (root, { said, first }) {
   const spans = root.querySelectorAll("span");

@@ -32,10 +32,9 @@ describe("npm run chapter", function () {
     return path;
   }
 
-  function start(path: string) {
-    return spawn(process.execPath, [join(root, "scripts/chapter.mjs"), path, "--out", join(folder, "out")], {
-      env: cleanEnvironment(),
-    });
+  function start(path: string, ...flags: string[]) {
+    const args = [join(root, "scripts/chapter.mjs"), path, "--out", join(folder, "out"), ...flags];
+    return spawn(process.execPath, args, { env: cleanEnvironment() });
   }
   const read = (name: string) => readFileSync(join(folder, "out", name), "utf8");
 
@@ -95,6 +94,17 @@ describe("npm run chapter", function () {
     } finally {
       await browser.close();
     }
+  });
+
+  it("writes a copy whose drawings are pictures and text, for places without scripts, where --static asks for it", async () => {
+    const path = notebook("still", [
+      'import { plotTimings } from "phi3lab";\nplotTimings({ cached: { average: 1 }, uncached: { average: 2 } })',
+    ]);
+    const { code, output } = await ended(start(path, "--static"));
+    assert.equal(code, 0, output);
+    const { data } = JSON.parse(read("still-static.ipynb")).cells[1].outputs[0];
+    assert.deepEqual(Object.keys(data).sort(), ["image/png", "text/plain"]);
+    assert.match(read("still-static.html"), /<img[^>]*src="data:image\/png;base64,/);
   });
 
   it("ends with 1 at a cell that fails, names the error, and still writes both files", async () => {

@@ -1,6 +1,6 @@
 /** Results of looking inside, made by hand, as small or as large as a test wants them. */
 import type { Attribution, Comparison, ContinuationTree, Grid, HeadScoreKind, HeadScores, TreeNode } from "../../src";
-import { Tensor } from "../../src";
+import { Tensor, TokenScores } from "../../src";
 
 const cost = { ms: 812.4, passes: 90, bytes: 3_250_585 };
 const named = (label: string, id = 1) => ({ id, label, text: label.replaceAll("␣", " ") });
@@ -145,3 +145,33 @@ export const memory = (positions: number, layers = 30) => ({
   per_position: 46_080,
   by_layer: Array.from({ length: layers }, () => positions * 1536),
 });
+
+/** Weights of heads that each row gives to all tokens up to its own, the last row's mostly to the token before. */
+export function weights(tokens: number, labels: string[], heads = 1) {
+  const map = (head: number) => {
+    const values = new Float32Array(tokens * tokens);
+    for (let r = 0; r < tokens; r++) {
+      const row = Array.from({ length: r + 1 }, (_, t) => 1.1 + noise(t + head) + (t === r - 1 ? 9 : 0));
+      const sum = row.reduce((total, one) => total + one, 0);
+      row.forEach((one, t) => {
+        values[r * tokens + t] = one / sum;
+      });
+    }
+    return { layer: 18, head, values, most: 1 };
+  };
+  return {
+    labels: Array.from({ length: tokens }, (_, i) => labels[i % labels.length] as string),
+    rows: Array.from({ length: tokens }, (_, i) => i),
+    maps: Array.from({ length: heads }, (_, head) => map(head)),
+  };
+}
+
+/** Scores of a text of these tokens, the first given. */
+export const scores = (labels: string[]): TokenScores =>
+  new TokenScores(
+    labels.map((label, i) => ({
+      ...{ id: i, text: label, label, piece: [0, 1] as [number, number], rank: i + 1, entropy: 2.5 },
+      ...{ log_prob: i === 0 ? null : -3.2, top: [{ id: 7, label, prob: 0.25 }] },
+    })),
+    cost,
+  );
