@@ -230,8 +230,12 @@ function floats(operator: string, x: number, y: number): number {
       return Math.floor(x / y);
     case "%":
       return x - y * Math.floor(x / y);
-    default:
-      return x ** y;
+    default: {
+      if (x === 0 && y < 0) throw new TemplateError("0.0 cannot be raised to a negative power");
+      const power = x ** y;
+      if (Number.isNaN(power) && x < 0) throw new TemplateError("complex numbers are not here");
+      return power;
+    }
   }
 }
 

@@ -30,7 +30,7 @@ function temporary() {
 
 /** Whether an error is a sentence of ours, and none by which JavaScript says that a program is wrong. */
 const isSentence = (error) =>
-  !["TypeError", "RangeError", "SyntaxError", "ReferenceError", "InternalError"].includes(error.name) ||
+  !["TypeError", "RangeError", "SyntaxError", "ReferenceError", "URIError", "EvalError"].includes(error.name) ||
   error.message.startsWith("Expected ");
 
 module.exports = { golden, isSentence, load, models, read, root, sometimes, temporary };
