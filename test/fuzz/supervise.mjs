@@ -81,6 +81,7 @@ export async function fuzz({ format, minutes, seed, jobs, pool: poolFile, missed
       stderr: true,
     });
     const again = (why) => {
+      if (began === Infinity) throw new Error(`The fuzzer does not start: ${why}`);
       findings++;
       keep(format, Buffer.from(now.bytes.slice(0, now.length[0])), why);
       worker.removeAllListeners();
