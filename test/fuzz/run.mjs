@@ -38,7 +38,7 @@ let findings = 0;
 for (const name of groups[format] ?? [format]) {
   if (name === "native") {
     const { fuzzNative } = await import("./native.mjs");
-    findings += await fuzzNative({ minutes, seed });
+    findings += await fuzzNative({ minutes, seed, jobs });
   } else {
     const pool = values.pool && join(values.pool, `${name}.json`);
     findings += await fuzz({ format: name, minutes, seed, jobs, pool, missed: values.missed === true });
