@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { readIndex, weightFiles } from "../weights";
 import type { ModelCache } from "./cache";
 import type { ResolvedModel } from "./local";
-import { adapterFiles, single, tokenizerFiles, type Wanted } from "./wanted";
+import { adapterFiles, single, templatesFolder, tokenizerFiles, type Wanted } from "./wanted";
 
 export interface Cached {
   model: ResolvedModel;
@@ -31,7 +31,8 @@ export async function inCache(wanted: Wanted, cache: ModelCache, commit: string)
   const optional: string[] = [];
   if (wanted.parts.includes("tokenizer")) {
     required.push("tokenizer.json");
-    optional.push(...tokenizerFiles);
+    optional.push(...tokenizerFiles, templatesFolder);
+    optional.push(...names.filter((name) => name.startsWith(`${templatesFolder}/`)));
   }
   if (wanted.parts.includes("weights")) {
     required.push("config.json", ...(await cachedShards(wanted.model(cache, commit).folder, names)));

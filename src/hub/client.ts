@@ -43,24 +43,20 @@ export class HubClient {
     return info.sha;
   }
 
-  /** The files of a commit in one folder of it. */
-  async files(commit: string, folder: string): Promise<HubFile[]> {
-    return (await this.#list(commit, folder)).files;
-  }
-
   /** The files of a commit in one folder of it and those below, the upper ones first. */
   async tree(commit: string, folder: string): Promise<HubFile[]> {
     const found: HubFile[] = [];
     const folders = [folder];
     for (const next of folders) {
-      const listed = await this.#list(commit, next);
+      const listed = await this.list(commit, next);
       found.push(...listed.files);
       folders.push(...listed.folders.slice(0, mostFolders - folders.length));
     }
     return found;
   }
 
-  async #list(commit: string, folder: string): Promise<{ files: HubFile[]; folders: string[] }> {
+  /** The files of a commit in one folder of it, and the folders there. */
+  async list(commit: string, folder: string): Promise<{ files: HubFile[]; folders: string[] }> {
     const { listFiles } = await import("@huggingface/hub");
     const found: HubFile[] = [];
     const folders: string[] = [];

@@ -43,9 +43,10 @@ export interface DownloadOptions {
 export const incompleteOf = (blob: string): string => `${blob}.phi3lab.incomplete`;
 /** One of another length is damaged: it counts as nothing. */
 const isWhole = async (blob: string, { size }: HubFile): Promise<boolean> => (await sizeOf(blob)) === size;
+/** undefined where there is no file of this name, though a pipe or a folder may be. */
 const sizeOf = (path: string): Promise<number | undefined> =>
   stat(path).then(
-    (found) => found.size,
+    (found) => (found.isFile() ? found.size : undefined),
     () => undefined,
   );
 
@@ -109,7 +110,7 @@ async function fetchBlob(
   if (!options.force && (await isWhole(blob, file))) return;
   const incomplete = incompleteOf(blob);
   await mkdir(dirname(blob), { recursive: true });
-  if (options.force) await rm(incomplete, { force: true });
+  if (options.force || (await sizeOf(incomplete)) === undefined) await rm(incomplete, { force: true, recursive: true });
   const report = reporter(client.id, file, options);
   try {
     const resumed = ((await sizeOf(incomplete)) ?? 0) > 0;

@@ -1,5 +1,5 @@
 /** Fetches what is wanted of a commit into the cache: only the files that this library reads, some at a time. */
-import { basename } from "node:path";
+import { posix } from "node:path";
 import { progressBar } from "../progress";
 import { insteadOf, readIndex, weightFiles } from "../weights";
 import type { ModelCache } from "./cache";
@@ -9,9 +9,9 @@ import { HubError } from "./error";
 import { ggufModels } from "./gguf_choice";
 import type { ResolvedModel } from "./local";
 import { tidy } from "./tidy";
-import { adapterFiles, tokenizerFiles, type Wanted } from "./wanted";
+import { adapterFiles, templatesFolder, tokenizerFiles, type Wanted } from "./wanted";
 
-/** Fetched where a model has them, for other tools that share the cache; not read here. */
+/** Fetched where a model has them: chat_template.json, which old models have, and what other tools that share the cache read. */
 const companions = ["tokenizer.model", "added_tokens.json", "chat_template.json"];
 /** Files that come at once: a hub gives one connection a part of what a line carries. */
 const atOnce = 4;
@@ -29,6 +29,7 @@ export async function fetchModel(
 }
 
 class Fetching {
+  /** The commit's files, by their path from the model's folder on. */
   #here = new Map<string, HubFile>();
 
   constructor(
@@ -42,10 +43,13 @@ class Fetching {
   async run(): Promise<ResolvedModel> {
     const { wanted, cache, client, commit } = this;
     const { id, folder, parts } = wanted;
-    const listed = await client.files(commit, folder);
+    const { files: listed, folders } = await client.list(commit, folder);
     const prefix = wanted.path("").length;
     const named = (files: HubFile[]) => new Map(files.map((file) => [file.path.slice(prefix), file]));
     this.#here = named(listed);
+    const templates = folders.find((path) => path.slice(prefix) === templatesFolder);
+    if (templates !== undefined && parts.includes("tokenizer"))
+      this.#here = named([...listed, ...(await client.list(commit, templates)).files]);
     if (wanted.named || weightFiles([...this.#here.keys()]) === undefined)
       this.#here = named(await client.tree(commit, folder));
     const names = [...this.#here.keys()];
@@ -72,8 +76,11 @@ class Fetching {
   async #tokenizer(): Promise<void> {
     if (!this.#here.has("tokenizer.json"))
       throw new HubError(`${this.wanted.id} has no tokenizer.json.${ggufHint([...this.#here.keys()])}`);
+    // Before the others: once these are here, none is missed.
+    const templates = [...this.#here.keys()].filter((name) => isTemplate(name));
+    await this.#get(templates);
     await this.#get([...tokenizerFiles, ...companions].filter((name) => this.#here.has(name)));
-    await this.#note(tokenizerFiles);
+    await this.#note(templates.length > 0 ? tokenizerFiles : [...tokenizerFiles, templatesFolder]);
   }
 
   async #weights(): Promise<void> {
@@ -132,9 +139,14 @@ class Fetching {
   }
 }
 
+/** Whether a path is of a chat template by name. */
+function isTemplate(path: string): boolean {
+  return posix.dirname(path) === templatesFolder && path.endsWith(".jinja");
+}
+
 function ggufHint(names: string[]): string {
   const files = ggufModels(names);
   return files.length > 0
-    ? ` It has GGUF files; choose one as gguf_file: ${files.map((name) => basename(name)).join(", ")}.`
+    ? ` It has GGUF files; choose one as gguf_file: ${files.map((name) => posix.basename(name)).join(", ")}.`
     : "";
 }

@@ -72,10 +72,10 @@ async function tryLock(path: string): Promise<boolean> {
 
 async function isStale(path: string): Promise<boolean> {
   try {
-    const [pid, machine, start] = (await readNote(path)).split(" ");
     const { mtimeMs } = await stat(path);
     const age = Date.now() - mtimeMs;
     if (age > silentAfter) return true;
+    const [pid, machine, start] = (await readNote(path)).split(" ");
     // Killed before it wrote its name.
     if (pid === "") return age > namedWithin;
     if (machine !== hostname()) return false;

@@ -73,7 +73,10 @@ async function inFolder(folder: string): Promise<string[]> {
 async function isDamaged(blob: string): Promise<boolean> {
   const etag = basename(blob);
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return false;
-  const { size } = await stat(blob);
+  const found = await stat(blob);
+  // What is read from a pipe has no end.
+  if (!found.isFile()) return true;
+  const { size } = found;
   const hash = etag.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
   for await (const bytes of createReadStream(blob, { highWaterMark: 2 ** 20 })) hash.update(bytes as Buffer);
   return hash.digest("hex") !== etag;

@@ -16,6 +16,8 @@ export const tokenizerFiles = [
   "special_tokens_map.json",
   "chat_template.jinja",
 ];
+/** Chat templates by name lie here; noted as absent, as files are, where a model has none. */
+export const templatesFolder = "additional_chat_templates";
 export const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"];
 /** Noted as absent where a repository holds only GGUF files, with the quantisations that it lacks (`lacks`). */
 export const single = "model.safetensors";

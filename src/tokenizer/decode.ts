@@ -9,8 +9,8 @@ import type { JsonNode } from "./spec";
 
 /** Decodes one sequence, piece by piece; what a later token could still change is held back. */
 export interface StreamDecoder {
-  /** The text that this token makes certain. */
-  push(token: string): string;
+  /** The text that these tokens make certain. */
+  push(tokens: readonly string[]): string;
   /** The rest. */
   end(): string;
 }
@@ -26,21 +26,32 @@ export function decoderFactory(node: JsonNode | null): DecoderFactory {
 }
 
 class ChainDecoder implements StreamDecoder {
+  /** Characters of all tokens so far, some of which may be held back. */
+  #length = 0;
+
   constructor(
     readonly steps: Step[],
     /** Whether its time is known to be linear in the text. */
     readonly trusted: boolean,
   ) {}
 
-  push(token: string): string {
-    if (this.trusted) return run(this.steps, token).join("");
+  push(tokens: readonly string[]): string {
+    const length = tokens.reduce((sum, token) => sum + token.length, 0);
+    this.#length += length;
+    const text = () => {
+      let result = "";
+      for (const token of tokens) result += run(this.steps, token).join("");
+      return result;
+    };
+    if (this.trusted) return text();
     enter("decoder");
-    return bounded(token.length, false, () => run(this.steps, token).join(""));
+    // All of them at once: many that take long are as bad as one.
+    return bounded(length, false, text);
   }
 
   end(): string {
     enter("decoder");
-    return bounded(0, this.trusted, () => finish(this.steps).join(""));
+    return bounded(this.#length, this.trusted, () => finish(this.steps).join(""));
   }
 }
 
@@ -56,8 +67,8 @@ export class CleaningDecoder implements StreamDecoder {
     this.#inner = inner;
   }
 
-  push(token: string): string {
-    const piece = this.#inner.push(token);
+  push(tokens: readonly string[]): string {
+    const piece = this.#inner.push(tokens);
     if (piece === "") return "";
     // Where no pattern can lie across, nor come to lie there once others are replaced; what is held has no such place.
     let at = piece.length - 1;

@@ -31,7 +31,16 @@ interface Vocabulary {
  * @throws WeightsError when the file is damaged or its tokenizer is of a kind not known here.
  */
 export async function readGgufTokenizer(file: string): Promise<TokenizerSpec> {
-  const gguf = await readGgufMetadata(file);
+  return ggufTokenizer(await readGgufMetadata(file));
+}
+
+/**
+ * The tokenizer that a GGUF header describes.
+ *
+ * @throws WeightsError as {@link readGgufTokenizer}.
+ */
+export function ggufTokenizer(gguf: Gguf): TokenizerSpec {
+  const { file } = gguf;
   const model = ggufString(gguf, "tokenizer.ggml.model");
   const vocabulary = readVocabulary(gguf);
   let json: TokenizerJson;

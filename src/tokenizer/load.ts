@@ -26,17 +26,47 @@ const largestTemplate = 1e6;
 /** Larger limits are a way of saying "none" (transformers writes 1e30). */
 const largestLimit = 1e9;
 
+/** What a folder's files say of its tokenizer, each as it was read. */
+export interface TokenizerFiles {
+  /** tokenizer.json. */
+  json: Json;
+  /** tokenizer_config.json. */
+  config?: Json | undefined;
+  /** special_tokens_map.json. */
+  map?: Json | undefined;
+  /** chat_template.jinja's text, or what chat_template.json has. */
+  template?: unknown;
+  /** Those of additional_chat_templates/. */
+  named?: Record<string, string>;
+}
+
 /**
  * @param folder A folder with tokenizer.json.
  * @throws Error when there is none, or a file is damaged.
  */
 export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec> {
-  const file = join(folder, "tokenizer.json");
-  const json = await readJson(file);
+  const json = await readJson(join(folder, "tokenizer.json"));
   if (!json) throw new Error(await nothingThere(folder));
+  return joinedTokenizer(folder, {
+    json,
+    config: await readJson(join(folder, "tokenizer_config.json")),
+    map: await readJson(join(folder, "special_tokens_map.json")),
+    template:
+      (await readText(join(folder, "chat_template.jinja"), largestTemplate)) ??
+      (await readJson(join(folder, "chat_template.json")))?.chat_template,
+    named: await namedTemplates(folder),
+  });
+}
+
+/**
+ * Joins a folder's files to one tokenizer.
+ *
+ * @throws Error when tokenizer.json is damaged.
+ */
+export function joinedTokenizer(folder: string, files: TokenizerFiles): TokenizerSpec {
+  const { json, config = {}, map = {}, template, named: others = {} } = files;
+  const file = join(folder, "tokenizer.json");
   checkParts(file, json);
-  const config = (await readJson(join(folder, "tokenizer_config.json"))) ?? {};
-  const map = (await readJson(join(folder, "special_tokens_map.json"))) ?? {};
 
   const special_tokens: Partial<Record<SpecialTokenName, string>> = {};
   const named: unknown[] = [];
@@ -66,7 +96,7 @@ export async function readFolderTokenizer(folder: string): Promise<TokenizerSpec
     model_special_tokens,
     padding_side: side(config.padding_side ?? paddingOf(json).direction) ?? "left",
     truncation_side: side(config.truncation_side ?? (json.truncation as Json | null | undefined)?.direction) ?? "right",
-    chat_template: withNames(await chatTemplate(folder, config), await namedTemplates(folder)),
+    chat_template: withNames(templateOf(template ?? config.chat_template), others),
     model_max_length: typeof limit === "number" && limit > 0 && limit < largestLimit ? limit : Infinity,
     clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true,
   };
@@ -188,10 +218,8 @@ function around(node: JsonNode | null): { bos?: string; eos?: string } {
   return { bos: id(parts[text - 1]), eos: id(parts[text + 1]) };
 }
 
-async function chatTemplate(folder: string, config: Json): Promise<string | Record<string, string> | undefined> {
-  const jinja = await readText(join(folder, "chat_template.jinja"), largestTemplate);
-  if (jinja !== undefined) return jinja;
-  const template = (await readJson(join(folder, "chat_template.json")))?.chat_template ?? config.chat_template;
+/** A template, or several by name as older files list them. */
+function templateOf(template: unknown): string | Record<string, string> | undefined {
   if (isString(template)) return template;
   if (!Array.isArray(template)) return undefined;
   const named = template as { name?: unknown; template?: unknown }[];

@@ -1,7 +1,7 @@
 /** Conversations as a chat template is to see them: what callers write in several ways, in the one that it reads. */
 import { inspect } from "node:util";
 import type { Message } from "./chat";
-import { parse } from "./template";
+import { guarded, parse } from "./template";
 import { type Dict, fromJs, Dict as TemplateDict, type Value } from "./template/values";
 
 /** The names that a message's reasoning goes by; the first is what templates read. */
@@ -67,26 +67,27 @@ const partFilters = new Set(["selectattr", "rejectattr", "map", "groupby"]);
 /** Whether a template goes through the parts of a message's content. */
 function takesParts(source: string): boolean {
   const names = new Set(["content"]);
-  const mentions = (node: unknown): boolean => {
-    if (typeof node !== "object" || node === null) return false;
-    const { type, name, value } = node as { type?: string; name?: string; value?: unknown };
-    if (type === "name" && names.has(name as string)) return true;
-    if (type === "attribute" && name === "content") return true;
-    // message["content"], message.get("content")
-    if (type === "const" && value === "content") return true;
-    return Object.values(node).some(mentions);
-  };
   let found = false;
-  const walk = (node: unknown): void => {
-    if (found || typeof node !== "object" || node === null) return;
-    const { type, target, value, items, input, name } = node as Record<string, unknown>;
-    if (type === "set" && (target as { type: string }).type === "name" && mentions(value))
-      names.add((target as { name: string }).name);
-    if (type === "for" && mentions(items)) found = true;
-    if (type === "filter" && partFilters.has(name as string) && mentions(input)) found = true;
-    for (const child of Object.values(node)) walk(child);
+  /** Whether a part of the template mentions a content: each is looked at once, as chains of filters nest deeply. */
+  const walk = (node: unknown): boolean => {
+    if (typeof node !== "object" || node === null) return false;
+    const { type, target, name, value } = node as { type?: string; target?: unknown; name?: string; value?: unknown };
+    // content, message.content, message["content"], message.get("content")
+    let mentions =
+      (type === "name" && names.has(name as string)) ||
+      (type === "attribute" && name === "content") ||
+      (type === "const" && value === "content");
+    for (const [key, child] of Object.entries(node)) {
+      if (!walk(child)) continue;
+      mentions = true;
+      if (type === "set" && key === "value" && (target as { type: string }).type === "name")
+        names.add((target as { name: string }).name);
+      if (type === "for" && key === "items") found = true;
+      if (type === "filter" && key === "input" && partFilters.has(name as string)) found = true;
+    }
+    return mentions;
   };
-  walk(parse(source));
+  guarded(() => walk(parse(source)));
   return found;
 }
 

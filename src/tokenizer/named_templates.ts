@@ -1,6 +1,7 @@
 /** Chat templates by name: those in additional_chat_templates/, beside the one that a model has by default. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { templatesFolder } from "../hub/wanted";
 import { readText } from "../weights/regular";
 
 type Templates = string | Record<string, string> | undefined;
@@ -14,7 +15,7 @@ const largest = 1e6;
  * @throws WeightsError where one is no file, or too large.
  */
 export async function namedTemplates(folder: string): Promise<Record<string, string>> {
-  const place = join(folder, "additional_chat_templates");
+  const place = join(folder, templatesFolder);
   const files = await readdir(place).catch(() => []);
   const templates: Record<string, string> = {};
   for (const name of files.filter((file) => file.endsWith(".jinja")).sort()) {
@@ -27,5 +28,7 @@ export async function namedTemplates(folder: string): Promise<Record<string, str
 /** The model's template as "default" among the others; alone where there are none. */
 export function withNames(own: Templates, named: Record<string, string>): Templates {
   if (Object.keys(named).length === 0) return own;
-  return { ...(typeof own === "string" ? { default: own } : own), ...named };
+  const all = { ...(typeof own === "string" ? { default: own } : own), ...named };
+  const [only, ...others] = Object.keys(all);
+  return only === "default" && others.length === 0 ? all.default : all;
 }

@@ -28,12 +28,8 @@ export class TokenStream {
    * @example tokenizer.stream().push([504, 3575]); // => "The capital"
    */
   push(ids: Ids): string {
-    let text = "";
-    for (const id of toIds(ids)) {
-      const token = this.#token(id);
-      if (token !== undefined) text += this.#decoder.push(token);
-    }
-    return text;
+    const tokens = toIds(ids).map((id) => this.#token(id));
+    return this.#decoder.push(tokens.filter((token) => token !== undefined));
   }
 
   /**

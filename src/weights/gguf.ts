@@ -66,13 +66,15 @@ export async function readGguf(file: string): Promise<Gguf> {
 }
 
 /**
- * The header that a whole file begins with.
+ * The header that a file begins with.
  *
+ * @param bytes The file, or as much of it as holds the header.
+ * @param size The whole file's.
  * @throws WeightsError as {@link readGguf}.
  */
-export function parseGguf(file: string, bytes: Buffer): Gguf {
+export function parseGguf(file: string, bytes: Buffer, size = bytes.length): Gguf {
   try {
-    return new HeaderReader(file, bytes, bytes.length).read();
+    return new HeaderReader(file, bytes, size).read();
   } catch (error) {
     throw error instanceof MoreBytes ? endsInside(file) : error;
   }

@@ -1,117 +1,185 @@
 /**
- * Counts which statements and which branches of the built library run: each gets a counter in its text, before Node
- * compiles it. By TypeScript's parser, which is here anyway; @jazzer.js, which would do it, needs a glibc of 2024.
+ * Counts what of the built library runs: each statement, and each way that a branch can go (the body of an `if` and its
+ * absence, both sides of `?:`, `&&`, `||` and `??`, a default that is used) gets a counter in its text before Node compiles
+ * it. Such a place is what "edge" means here, as it does for libFuzzer; `?.` alone is none. By TypeScript's parser, which
+ * is here anyway; @jazzer.js, which would do it, needs a glibc of 2024.
  */
 const { Module } = require("node:module");
-const { readFileSync } = require("node:fs");
+const { readdirSync, readFileSync } = require("node:fs");
+const { join } = require("node:path");
 const ts = require("typescript");
-
-/** How often each place ran since the counts were last looked at, at most 255 times. */
-const counts = new Uint8Array(1 << 16);
-/** By place: its file and line. */
-const places = [];
-/** Texts in the sources, which inputs are made of. */
-const words = new Set();
+const { placesAtMost } = require("./shared.cjs");
 
 /**
- * Instruments the files that `wanted` picks, as they are loaded.
+ * Gives the files below some folders their counters.
  *
- * @param {(file: string) => boolean} wanted
+ * @param {string[]} folders
+ * @returns The files' texts; by place its file, and its line where it is one's beginning; names and texts in the sources,
+ *   which inputs are made of.
  */
-function instrument(wanted) {
+function instrumented(folders) {
+  const places = [];
+  const words = new Set();
+  const texts = new Map();
+  for (const folder of folders)
+    for (const name of readdirSync(folder, { recursive: true }).sort())
+      if (name.endsWith(".js")) texts.set(join(folder, name), counted(join(folder, name), places, words));
+  if (places.length > placesAtMost) throw new Error(`${places.length} places, and counters for ${placesAtMost}`);
+  return { texts, places, words: [...words] };
+}
+
+/** Has Node load those texts in place of the files. */
+function loadInstrumented(texts, counts) {
   globalThis.__ran = counts;
   const { _extensions: extensions } = Module;
   const plain = extensions[".js"];
   extensions[".js"] = (module, file) => {
-    if (!wanted(file)) return plain(module, file);
-    module._compile(counted(readFileSync(file, "utf8"), file), file);
+    const text = texts.get(file);
+    if (text === undefined) plain(module, file);
+    else module._compile(text, file);
   };
 }
 
+const { factory } = ts;
+const { SyntaxKind: kinds } = ts;
+
 /** A file's text with its counters. */
-function counted(text, file) {
-  const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
-  const { factory } = ts;
-  const line = (node) => source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
+function counted(file, places, words) {
+  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.ES2022, true);
   const count = (node) => {
-    const id = places.push({ file, line: line(node) }) - 1;
-    if (id >= counts.length) throw new Error("more places than counters");
+    const line = node && source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
+    const id = places.push({ file, line }) - 1;
     return factory.createPostfixIncrement(factory.createElementAccessExpression(factory.createIdentifier("__ran"), id));
   };
-  const before = (node) => factory.createExpressionStatement(count(node));
   const visitor = (context) => {
     const visit = (node) => {
-      if (ts.isStringLiteral(node) && node.text.length > 0 && node.text.length < 60) words.add(node.text);
+      collect(node, words);
       const made = ts.visitEachChild(node, visit, context);
-      if (ts.isBlock(node)) return factory.updateBlock(made, statements(node.statements, made.statements));
-      if (ts.isCaseClause(node))
-        return factory.updateCaseClause(made, made.expression, statements(node.statements, made.statements));
-      if (ts.isDefaultClause(node))
-        return factory.updateDefaultClause(made, statements(node.statements, made.statements));
-      const body = (one, original) => (ts.isBlock(one) ? one : factory.createBlock([before(original), one], true));
-      if (ts.isIfStatement(node))
-        return factory.updateIfStatement(
+      const change = changes[node.kind];
+      return change ? change(made, node, count) : made;
+    };
+    return (node) => ts.visitNode(node, visit);
+  };
+  const { transformed } = ts.transform(source, [visitor]);
+  // What a branch depends on is kept here until the branch is taken, which is at once.
+  return `let __value;${ts.createPrinter().printFile(transformed[0])}`;
+}
+
+function collect(node, words) {
+  if (ts.isStringLiteral(node) && node.text.length > 0 && node.text.length < 60) words.add(node.text);
+  const named = ts.isPropertyAssignment(node) || ts.isShorthandPropertyAssignment(node) || ts.isBindingElement(node);
+  if (named && ts.isIdentifier(node.name)) words.add(node.name.text);
+}
+
+const before = (count, original) => factory.createExpressionStatement(count(original));
+/** Statements with a counter before each. */
+const statements = (all, originals, count) =>
+  all.flatMap((statement, i) => {
+    const hoisted = ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement);
+    return hoisted ? [statement] : [before(count, originals[i]), statement];
+  });
+const body = (one, original, count) =>
+  ts.isBlock(one) ? one : factory.createBlock([before(count, original), one], true);
+const comma = (one, original, count) =>
+  factory.createParenthesizedExpression(factory.createComma(count(original), one));
+const value = () => factory.createIdentifier("__value");
+
+const changes = {
+  [kinds.Block]: (made, node, count) => factory.updateBlock(made, statements(made.statements, node.statements, count)),
+  [kinds.CaseClause]: (made, node, count) =>
+    factory.updateCaseClause(made, made.expression, statements(made.statements, node.statements, count)),
+  [kinds.DefaultClause]: (made, node, count) =>
+    factory.updateDefaultClause(made, statements(made.statements, node.statements, count)),
+  [kinds.IfStatement]: (made, node, count) =>
+    factory.updateIfStatement(
+      made,
+      made.expression,
+      body(made.thenStatement, node.thenStatement, count),
+      made.elseStatement
+        ? body(made.elseStatement, node.elseStatement, count)
+        : factory.createBlock([before(count, undefined)]),
+    ),
+  [kinds.ForStatement]: (made, node, count) =>
+    factory.updateForStatement(
+      made,
+      made.initializer,
+      made.condition,
+      made.incrementor,
+      body(made.statement, node.statement, count),
+    ),
+  [kinds.ForOfStatement]: (made, node, count) =>
+    factory.updateForOfStatement(
+      made,
+      made.awaitModifier,
+      made.initializer,
+      made.expression,
+      body(made.statement, node.statement, count),
+    ),
+  [kinds.WhileStatement]: (made, node, count) =>
+    factory.updateWhileStatement(made, made.expression, body(made.statement, node.statement, count)),
+  [kinds.ConditionalExpression]: (made, node, count) =>
+    factory.updateConditionalExpression(
+      made,
+      made.condition,
+      made.questionToken,
+      comma(made.whenTrue, node.whenTrue, count),
+      made.colonToken,
+      comma(made.whenFalse, node.whenFalse, count),
+    ),
+  [kinds.BinaryExpression]: (made, node, count) => {
+    const { kind } = node.operatorToken;
+    const assigns = [kinds.QuestionQuestionEqualsToken, kinds.BarBarEqualsToken, kinds.AmpersandAmpersandEqualsToken];
+    if (assigns.includes(kind))
+      return factory.updateBinaryExpression(made, made.left, made.operatorToken, comma(made.right, node.right, count));
+    const right = () => comma(made.right, node.right, count);
+    const left = () => comma(value(), undefined, count);
+    const kept = factory.createParenthesizedExpression(factory.createAssignment(value(), made.left));
+    const either = (test, yes, no) =>
+      factory.createParenthesizedExpression(factory.createConditionalExpression(test, undefined, yes, undefined, no));
+    if (kind === kinds.AmpersandAmpersandToken) return either(kept, right(), left());
+    if (kind === kinds.BarBarToken) return either(kept, left(), right());
+    if (kind === kinds.QuestionQuestionToken)
+      return either(
+        factory.createBinaryExpression(kept, kinds.ExclamationEqualsToken, factory.createNull()),
+        left(),
+        right(),
+      );
+    return made;
+  },
+  [kinds.Parameter]: (made, _node, count) =>
+    made.initializer
+      ? factory.updateParameterDeclaration(
           made,
-          made.expression,
-          body(made.thenStatement, node.thenStatement),
-          made.elseStatement && body(made.elseStatement, node.elseStatement),
-        );
-      if (ts.isForStatement(node))
-        return factory.updateForStatement(
-          made,
-          made.initializer,
-          made.condition,
-          made.incrementor,
-          body(made.statement, node.statement),
-        );
-      if (ts.isForOfStatement(node))
-        return factory.updateForOfStatement(
-          made,
-          made.awaitModifier,
-          made.initializer,
-          made.expression,
-          body(made.statement, node.statement),
-        );
-      if (ts.isWhileStatement(node))
-        return factory.updateWhileStatement(made, made.expression, body(made.statement, node.statement));
-      const comma = (one, original) => factory.createParenthesizedExpression(factory.createComma(count(original), one));
-      if (ts.isConditionalExpression(node))
-        return factory.updateConditionalExpression(
-          made,
-          made.condition,
+          made.modifiers,
+          made.dotDotDotToken,
+          made.name,
           made.questionToken,
-          comma(made.whenTrue, node.whenTrue),
-          made.colonToken,
-          comma(made.whenFalse, node.whenFalse),
-        );
-      const logical = [
-        ts.SyntaxKind.AmpersandAmpersandToken,
-        ts.SyntaxKind.BarBarToken,
-        ts.SyntaxKind.QuestionQuestionToken,
-      ];
-      if (ts.isBinaryExpression(node) && logical.includes(node.operatorToken.kind))
-        return factory.updateBinaryExpression(made, made.left, made.operatorToken, comma(made.right, node.right));
-      if (ts.isArrowFunction(node) && !ts.isBlock(node.body))
-        return factory.updateArrowFunction(
+          made.type,
+          comma(made.initializer, undefined, count),
+        )
+      : made,
+  [kinds.BindingElement]: (made, _node, count) =>
+    made.initializer
+      ? factory.updateBindingElement(
+          made,
+          made.dotDotDotToken,
+          made.propertyName,
+          made.name,
+          comma(made.initializer, undefined, count),
+        )
+      : made,
+  [kinds.ArrowFunction]: (made, node, count) =>
+    ts.isBlock(node.body)
+      ? made
+      : factory.updateArrowFunction(
           made,
           made.modifiers,
           made.typeParameters,
           made.parameters,
           made.type,
           made.equalsGreaterThanToken,
-          comma(made.body, node.body),
-        );
-      return made;
-    };
-    const statements = (originals, all) =>
-      all.flatMap((statement, i) => {
-        const hoisted = ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement);
-        return hoisted ? [statement] : [before(originals[i]), statement];
-      });
-    return (node) => ts.visitNode(node, visit);
-  };
-  const { transformed } = ts.transform(source, [visitor]);
-  return ts.createPrinter().printFile(transformed[0]);
-}
+          comma(made.body, node.body, count),
+        ),
+};
 
-module.exports = { instrument, counts, places, words };
+module.exports = { instrumented, loadInstrumented };

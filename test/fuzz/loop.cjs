@@ -1,113 +1,115 @@
-/** One target's loop, in a worker: inputs are made of those that ran something new; main watches that none lasts. */
-const { parentPort, workerData } = require("node:worker_threads");
-const { counts, instrument, places, words } = require("./instrument.cjs");
+/** One job of a format, in a thread: inputs are made of those that ran something new, which all jobs tell each other. */
+const { parentPort, receiveMessageOnPort, workerData } = require("node:worker_threads");
+const { loadInstrumented } = require("./instrument.cjs");
 const { mutator } = require("./mutate.cjs");
+const { common, current, largest, placesAtMost } = require("./shared.cjs");
 const { makers } = require("./targets.cjs");
 
-const { format, seed, corpus, shared } = workerData;
-/** Where main sees what runs: when it began (0: nothing), its length, its bytes. */
-const began = new Float64Array(shared, 0, 1);
-const length = new Uint32Array(shared, 8, 1);
-const current = new Uint8Array(shared, 16);
-const largest = current.length;
-
-const files = /dist\/src\/(weights|tokenizer|hub)\//;
-instrument((file) => files.test(file) && !file.endsWith(".d.ts"));
+const { format, seed, job, jobs, given, shared, texts, places, words } = workerData;
+const { runs, seen } = common(shared.common);
+const now = current(shared.current);
+/** How often each place ran since they were last looked at, modulo 256. */
+const counts = new Uint8Array(placesAtMost);
+const fours = new Uint32Array(counts.buffer);
+loadInstrumented(texts, counts);
 const target = makers[format]();
+// What is refused is refused often, and its stack is looked at by nobody.
+const stack = Error.stackTraceLimit;
+Error.stackTraceLimit = 0;
 
-/** By place and how often it ran there (1, 2, 3, 4–7, 8–15, …): seen. */
-const seen = new Uint8Array(counts.length);
-const bucket = Uint8Array.from({ length: 256 }, (_, n) =>
-  n === 0 ? 0 : 1 << Math.min(7, Math.floor(Math.log2(n) * 1.01)),
+/** Milliseconds. */
+const slow = 10;
+
+const buckets = Uint8Array.from({ length: 256 }, (_, n) =>
+  n < 4 ? [0, 1, 2, 4][n] : 1 << Math.min(7, Math.floor(Math.log2(n)) + 1),
 );
 
-/** Whether the counts have something new since they were last looked at. */
-function isNew() {
+/** Whether the counts have something new since they were last looked at: an edge, or one run more often than before. */
+function whatIsNew() {
+  let edge = false;
   let news = false;
-  for (let i = 0; i < places.length; i++) {
-    if (counts[i] === 0) continue;
-    const bit = bucket[counts[i]];
-    counts[i] = 0;
-    if (seen[i] & bit) continue;
-    seen[i] |= bit;
-    news = true;
+  for (let four = 0; four < places / 4; four++) {
+    if (fours[four] === 0) continue;
+    for (let i = 4 * four; i < 4 * four + 4; i++) {
+      const bit = buckets[counts[i]];
+      if ((seen[i] & bit) === bit) continue;
+      const before = Atomics.or(seen, i, bit);
+      if (before === 0) edge = true;
+      if ((before & bit) === 0) news = true;
+    }
+    fours[four] = 0;
   }
-  return news;
+  return { edge, news };
 }
 
-/** Runs an input; gives what is wrong with the reader, if anything. */
-async function wrong(input) {
-  current.set(input);
-  length[0] = input.length;
-  began[0] = Date.now();
+async function failure(input) {
   try {
-    await target.run(input);
+    const running = target.run(input);
+    if (running !== undefined) await running;
   } catch (error) {
-    if (!(error instanceof Error) || !target.refuses(error)) return error?.stack ?? String(error);
-  } finally {
-    began[0] = 0;
+    if (!(error instanceof Error) || !target.refuses(error)) return error;
   }
   return undefined;
 }
 
-async function main() {
-  const pool = [...target.seeds(), ...corpus.map((input) => Buffer.from(input))].filter((one) => one.length <= largest);
-  for (const input of pool) {
-    const why = await wrong(input);
-    if (why !== undefined) parentPort.postMessage({ finding: input, why, known: true });
-    isNew();
+/** Runs an input; gives what is wrong with the reader, if anything. */
+async function wrong(input) {
+  now.bytes.set(input);
+  now.length[0] = input.length;
+  now.began[0] = Date.now();
+  let error = await failure(input);
+  if (error !== undefined) {
+    Error.stackTraceLimit = stack;
+    error = (await failure(input)) ?? error;
+    Error.stackTraceLimit = 0;
   }
-  const { bytes, json, random } = mutator(seed, [...words]);
-  const change = target.kind === "json" ? json : bytes;
+  now.began[0] = 0;
+  return error === undefined ? undefined : (error?.stack ?? String(error));
+}
+
+async function main() {
+  parentPort.postMessage({ reader: target.reader, heavy: target.heavy === true });
+  // What runs as files are loaded has run.
+  whatIsNew();
+  const size = target.largest ?? largest;
+  const pool = [...target.seeds(), ...given.map((input) => Buffer.from(input))].filter((one) => one.length <= size);
+  for (let i = job; i < pool.length; i += jobs) {
+    const why = await wrong(pool[i]);
+    if (why !== undefined) parentPort.postMessage({ finding: pool[i], why, known: true });
+    whatIsNew();
+  }
+  const mutate = mutator(seed, words, target);
+  const { random } = mutate;
   const known = new Set();
-  const start = Date.now();
-  let runs = 0;
-  let sinceNew = 0;
-  let told = 0;
-  for (;;) {
+  for (let turn = 0; ; turn++) {
     // Newer ones more often: they stand at the edge of what is known.
     const from = random(3) === 0 ? random(pool.length) : Math.max(0, pool.length - 1 - random(20));
-    const input = change(pool[from]).subarray(0, largest);
+    const input = mutate.change(pool[from], pool[random(pool.length)]).subarray(0, size);
+    const start = performance.now();
     const why = await wrong(input);
-    runs++;
-    sinceNew++;
+    const took = performance.now() - start;
+    const count = Atomics.add(runs, 0, 1) + 1;
     if (why !== undefined) {
-      const where = why.split("\n").slice(0, 2).join(" ").replace(/\d+/g, "n");
+      // By where it broke, whatever it says.
+      const where = why.match(/\n +at [^\n]+/)?.[0] ?? why;
       if (!known.has(where)) {
         known.add(where);
         parentPort.postMessage({ finding: input, why });
       }
     }
-    if (isNew()) {
-      sinceNew = 0;
+    const { edge, news } = whatIsNew();
+    if (edge) Atomics.store(runs, 1, count);
+    // What takes long has children that take long, and says little that others do not.
+    if (edge || (news && took < slow)) {
       pool.push(Buffer.from(input));
+      parentPort.postMessage({ found: input });
     }
-    if (Date.now() - told > 1000) {
-      told = Date.now();
-      parentPort.postMessage({
-        runs,
-        sinceNew,
-        pool: pool.length,
-        rate: Math.round((1000 * runs) / (told - start)),
-        heavy: target.heavy === true,
-        ...lines(),
-      });
-      // Messages are only taken between turns.
-      await new Promise((done) => setImmediate(done));
-    }
+    if (turn % 64 !== 0) continue;
+    for (let told = receiveMessageOnPort(parentPort); told; told = receiveMessageOnPort(parentPort))
+      pool.push(Buffer.from(told.message));
+    // Files are read between turns.
+    if (turn % 4096 === 0) await new Promise((done) => setImmediate(done));
   }
 }
 
-/** Lines of the reader that hold a place, and those that ran. */
-function lines() {
-  const all = new Map();
-  places.forEach(({ file, line }, i) => {
-    if (!target.reader.test(file)) return;
-    const key = `${file}:${line}`;
-    all.set(key, (all.get(key) ?? false) || seen[i] !== 0);
-  });
-  const missed = [...all].filter(([, ran]) => !ran).map(([key]) => key);
-  return { covered: all.size - missed.length, lines: all.size, missed };
-}
-
-main().catch((error) => parentPort.postMessage({ finding: Buffer.alloc(0), why: error.stack, fatal: true }));
+main().catch((error) => parentPort.postMessage({ fatal: error.stack }));

@@ -1,4 +1,8 @@
-/** Makes inputs of others: bytes changed, moved and repeated; JSON changed as a tree; words of the reader's sources put in. */
+/**
+ * Makes inputs of others: bytes changed, moved and repeated; JSON changed as a tree; templates changed by their tokens; two
+ * joined to one; words of the reader's sources put in.
+ */
+const { templateMutator } = require("./mutate_template.cjs");
 
 /** Numbers that are the same at every run of one seed. */
 function randomOf(seed) {
@@ -65,11 +69,14 @@ const odd = [
 /**
  * @param {number} seed
  * @param {string[]} words
+ * @param {{ kind: "bytes" | "json" | "template", dictionary?: string[] }} target
+ * @returns `change` makes an input of one, and of another where it joins two.
  */
-function mutator(seed, words) {
+function mutator(seed, words, { kind, dictionary = [] }) {
   const random = randomOf(seed);
   const pick = (list) => list[random(list.length)];
-  const word = () => (words.length > 0 ? pick(words) : "a");
+  const all = [...words, ...dictionary];
+  const word = () => pick(dictionary.length > 0 && random(2) ? dictionary : all);
 
   const withByte = (b, change) => {
     const at = random(b.length);
@@ -112,42 +119,49 @@ function mutator(seed, words) {
       return Buffer.concat([b.subarray(0, at), ...Array(1 + random(40)).fill(piece), b.subarray(at)]);
     },
   ];
-  const bytes = (input) => {
+  const bytes = (input, other) => {
     let made = Buffer.from(input);
+    if (random(8) === 0)
+      made = Buffer.concat([made.subarray(0, random(made.length + 1)), other.subarray(random(other.length + 1))]);
     for (let i = 1 + random(4); i > 0; i--) made = pick(changes)(made);
     return made;
   };
 
   /** A place in a tree: its owner and its key. */
   const somewhere = (tree) => {
-    const found = [];
-    const walk = (value, depth) => {
-      if (typeof value !== "object" || value === null || found.length > 2000 || depth > 30) return;
-      for (const key of Object.keys(value)) {
-        found.push([value, key]);
-        walk(value[key], depth + 1);
-      }
-    };
-    walk(tree, 0);
-    return found.length > 0 ? pick(found) : undefined;
+    let owner = tree;
+    for (;;) {
+      if (typeof owner !== "object" || owner === null) return undefined;
+      const keys = Object.keys(owner);
+      if (keys.length === 0) return undefined;
+      const key = pick(keys);
+      const inner = owner[key];
+      const ends = typeof inner !== "object" || inner === null || Object.keys(inner).length === 0;
+      // Down the tree, a step at a time: a large list has no more of the changes than what stands beside it.
+      if (ends || random(4) === 0) return [owner, key];
+      owner = inner;
+    }
   };
+  const copy = (made) => (typeof made === "object" && made !== null ? JSON.parse(JSON.stringify(made)) : made);
+  const oddOne = () => copy(pick(odd));
   const value = () => {
-    const kind = random(6);
-    if (kind === 0) return word();
-    if (kind === 1) return pick(interesting);
-    if (kind === 2) return Array.from({ length: random(5) }, () => structuredClone(pick(odd)));
-    if (kind === 3) return { [word()]: structuredClone(pick(odd)) };
-    return structuredClone(pick(odd));
+    const sort = random(6);
+    if (sort === 0) return word();
+    if (sort === 1) return pick(interesting);
+    if (sort === 2) return Array.from({ length: random(5) }, oddOne);
+    if (sort === 3) return { [word()]: oddOne() };
+    return oddOne();
   };
   const put = (owner, key, made) =>
+    !(Array.isArray(owner) && key === "length") &&
     Object.defineProperty(owner, key, { value: made, writable: true, enumerable: true, configurable: true });
   const treeChanges = [
     ([owner, key]) => put(owner, key, value()),
     ([owner, key]) => delete owner[key],
     ([owner]) => put(owner, word(), value()),
     ([owner, key], tree) => {
-      const [other, name] = somewhere(tree);
-      put(owner, key, structuredClone(other[name]));
+      const [other, name] = somewhere(tree) ?? [owner, key];
+      put(owner, key, copy(other[name]));
     },
     ([owner, key]) => {
       if (typeof owner[key] === "number") owner[key] += pick([-1, 1, 0.5, 1e9]);
@@ -156,7 +170,7 @@ function mutator(seed, words) {
       const text = owner[key];
       if (typeof text === "string") owner[key] = pick([`${text}${word()}`, word(), text.slice(1)]);
     },
-    ([owner, key]) => Array.isArray(owner[key]) && owner[key].push(structuredClone(owner[key][0] ?? null)),
+    ([owner, key]) => Array.isArray(owner[key]) && owner[key].push(copy(owner[key][0] ?? null)),
     ([owner, key]) => {
       let made = owner[key];
       for (let i = random(30); i > 0; i--) made = random(2) ? [made] : { [word()]: made };
@@ -168,23 +182,35 @@ function mutator(seed, words) {
       put(owner, word(), old);
     },
   ];
-  /** A JSON text changed as a tree; as bytes where it is none. */
-  const json = (input) => {
-    let tree;
+  const parsed = (input) => {
     try {
-      tree = JSON.parse(input.toString());
+      return JSON.parse(input.toString());
     } catch {
-      return bytes(input);
+      return undefined;
     }
-    if (random(5) === 0) return bytes(input);
+  };
+  /** Takes a part from where it is in another tree, or puts it somewhere. */
+  const join = (place, tree, other) => {
+    const [from, name] = (other && somewhere(other)) ?? [];
+    if (from === undefined) return;
+    const [owner, key] = random(2) ? place : (somewhere(tree) ?? place);
+    const same = random(2) && name in tree ? [tree, name] : [owner, key];
+    put(...same, from[name]);
+  };
+  /** A JSON text changed as a tree; as bytes where it is none. */
+  const json = (input, other) => {
+    if (random(6) === 0) return bytes(input, other);
+    const tree = parsed(input);
     for (let i = 1 + random(3); i > 0; i--) {
       const place = somewhere(tree);
-      if (place === undefined) return bytes(input);
-      pick(treeChanges)(place, tree);
+      if (place === undefined) return bytes(input, other);
+      if (random(4) === 0) join(place, tree, parsed(other));
+      else pick(treeChanges)(place, tree);
     }
     return Buffer.from(JSON.stringify(tree) ?? "null");
   };
-  return { bytes, json, random };
+  const template = templateMutator({ random, pick, word, bytes });
+  return { change: { bytes, json, template }[kind], random };
 }
 
 module.exports = { mutator };

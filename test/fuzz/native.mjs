@@ -7,11 +7,14 @@ import { addon } from "../../scripts/setup/places.mjs";
 /** Bytes that one allocation may take: what a hostile configuration asks beyond is refused, as where there is no memory. */
 const largest = 2048;
 
+/** Rounds that no job gets through: each begins so many seeds behind the one before. */
+const apart = 1_000_000;
+
 /**
- * Runs it for so long in all; gives how often it broke. A finding is told with its round's seed, by which
+ * Runs it for so long in all, so many at once; gives how often it broke. A finding is told with its round's seed, by which
  * test/fuzz/native/seeds.txt keeps it.
  */
-export async function fuzzNative({ minutes, seed }) {
+export async function fuzzNative({ minutes, seed, jobs = 1 }) {
   const sanitize = "address,undefined";
   const program = buildProgram({
     source: "test/fuzz/native",
@@ -23,16 +26,20 @@ export async function fuzzNative({ minutes, seed }) {
   let findings = 0;
   for (const path of paths) {
     const until = Date.now() + (60_000 * minutes) / paths.length;
-    for (let from = seed; Date.now() < until; ) {
-      const { code, last, output } = await run(program, path, (until - Date.now()) / 1000, from);
-      if (code === 0) {
-        console.log(`native, ${path}: ${output.trim().split("\n").at(-2)} (seed ${from})`);
-        break;
+    const job = async (number) => {
+      const first = seed + apart * number;
+      for (let from = first; Date.now() < until; ) {
+        const { code, last, output } = await run(program, path, (until - Date.now()) / 1000, from);
+        if (code === 0) {
+          console.log(`native, ${path}: ${output.trim().split("\n").at(-2)} (seed ${first})`);
+          return;
+        }
+        findings++;
+        console.log(`\nnative, ${path}: ended with ${code} at seed ${last}\n${output}`);
+        from = last + 1;
       }
-      findings++;
-      console.log(`\nnative, ${path}: ended with ${code} at seed ${last}\n${output}`);
-      from = last + 1;
-    }
+    };
+    await Promise.all(Array.from({ length: jobs }, (_, number) => job(number)));
   }
   return findings;
 }

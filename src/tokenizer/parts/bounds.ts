@@ -8,7 +8,7 @@ import { createContext, Script } from "node:vm";
 export class TokenizerError extends Error {}
 
 /** Two seconds, and ten microseconds a character: twenty times what encoding takes. */
-const longest = { milliseconds: 2_000, perCharacter: 0.01 };
+export const longest = { milliseconds: 2_000, perCharacter: 0.01 };
 /** How long a text may become: a hundred times what it was, and some. */
 const growth = { factor: 100, base: 1_000_000 };
 /** Below this, parts that are known to take a time linear in the text need no watchdog. */

@@ -42,11 +42,9 @@ export class Encoder {
     this.#trusted = knownExpressions(json.normalizer) && knownExpressions(json.pre_tokenizer);
     this.#normalize = normalizer(json.normalizer);
     this.#plain = new AddedTokens(added.filter((token) => !token.normalized));
-    const spelled = (content: string) => bounded(content.length, this.#trusted, () => this.#normalize(content));
-    this.#normalized = new AddedTokens(
-      added.filter((token) => token.normalized),
-      spelled,
-    );
+    const normalized = added.filter((token) => token.normalized);
+    const length = normalized.reduce((sum, { content }) => sum + content.length, 0);
+    this.#normalized = bounded(length, this.#trusted, () => new AddedTokens(normalized, this.#normalize));
     this.#cut = preTokenizer(json.pre_tokenizer);
     this.#model = wordModel(json.model, ids);
     this.#process = postProcessor(json.post_processor, this.vocabulary);

@@ -15,6 +15,7 @@ import {
   Namespace,
   Range,
   Struct,
+  TemplateError,
   Tuple,
   typeName,
   Undefined,
@@ -88,18 +89,20 @@ function slice(object: Value, { start, stop, step }: Slice): Value {
     if (object instanceof Generator || isInt(object) || object === null || object instanceof Dict)
       return missing(object, "slice");
   }
-  const by = step === null ? 1 : asIndex(defined(step), "a slice");
+  for (const part of [start, stop, step]) if (part !== null && !isInt(defined(part))) return missing(object, "slice");
+  const by = step === null ? 1 : asIndex(step, "a slice");
   const length = lengthOf(object);
   const clamp = (value: Value, otherwise: number) => {
     if (value === null) return otherwise;
-    const index = asIndex(defined(value), "a slice");
+    const index = asIndex(value, "a slice");
     const low = by < 0 ? -1 : 0;
     const high = by < 0 ? length - 1 : length;
     return Math.min(Math.max(index < 0 ? index + length : index, low), high);
   };
-  if (by === 0) return missing(object, "slice");
+  if (by === 0) throw new TemplateError("slice step cannot be zero");
   const from = clamp(start, by < 0 ? length - 1 : 0);
   const to = clamp(stop, by < 0 ? -1 : length);
+  if (object instanceof Range) return new Range(object.at(from), object.at(to), object.step * by);
   if (typeof object === "string" && by === 1 && textLength(object) === object.length) return object.slice(from, to);
   const items = typeof object === "string" ? characters(object) : iterate(object);
   const taken: Value[] = object instanceof Tuple ? new Tuple() : [];

@@ -63,8 +63,9 @@ function truncate(value: Value, args: Args): string {
   const text = str(value);
   const length = asIndex(size, "truncate");
   const tail = str(end);
-  if (textLength(text) <= length + asIndex(leeway, "truncate")) return text;
   if (length < textLength(tail)) throw new TemplateError(`expected length >= ${textLength(tail)}, got ${length}`);
+  if (asIndex(leeway, "truncate") < 0) throw new TemplateError("expected leeway >= 0");
+  if (textLength(text) <= length + asIndex(leeway, "truncate")) return text;
   const cut = text.slice(0, unitOf(text, length - textLength(tail)));
   const space = cut.lastIndexOf(" ");
   return (truthy(kill) || space < 0 ? cut : cut.slice(0, space)) + tail;
@@ -114,19 +115,37 @@ function wordwrap(value: Value, args: Args): string {
 function toInt(value: Value, args: Args): Value {
   const [otherwise = 0, base = 10] = args.bind("int", "default?", "base?");
   if (isInt(value)) return typeof value === "bigint" ? value : Number(value);
-  if (value instanceof Float) return Number.isFinite(value.value) ? Math.trunc(value.value) : otherwise;
-  if (typeof value !== "string") return otherwise;
-  const text = stripped(value, undefined, "both").replace(/(?<=[\da-z])_(?=[\da-z])/gi, "");
-  const radix = asIndex(base, "int");
-  const prefix = { 16: /^([+-]?)0x/i, 8: /^([+-]?)0o/i, 2: /^([+-]?)0b/i }[radix];
-  const digits = prefix ? text.replace(prefix, "$1") : text;
-  const allowed = "0123456789abcdefghijklmnopqrstuvwxyz".slice(0, radix);
-  if (new RegExp(`^[+-]?[${allowed}]+$`, "i").test(digits)) {
-    const number = Number.parseInt(digits, radix);
-    return Number.isSafeInteger(number) || radix !== 10 ? number : BigInt(digits);
+  if (value instanceof Float) {
+    if (Number.isFinite(value.value)) return Math.trunc(value.value);
+    if (Number.isNaN(value.value)) return otherwise;
+    throw new TemplateError("cannot convert float infinity to integer");
   }
+  if (typeof value !== "string") return otherwise;
+  const whole = wholeNumber(stripped(value, undefined, "both"), asIndex(base, "int"));
+  if (whole !== undefined) return whole;
   const number = toFloat(value);
   return number !== undefined && Number.isFinite(number) ? Math.trunc(number) : otherwise;
+}
+
+const prefixes: Record<number, RegExp> = { 16: /^([+-]?)0x_?/i, 8: /^([+-]?)0o_?/i, 2: /^([+-]?)0b_?/i };
+
+/** `int(text, base)`; undefined where it is none. */
+function wholeNumber(text: string, base: number): number | bigint | undefined {
+  const named = [16, 8, 2].find((one) => prefixes[one]?.test(text));
+  const radix = base === 0 ? (named ?? 10) : base;
+  if (radix < 2 || radix > 36) return undefined;
+  const digits = (radix === named ? text.replace(prefixes[radix] as RegExp, "$1") : text).toLowerCase();
+  const allowed = "0123456789abcdefghijklmnopqrstuvwxyz".slice(0, radix);
+  if (!new RegExp(`^[+-]?[${allowed}]+(?:_[${allowed}]+)*$`).test(digits)) return undefined;
+  if (base === 0 && named === undefined && /^[+-]?0\d*[1-9]/.test(digits)) return undefined;
+  const plain = digits.replaceAll("_", "");
+  const number = Number.parseInt(plain, radix);
+  if (Number.isSafeInteger(number)) return number + 0;
+  spendText(plain.length);
+  if (plain.length > 4300) return undefined; // Python's own limit
+  const [, sign, rest = ""] = /^([+-]?)(.*)$/.exec(plain) ?? [];
+  const value = Array.from(rest).reduce((sum, digit) => sum * BigInt(radix) + BigInt(allowed.indexOf(digit)), 0n);
+  return sign === "-" ? -value : value;
 }
 
 /** `float(value)`; undefined where it is none. */
@@ -146,9 +165,10 @@ function round(value: Value, args: Args): Value {
   if (number === undefined) throw new TemplateError(`type ${typeName(value)} doesn't define __round__ method`);
   if (how === "common") {
     if (isInt(value) && digits >= 0) return value;
+    if (!Number.isFinite(number)) return value;
     const scale = 10 ** -digits;
     if (digits < 0) {
-      const scaled = Number(fixedText(number / scale, 0)) * scale;
+      const scaled = scale === Infinity ? 0 : Number(fixedText(number / scale, 0)) * scale;
       return isInt(value) ? scaled : new Float(scaled);
     }
     return new Float(digits > 22 ? number : Number(fixedText(number, digits)));
@@ -173,7 +193,8 @@ function toJson(value: Value, args: Args): string {
 
 function fileSize(value: Value, args: Args): string {
   const [binary = false] = args.bind("filesizeformat", "binary?");
-  const bytes = toFloat(value) ?? 0;
+  const bytes = toFloat(value);
+  if (bytes === undefined) throw new TemplateError(`could not convert to float: ${repr(value)}`);
   const base = truthy(binary) ? 1024 : 1000;
   if (bytes === 1) return "1 Byte";
   if (bytes < base) return `${Math.trunc(bytes)} Bytes`;
@@ -183,10 +204,9 @@ function fileSize(value: Value, args: Args): string {
 }
 
 function urlQuote(value: Value, query = false): string {
-  const quoted = encodeURIComponent(str(value)).replace(
-    /[!'()*]/g,
-    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  const text = str(value);
+  if (/\p{Cs}/u.test(text)) throw new TemplateError("half of a character cannot be encoded");
+  const quoted = encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   return query ? quoted.replaceAll("%20", "+") : quoted.replaceAll("%2F", "/");
 }
 

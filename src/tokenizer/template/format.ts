@@ -60,15 +60,29 @@ function percentValue(value: Value, type: string): Value {
   if (type === "s") return str(value);
   if (type === "r" || type === "a") return repr(value);
   if (!"diuxXocfFeEgG".includes(type) || type === "") throw new TemplateError(`unsupported format character '${type}'`);
-  if (type === "c") return typeof value === "string" ? value : String.fromCodePoint(Number(asNumber(defined(value))));
+  if (type === "c") {
+    if (typeof value !== "string") return letterOf(value);
+    if (textLength(value) !== 1) throw new TemplateError("%c requires int or char");
+    return value;
+  }
   const number = asNumber(defined(value));
-  if (number === undefined)
-    throw new TemplateError(`%${type} format: a real number is required, not ${typeName(value)}`);
-  return "fFeEgG".includes(type) ? new Float(number) : typeof value === "bigint" ? value : Math.trunc(number);
+  if (number === undefined || ("xXo".includes(type) && value instanceof Float))
+    throw new TemplateError(`%${type} format: a number is required, not ${typeName(value)}`);
+  if ("fFeEgG".includes(type)) return new Float(number);
+  if (!Number.isFinite(number) && value instanceof Float)
+    throw new TemplateError(`cannot convert float ${floatText(number)} to integer`);
+  return typeof value === "bigint" ? value : Math.trunc(number);
+}
+
+/** `chr(value)`. */
+function letterOf(value: Value): string {
+  const code = isInt(value) ? Number(value) : -1;
+  if (!(code >= 0 && code <= 0x10ffff)) throw new TemplateError("%c arg not in range(0x110000)");
+  return String.fromCodePoint(code);
 }
 
 /** `text.format(…)`. */
-export function formatBraces(text: string, args: Args, depth = 0, counter = { next: 0 }): string {
+export function formatBraces(text: string, args: Args, depth = 0, counter = { next: 0, named: false }): string {
   if (depth > 1 && text.includes("{")) throw new TemplateError("Max string recursion exceeded");
   let result = "";
   let at = 0;
@@ -92,10 +106,15 @@ export function formatBraces(text: string, args: Args, depth = 0, counter = { ne
       if (text[end] === "{") open++;
       else if (text[end] === "}") open--;
     }
-    const [, name = "", conversion, spec = ""] =
-      /^([^!:]*)(?:!([^:]))?(?::([\s\S]*))?$/.exec(text.slice(at + 1, end - 1)) ?? [];
+    const found = /^([^!:]*)(?:!([rsa]))?(?::([\s\S]*))?$/.exec(text.slice(at + 1, end - 1));
+    if (!found) throw new TemplateError("a conversion in a format string is r, s or a");
+    const [, name = "", conversion, spec = ""] = found;
     const [first = "", ...rest] = name.split(/(?=[.[])/);
-    const index = first === "" ? counter.next++ : /^\d+$/.test(first) ? Number(first) : undefined;
+    const numbered = /^\d+$/.test(first);
+    if (numbered ? counter.next > 0 : first === "" && counter.named)
+      throw new TemplateError("a format string numbers all of its fields, or none");
+    if (numbered) counter.named = true;
+    const index = first === "" ? counter.next++ : numbered ? Number(first) : undefined;
     let value = index === undefined ? args.named.get(first) : args.list[index];
     if (value === undefined)
       throw new TemplateError(
@@ -121,8 +140,16 @@ export function formatValue(value: Value, spec: string): string {
   const found = /^(?:([\s\S])?([<>=^]))?([-+ ]?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([bcdeEfFgGnosxX%]?)$/u.exec(spec);
   if (!found) throw new TemplateError(`Invalid format specifier '${spec}'`);
   const [, fill, align, sign, alternate, zero, width, grouping, precision, type] = found as unknown as string[];
-  const number = asNumber(defined(value)) !== undefined && typeof value !== "boolean";
-  return write(typeof value === "string" || number ? value : str(value), {
+  const number = asNumber(defined(value)) !== undefined;
+  if (!number && typeof value !== "string")
+    throw new TemplateError(`unsupported format string passed to ${typeName(value)}.__format__`);
+  const integer = isInt(value);
+  if (integer && precision !== undefined && !/^[eEfFgG%]$/.test(type ?? ""))
+    throw new TemplateError("Precision not allowed in integer format specifier");
+  const known = integer ? type !== "s" : value instanceof Float ? !/^[bcdosxX]$/.test(type ?? "") : true;
+  if (!known) throw new TemplateError(`Unknown format code '${type}' for object of type '${typeName(value)}'`);
+  const shown = value instanceof Float && type === "n" ? "g" : type;
+  return write(typeof value === "boolean" ? Number(value) : value, {
     fill: fill ?? (zero && number ? "0" : " "),
     align: align ?? (zero && number ? "=" : number ? ">" : "<"),
     sign: sign || "-",
@@ -130,7 +157,7 @@ export function formatValue(value: Value, spec: string): string {
     width: Number(width),
     grouping: grouping ?? "",
     precision: precision === undefined ? undefined : Number(precision),
-    type: type || (number ? (isInt(value) ? "d" : "") : "s"),
+    type: shown || (number ? (integer ? "d" : "") : "s"),
   });
 }
 
@@ -164,16 +191,15 @@ function digitsOf(value: Value, { type, precision }: Spec): string {
   switch (type.toLowerCase()) {
     case "d":
     case "n":
-      if (value instanceof Float) throw new TemplateError(`Unknown format code '${type}' for object of type 'float'`);
-      return String(typeof value === "boolean" ? number : value);
+      return String(value);
     case "x":
-      return cased(BigInt(number).toString(16));
+      return cased((value as number | bigint).toString(16));
     case "o":
-      return BigInt(number).toString(8);
+      return (value as number | bigint).toString(8);
     case "b":
-      return BigInt(number).toString(2);
+      return (value as number | bigint).toString(2);
     case "c":
-      return String.fromCodePoint(number);
+      return letterOf(value);
     case "f":
       return fixedText(number, precision ?? 6);
     case "%":

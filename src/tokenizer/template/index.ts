@@ -53,8 +53,8 @@ export function render(source: string, variables: Record<string, Value>): string
   );
 }
 
-/** Templates nest as deep as the stack allows. */
-function guarded<T>(run: () => T): T {
+/** Templates nest as deep as the stack allows. @throws TemplateError for one that nests deeper. */
+export function guarded<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {

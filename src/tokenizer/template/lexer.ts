@@ -172,7 +172,11 @@ export function unquote(quoted: string): string {
       (all, octal?: string, x?: string, u?: string, long?: string, one?: string) => {
         if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
         const hex = x ?? u ?? long;
-        if (hex !== undefined) return String.fromCodePoint(Math.min(Number.parseInt(hex, 16), 0x10ffff));
+        if (hex !== undefined) {
+          const code = Number.parseInt(hex, 16);
+          if (code > 0x10ffff) throw new TemplateError(`there is no character ${all}`);
+          return String.fromCodePoint(code);
+        }
         if (one === "\\" || one === "'" || one === '"') return one;
         return escapes[one as string] ?? all;
       },

@@ -7,7 +7,6 @@ import { characters, repr, str, textLength, unitOf } from "./text";
 import {
   Args,
   asIndex,
-  asNumber,
   Dict,
   firstOf,
   Float,
@@ -251,7 +250,8 @@ export const dictMethods: Record<string, Method> = {
 
 export const numberMethods: Record<string, Method> = {
   bit_length: (self) => {
-    const number = BigInt(asNumber(self) ?? 0);
+    if (self instanceof Float) throw new TemplateError("'float' object has no attribute 'bit_length'");
+    const number = BigInt(self as number | bigint | boolean);
     return number === 0n ? 0 : (number < 0n ? -number : number).toString(2).length;
   },
   is_integer: (self) => !(self instanceof Float) || Number.isInteger(self.value),

@@ -165,13 +165,16 @@ function isText(value: Value): boolean {
 
 function repeated(value: Value, times: number | bigint | boolean): Value {
   const count = Math.max(0, Number(times));
+  if (Math.abs(Number(times)) >= 2 ** 63) throw new TemplateError("cannot fit 'int' into an index-sized integer");
   if (typeof value === "string") {
+    if (value === "") return "";
     spendText(value.length * count);
     return value.repeat(count);
   }
   if (!Array.isArray(value)) throw new TemplateError(`can't multiply a ${typeName(value)}`);
-  spendList(value.length * count);
   const result = value instanceof Tuple ? new Tuple() : [];
+  if (value.length === 0) return result;
+  spendList(value.length * count);
   for (let i = 0; i < count; i++) for (const item of value) result.push(item);
   return result;
 }
@@ -230,8 +233,12 @@ function floats(operator: string, x: number, y: number): number {
       return Math.floor(x / y);
     case "%":
       return x - y * Math.floor(x / y);
-    default:
-      return x ** y;
+    default: {
+      if (x === 0 && y < 0) throw new TemplateError("0.0 cannot be raised to a negative power");
+      const power = x ** y;
+      if (Number.isNaN(power) && x < 0) throw new TemplateError("complex numbers are not here");
+      return power;
+    }
   }
 }
 

@@ -125,7 +125,8 @@ function slices(value: Value, args: Args): Value {
   const [size, fill = null] = args.bind("slice", "slices", "fill_with?");
   const count = asIndex(size, "slice");
   const items = listOf(value);
-  spendList(count);
+  if (count === 0) throw new TemplateError("integer division or modulo by zero");
+  spendList(Math.max(0, count));
   const [base, extra] = [Math.floor(items.length / count), items.length % count];
   let at = 0;
   return new Generator(

@@ -31,14 +31,14 @@ describe("a hub's client", function () {
       { type: "file", path: "q/b.bin", size: 134, oid: commit, lfs: large },
     ];
     hub.answers(json(entries));
-    assert.deepEqual(await client().files(commit, "q"), [
+    assert.deepEqual((await client().list(commit, "q")).files, [
       { path: "q/a.json", size: 7, etag: commit, sha256: false },
       { path: "q/b.bin", size: 5000, etag: "f".repeat(64), sha256: true },
     ]);
     assert.match(hub.seen[0]?.url ?? "", new RegExp(`^/api/models/acme/tiny/tree/${commit}/q\\?`));
     for (const oid of ["", "../../x", commit.slice(1), `${commit}0`, `x${commit}`, "f".repeat(63), "F".repeat(64)]) {
       hub.answers(json([{ type: "file", path: "a.json", size: 7, oid }]));
-      await rejects(client().files(commit, ""), /^The hub gave acme\/tiny\/a\.json no valid hash\.$/);
+      await rejects(client().list(commit, ""), /^The hub gave acme\/tiny\/a\.json no valid hash\.$/);
     }
   });
 

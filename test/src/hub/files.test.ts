@@ -1,6 +1,6 @@
 /** Which files of a model are fetched, for what is wanted of it, and what is said of those that are missing. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import promises from "node:fs/promises";
 import { join } from "node:path";
 import { mock } from "node:test";
@@ -44,8 +44,28 @@ describe("The files of a model", () => {
     const { path, folder, gguf, commit: found } = await resolveModel(id, { only: "tokenizer" });
     assert.deepEqual([path, folder, gguf, found], [snapshot, snapshot, undefined, commit]);
     assert.deepEqual(here(), ["chat_template.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json"]);
-    assert.deepEqual(absent(), ["chat_template.jinja", "special_tokens_map.json"]);
+    assert.deepEqual(absent(), ["additional_chat_templates", "chat_template.jinja", "special_tokens_map.json"]);
     assert.equal(await asked(() => resolveModel(id, { only: "tokenizer" })), 1);
+  });
+
+  it("are of a tokenizer its chat templates by name, too, each fetched again where it is gone", async () => {
+    const folder = "additional_chat_templates";
+    has(
+      "tokenizer.json",
+      `${folder}/rag.jinja`,
+      `${folder}/tool_use.jinja`,
+      `${folder}/deeper/no.jinja`,
+      `${folder}/no.txt`,
+    );
+    await resolveModel(id, { only: "weights" }).catch(() => undefined);
+    await resolveModel(id, { only: "tokenizer" });
+    assert.deepEqual(here(join(snapshot, folder)), ["rag.jinja", "tool_use.jinja"]);
+    assert.ok(!absent().includes(folder));
+    assert.equal(await asked(() => resolveModel(id, { only: "tokenizer" })), 1);
+    rmSync(realpathSync(join(snapshot, folder, "rag.jinja")));
+    await resolveModel(id, { only: "tokenizer" });
+    assert.equal(readFileSync(join(snapshot, folder, "rag.jinja"), "utf8"), `${folder}/rag.jinja`);
+    await resolveModel(id, { only: "tokenizer", local_files_only: true });
   });
 
   it("are of the weights config.json, the file of all or each shard, and generation_config.json where there is one", async () => {

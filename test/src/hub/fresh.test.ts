@@ -1,5 +1,6 @@
 /** What a model in the cache is beside the hub's: as new as that is, as old as it was asked for, and never damaged. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   readdirSync,
@@ -13,7 +14,9 @@ import {
 import { join } from "node:path";
 import { AutoModelForCausalLM, AutoTokenizer } from "../../../src";
 import { openResolved, resolveModel } from "../../../src/hub";
+import { incompleteOf } from "../../../src/hub/download";
 import { WeightsError } from "../../../src/weights";
+import { readText } from "../../../src/weights/regular";
 import { HubSandbox, rejects } from "./sandbox";
 import type { HubServer, Repo } from "./server";
 
@@ -199,6 +202,21 @@ describe("A model in the cache", function () {
         `2 files of ${id} in the cache are damaged and fetched again.`,
       ]);
       assert.deepEqual(readdirSync(path).sort(), ["config.json", "model.safetensors"]);
+    });
+
+    it("is fetched again where a pipe stands in a file's place, which nobody waits for", async () => {
+      const path = await opened();
+      const model = blob(path, "model.safetensors");
+      rmSync(model);
+      execFileSync("mkfifo", [model]);
+      const read = ({ folder: at }: { folder: string }) => readText(join(at, "model.safetensors"), 1e6);
+      const text = await openResolved(id, { only: "weights" }, read);
+      assert.equal(text, String(repo.files["model.safetensors"]));
+      assert.deepEqual(said, [`A file of ${id} in the cache is damaged and fetched again.`]);
+      // Nor one where the bytes are gathered.
+      rmSync(model);
+      execFileSync("mkfifo", [incompleteOf(model)]);
+      assert.equal(await opened(), path);
     });
 
     it("loads all the same, weights and tokenizer, as readers have them", async () => {

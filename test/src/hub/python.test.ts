@@ -1,4 +1,7 @@
-/** One cache under this library and Python's huggingface_hub: each takes what the other has fetched. */
+/**
+ * One cache under this library and Python's huggingface_hub: each takes what the other has fetched. What Python leaves is
+ * stored (python_caches.ts asked it); where there is a Python, it is asked anew and made to read ours.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -6,10 +9,77 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { resolveModel } from "../../../src/hub";
+import { readName } from "../../../src/hub/name";
 import { referencePython } from "../reference";
+import * as caches from "./python_caches";
+import stored from "./python_caches.json";
 import { HubSandbox } from "./sandbox";
 import type { HubServer, Repo } from "./server";
 import { commit, id, modelFiles } from "./tiny_files";
+
+describe("What Python's huggingface_hub has", function () {
+  this.timeout(60_000);
+  let sandbox: HubSandbox;
+  beforeEach(async () => {
+    sandbox = await HubSandbox.start();
+  });
+  afterEach(() => sandbox.stop());
+  const cache = () => join(sandbox.folder, "hub", "models--acme--tiny");
+  const fetch = async (history: (typeof caches.histories)[string]) => {
+    for (const one of history) {
+      caches.setHub(sandbox.server, one);
+      await resolveModel(caches.id, { revision: one.revision, ...(one.only && { only: one.only }) });
+    }
+  };
+
+  for (const [name, history] of Object.entries(caches.histories)) {
+    const tree = (stored.caches as Record<string, caches.Tree>)[name] as caches.Tree;
+
+    it(`in a cache is what we leave there, file by file, link by link: ${name}`, async () => {
+      await fetch(history);
+      assert.deepEqual(caches.treeOf(cache()), tree);
+    });
+
+    it(`left in a cache serves offline, and is not fetched again: ${name}`, async () => {
+      const contents = [caches.first, caches.second].flatMap((commit) => Object.values(caches.filesAt(commit)));
+      caches.plant(cache(), tree, contents);
+      const { main, revision, only } = history.at(-1) as (typeof history)[number];
+      const options = { revision, ...(only && { only }) };
+      const { path } = await resolveModel(caches.id, { ...options, local_files_only: true });
+      const files = caches.filesAt(main);
+      for (const file of only === "weights"
+        ? ["config.json"]
+        : ["tokenizer.json", "additional_chat_templates/rag.jinja"])
+        assert.deepEqual(readFileSync(join(path, file)), files[file]);
+      caches.setHub(sandbox.server, { main, revision });
+      await resolveModel(caches.id, options);
+      assert.deepEqual(
+        sandbox.server.seen.filter(({ path }) => path.includes("/resolve/")),
+        [],
+      );
+    });
+  }
+
+  it("for a name is what we have: the repository, the revision, the file", () => {
+    for (const [name, id, revision, file] of stored.names as (string | null)[][]) {
+      if (id === null) assert.throws(() => readName(name as string), { name: "HubError" }, String(name));
+      else {
+        const found = readName(name as string);
+        assert.deepEqual(
+          [found.id, found.revision ?? "main", found.gguf_file ?? ""],
+          [id, revision, file],
+          String(name),
+        );
+      }
+    }
+    assert.equal(stored.names.length, caches.names.length);
+  });
+
+  it("is what was stored of it", async function () {
+    const python = referencePython(this, "huggingface_hub");
+    assert.deepEqual(await caches.ask(python), stored);
+  });
+});
 
 describe("The cache beside Python's huggingface_hub", function () {
   this.timeout(120_000);

@@ -117,7 +117,7 @@ describe("A request to a hub", function () {
       new RegExp(
         `^acme/tiny has no "${what}" at the revision "main"; see http:.+/acme/tiny/tree/main for what it has\\.$`,
       );
-    await rejects(client().files(commit, "q/sub dir"), sentence("q/sub dir"));
+    await rejects(client().list(commit, "q/sub dir"), sentence("q/sub dir"));
     await rejects(read(5, 0, {}, "a/b.json"), sentence("a/b\\.json"));
   });
 

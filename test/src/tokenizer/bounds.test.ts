@@ -78,6 +78,32 @@ describe("tokenizers that mean harm", () => {
     assert.deepEqual(bad.encode("ab"), [vocab.a, vocab.b]);
   });
 
+  /** Takes a part of a second for a text of so many letters, and no more. */
+  const slow = { type: "Replace", pattern: { Regex: "a*a*a*b" }, content: "" };
+  const slowText = () => "a".repeat(180);
+
+  it("end with an error where many texts take long that each take less, as added tokens", async function () {
+    this.timeout(60_000);
+    const token = (i: number) => ({ id: 100 + i, content: `${i} ${slowText()}`, normalized: true, special: false });
+    const added_tokens = Array.from({ length: 100 }, (_, i) => token(i));
+    const start = performance.now();
+    await assert.rejects(
+      load({ normalizer: slow, added_tokens }),
+      /its normalizer \(Replace\) took more than \d seconds/,
+    );
+    assert.ok(performance.now() - start < 15_000);
+  });
+
+  it("end with an error where many tokens take long to decode that each take less", async function () {
+    this.timeout(60_000);
+    const tokenizer = await load({ model: { ...bpe, vocab: { ...vocab, [slowText()]: 90 } }, decoder: slow });
+    const start = performance.now();
+    const ids = Array.from({ length: 200 }, () => 90);
+    assert.throws(() => tokenizer.decode(ids), /its decoder took more than \d seconds/);
+    assert.throws(() => tokenizer.stream().push(ids), /its decoder took more than \d seconds/);
+    assert.ok(performance.now() - start < 20_000);
+  });
+
   it("decode with an error, too", async function () {
     this.timeout(10_000);
     const pattern = { Regex: "(a+)+!" };

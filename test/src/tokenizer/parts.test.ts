@@ -9,6 +9,7 @@ import { normalizer } from "../../../src/tokenizer/parts/normalizers";
 import type { TokenizerJson } from "../../../src/tokenizer/spec";
 import { randomNumbers } from "./models";
 import cases from "./parts.json";
+import precompiled from "./precompiled.json";
 
 const separate = (joined: string): string[] => (joined === "" ? [] : joined.split("¦"));
 
@@ -55,6 +56,13 @@ describe("the parts of tokenizer.json by themselves", () => {
       for (const [text, expected] of Object.entries(texts)) assert.equal(rewrite(text), expected, JSON.stringify(text));
     });
   }
+
+  it("rewrite 518 texts by SentencePiece's own table as the Rust library does: Precompiled", () => {
+    const rewrite = normalizer({ type: "Precompiled", precompiled_charsmap: precompiled.charsmap });
+    const differing = precompiled.cases.filter(([text = "", expected]) => rewrite(text) !== expected);
+    assert.deepEqual(differing, []);
+    assert.equal(precompiled.cases.length, 518);
+  });
 
   for (const { name, model, ids } of cases.modelling) {
     it(`spell words as the Rust library does: ${name}`, () => {

@@ -76,6 +76,34 @@ def observe(tokenizer):
     }
 
 
+# Files beside tokenizer.json, tokenizer_config.json's own template among them as "config".
+TEMPLATES = [
+    {},
+    {"config": "C"},
+    {"config": [{"name": "default", "template": "C"}, {"name": "rag", "template": "R"}]},
+    {"chat_template.jinja": "J"},
+    {"config": "C", "chat_template.jinja": "J"},
+    {"chat_template.jinja": "J", "additional_chat_templates/tool_use.jinja": "T"},
+    {"chat_template.jinja": "J", "additional_chat_templates/tool_use.jinja": "T", "additional_chat_templates/a.b.jinja": "A"},
+    {"chat_template.jinja": "J", "additional_chat_templates/note.txt": "T"},
+    {"chat_template.jinja": "J", "additional_chat_templates/default.jinja": "T"},
+    {"additional_chat_templates/tool_use.jinja": "T"},
+    {"config": [{"name": "default", "template": "C"}], "chat_template.jinja": "J", "additional_chat_templates/rag.jinja": "R"},
+]
+
+
+def templates(files):
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **({"chat_template": files["config"]} if "config" in files else {})}
+    texts = {"tokenizer.json": json.dumps(BASE), **files, "tokenizer_config.json": json.dumps(config)}
+    texts.pop("config", None)
+    with tempfile.TemporaryDirectory() as folder:
+        for file, text in texts.items():
+            os.makedirs(os.path.dirname(os.path.join(folder, file)), exist_ok=True)
+            with open(os.path.join(folder, file), "w") as handle:
+                handle.write(text)
+        return {"files": texts, "chat_template": AutoTokenizer.from_pretrained(folder).chat_template}
+
+
 results = []
 for name, (parts, config) in CASES.items():
     with tempfile.TemporaryDirectory() as folder:
@@ -84,4 +112,4 @@ for name, (parts, config) in CASES.items():
             with open(os.path.join(folder, file), "w") as handle:
                 json.dump(content, handle)
         results.append({"name": name, "json": tokenizer_json, "config": config, "expected": observe(AutoTokenizer.from_pretrained(folder))})
-json.dump({"texts": TEXTS, "cases": results}, sys.stdout, ensure_ascii=False, indent=1)
+json.dump({"texts": TEXTS, "cases": results, "templates": [templates(files) for files in TEMPLATES]}, sys.stdout, ensure_ascii=False, indent=1)

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AutoTokenizer, type PreTrainedTokenizer } from "../../../src/tokenizer";
-import { cases, texts } from "./settings.json";
+import { cases, templates, texts } from "./settings.json";
 
 async function load(files: Record<string, unknown>): Promise<PreTrainedTokenizer> {
   const folder = mkdtempSync(join(tmpdir(), "phi3lab-settings-"));
@@ -46,6 +46,14 @@ describe("the settings of a tokenizer", () => {
       assert.deepEqual(decoded, expected.decoded);
     });
   }
+
+  it("hold chat templates where transformers looks for them", async () => {
+    for (const { files, chat_template } of templates) {
+      const loaded = await load(files);
+      assert.deepEqual(loaded.chat_template ?? null, chat_template, Object.keys(files).join(", "));
+    }
+    assert.equal(templates.length, 11);
+  });
 
   it("include chat templates by name, in files of their own", async () => {
     const json = cases[0]?.json;

@@ -13,7 +13,7 @@ import sys
 from transformers.utils import chat_template_utils
 
 from templates_chats import CHATS
-from templates_snippets import EXPRESSIONS, STATEMENTS
+from templates_snippets import EXPRESSIONS, EXTREMES, STATEMENTS
 
 TOOL = {
     "type": "function",
@@ -106,7 +106,7 @@ def expressions():
 
 FILTERS = set(chat_template_utils._compile_jinja_template("").environment.filters) | {"nofilter"}
 MESSAGES = [{"role": "user", "content": " Hi "}, {"role": "assistant", "content": "yes"}]
-snippets = ["{{ " + expression + " }}" for expression in expressions()] + STATEMENTS
+snippets = ["{{ " + expression + " }}" for expression in [*expressions(), *EXTREMES]] + STATEMENTS
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 
 

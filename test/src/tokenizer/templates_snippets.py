@@ -1,4 +1,4 @@
-"""The snippets that templates.py has rendered: expressions, with bars between, and statements."""
+"""The snippets that templates.py has rendered: expressions, with bars between, extreme ones, and statements."""
 
 EXPRESSIONS = r"""
 1 + 2 * 3 - 4 / 2 | 7 // 2 | -7 // 2 | 7 % 3 | -7 % 3 | 7 % -3 | 2 ** 10 | 2 ** -1 | 7.5 // 2 | -7.5 % 2 | 1e3 | 1.5e-7 | 1e16
@@ -155,3 +155,136 @@ STATEMENTS = [
     "{{ nested.list | map(attribute='x') | select('defined') | list }}{{ nested | length }}{{ nested.list[5] }}{{ nested.q.r }}",
     "{%- for t in tools %}{{ t.function.name }}({{ t.function.parameters.properties | dictsort }}){{ t | tojson }}{% endfor %}",
 ]
+
+# Numbers and sizes beyond what there can be, a line each.
+EXTREMES = r"""
+'%c' % 65
+'%c' % 652147483648
+'%c' % -1
+'%c' % 'ab'
+'%c' % 'é'
+'%c' % 1.5
+'%c' % true
+'%c' % ''
+'%x' % 1.5
+'%o' % 2.0
+'%X' % 255
+'%d' % 1.9
+'%d' % 1e400
+'%i' % -1e400
+'%d' % '5'
+'%x' % (2 ** 70)
+'%d' % (2 ** 70)
+'%e' % (2 ** 70)
+'%f' % 1e400
+'{:x}'.format(1.5)
+'{:c}'.format(65)
+'{:c}'.format(1114112)
+'{:c}'.format(-1)
+'{:c}'.format(1.5)
+'{:b}'.format(1.0)
+'{:o}'.format(2 ** 70)
+'{:x}'.format(2 ** 70)
+'{:b}'.format(true)
+'{:d}'.format(2 ** 70)
+'{:d}'.format(true)
+'{:n}'.format(1234)
+'{:n}'.format(1.5)
+'{:s}'.format(1)
+'{:d}'.format('a')
+'{:.3}'.format(2 ** 70)
+'{:,}'.format(2 ** 70)
+'{:.2f}'.format(true)
+'{:5}'.format(true)
+'{:5}'.format(none)
+'12'|int(0, 1)
+'12'|int(0, 99)
+'12'|int(0, -5)
+'zz'|int(0, 36)
+'12'|int(7, 0)
+'0x1f'|int(0, 0)
+'0x1f'|int(0, 16)
+'1_0'|int
+'1e400'|int
+1e400|int
+(2 ** 70)|int
+'99999999999999999999'|int
+(2 ** 70).bit_length()
+(1.5).bit_length()
+(5).bit_length()
+true.bit_length()
+(1.5).is_integer()
+2 ** 1000
+2 ** 20000
+2 ** -1000
+0 ** -1
+1e308 * 10
+2 ** 0.5
+(2 ** 70) % 7
+(2 ** 70) // 7
+(2 ** 70) / 7
+(2 ** 70) * 1.5
+(2 ** 70) == 2.0 ** 70
+-(2 ** 70)
+(2 ** 70)|round
+1.5|round(400)
+1.5|round(-400)
+12345|round(-2)
+1e400|round
+'a' * (2 ** 70)
+[1] * (2 ** 70)
+'a' * -5
+[] * 2147483648
+() * 2 ** 70
+'' * 2 ** 70
+[1, 2][2 ** 70:]
+[1, 2][:2 ** 70]
+[1, 2][::2 ** 70]
+[1, 2][::0]
+'abc'[2 ** 70]
+'abc'.center(2 ** 70)
+'abc'.zfill(7.0)
+'abc'.find('c', -2 ** 70)
+'abc'[1.5:]
+range(2 ** 70)
+range(0, 10, 3)|list
+range(10, 0, -3)|list
+range(5)[1:3]
+range(5)[-1]
+'a'|indent(2 ** 70)
+'a'|indent(-1)
+'a b'|wordwrap(0)
+'a b c'|wordwrap(3)
+'a'|truncate(-1)
+'aaaaaaaaaaaa'|truncate(5, true, '..', 0)
+[1, 2, 3]|slice(0)|list
+'x'|filesizeformat
+1e400|filesizeformat
+(2 ** 100)|filesizeformat
+-5|filesizeformat
+{'a': 1}|tojson(2 ** 70)
+1e400|tojson
+(2 ** 70)|tojson
+'\U00110000'
+'\777'
+'a\tb'.expandtabs(-1)
+'%(a' % {'a': 1}
+'%' % 1
+'%5' % 1
+'%.5' % 1
+'%-' % 1
+'%s' % (1, 2)
+'%(a)s%s' % {'a': 1}
+'%*d' % (2 ** 70, 1)
+'{0.__class__}'.format(1)
+'{0[a]}'.format({'a': 1})
+'{0[-1]}'.format([1])
+'{:{}}'.format(1, 5)
+'{:{:{}}}'.format(1, 5, 2)
+'{!x}'.format(1)
+'{!}'.format(1)
+'{:!}'.format(1)
+'{a!r:>5}'.format(a='b')
+'{0}{}'.format(1, 2)
+'{-1}'.format(1)
+""".strip().split("\n")

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { peak } from "../../peak";
 import { AutoTokenizer } from "../../../src";
 import { openWeights, readAdapter } from "../../../src/weights";
@@ -41,7 +41,9 @@ describe("What is no file", () => {
     ["special_tokens_map.json", tokenizer],
     ["chat_template.jinja", tokenizer],
     ["chat_template.json", tokenizer],
+    ["additional_chat_templates/tool_use.jinja", tokenizer],
     ["adapter_config.json", () => readAdapter(folder)],
+    ["adapter_model.safetensors", () => readAdapter(folder)],
   ];
 
   const smallTokenizer = {
@@ -56,6 +58,9 @@ describe("What is no file", () => {
         await assert.rejects(read(), { name: "WeightsError", message: `${file} is a ${kind}; expected a file.` });
         rmSync(file, { recursive: true });
       };
+      if (name === "adapter_model.safetensors")
+        writeFileSync(join(folder, "adapter_config.json"), JSON.stringify({ peft_type: "LORA" }));
+      mkdirSync(dirname(file), { recursive: true });
       rmSync(file, { force: true });
       execFileSync("mkfifo", [file]);
       await says("named pipe");
