@@ -36,6 +36,8 @@ interface Pending {
 
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 const DECLARATION = /\.d\.(?:\w+\.)?[cm]?ts$/;
+/** So many programs are garbage worth collecting. */
+const MANY_PROGRAMS = 10;
 /** Shown at most, of the complaints about one local file. */
 const FILE_WARNINGS = 3;
 
@@ -51,6 +53,10 @@ export class SessionCompiler implements Compiler {
   #toldMistakes: readonly ts.Diagnostic[] = [];
   #typecheck: TypecheckMode = "error";
   #pending: Pending | undefined;
+  /** A cell that is kept, whose declarations are yet to be written. */
+  #kept: Pending | undefined;
+  /** Programs that were there when garbage was last worth collecting. */
+  #programs = 0;
   #cells = 0;
 
   /** `documents`: libraries that were read already. */
@@ -78,21 +84,35 @@ export class SessionCompiler implements Compiler {
   }
 
   cell(code: string): Promise<CompiledCell> {
+    this.#settle();
     return Promise.resolve(this.#cell(code));
   }
 
   keep(id: number): Promise<void> {
-    const pending = this.#pending;
-    if (pending?.id === id) {
+    if (this.#pending?.id === id) {
+      this.#kept = this.#pending;
       this.#pending = undefined;
-      // A completion may have taken the cell's place meanwhile.
-      if (this.#program.files.textOf(this.#program.cellPath) !== pending.text) {
-        this.#program.setCell(pending.text, pending.jsx);
-      }
-      const declares = pending.scan.own.size > 0 || pending.scan.ambient;
-      if (declares) this.#environment.add(pending.scan, declarationsOf(this.#program, pending.scan));
     }
     return Promise.resolve();
+  }
+
+  /** Does what can wait until the kept cell runs; whether that left much garbage. */
+  tidy(): boolean {
+    this.#settle();
+    const renewed = this.#program.renew();
+    const many = this.#program.programs - this.#programs >= MANY_PROGRAMS;
+    if (many || renewed) this.#programs = this.#program.programs;
+    return many || renewed;
+  }
+
+  /** Writes the declarations of the cell that was kept: the next one sees them. */
+  #settle(): void {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept === undefined || (kept.scan.own.size === 0 && !kept.scan.ambient)) return;
+    // A completion may have taken the cell's place meanwhile.
+    if (this.#program.files.textOf(this.#program.cellPath) !== kept.text) this.#program.setCell(kept.text, kept.jsx);
+    this.#environment.add(kept.scan, declarationsOf(this.#program, kept.scan));
   }
 
   module(path: string): Promise<CompiledModule> {
@@ -104,10 +124,12 @@ export class SessionCompiler implements Compiler {
   }
 
   complete(code: string, offset: number): Promise<Completion> {
+    this.#settle();
     return Promise.resolve(this.#assist.complete(code, offset));
   }
 
   inspect(code: string, offset: number): Promise<string | undefined> {
+    this.#settle();
     return Promise.resolve(this.#assist.inspect(code, offset));
   }
 
@@ -160,7 +182,8 @@ export class SessionCompiler implements Compiler {
   }
 
   #check(program: ts.Program, file: ts.SourceFile): ts.Diagnostic[] {
-    return program.getSemanticDiagnostics(file).filter(isError);
+    // A program that took in several cells has complaints about all of them.
+    return program.getSemanticDiagnostics(file).filter((each) => isError(each) && each.file === file);
   }
 
   /** What is wrong in tsconfig.json, once for each version. */

@@ -24,6 +24,8 @@ export class Environment {
   /** The names that still belong to a chunk. */
   readonly #owned = new Map<number, number>();
   readonly #dead = new Set<number>();
+  /** Those that count for every cell. */
+  readonly #ambient = new Set<number>();
   #chunks = 0;
 
   constructor(program: CellProgram) {
@@ -69,8 +71,8 @@ export class Environment {
     if (own.size === 0 && !ambient) return;
     this.#chunks += 1;
     const chunk = this.#chunks;
-    this.#program.files.set(this.#program.chunkPath(chunk), declarations);
-    if (ambient) this.#program.ambient.add(chunk);
+    this.#program.addChunk(chunk, declarations, ambient);
+    if (ambient) this.#ambient.add(chunk);
     this.#owned.set(chunk, own.size);
     for (const [name, kind] of own) {
       const before = this.#names.get(name);
@@ -83,14 +85,14 @@ export class Environment {
   #release(chunk: number): void {
     const left = (this.#owned.get(chunk) ?? 1) - 1;
     this.#owned.set(chunk, left);
-    if (left === 0 && !this.#program.ambient.has(chunk)) this.#dead.add(chunk);
+    if (left === 0 && !this.#ambient.has(chunk)) this.#dead.add(chunk);
   }
 
   /** Deletes the declaration files that no name and no living file's types lead to. */
   #sweep(): void {
     const { files } = this.#program;
     const seen = new Set<number>();
-    const open = [...this.#program.ambient, ...[...this.#owned].filter(([, left]) => left > 0).map(([chunk]) => chunk)];
+    const open = [...this.#ambient, ...[...this.#owned].filter(([, left]) => left > 0).map(([chunk]) => chunk)];
     for (let chunk = open.pop(); chunk !== undefined; chunk = open.pop()) {
       if (seen.has(chunk)) continue;
       seen.add(chunk);
@@ -99,7 +101,7 @@ export class Environment {
     }
     for (const chunk of this.#dead) {
       if (seen.has(chunk)) continue;
-      files.delete(this.#program.chunkPath(chunk));
+      this.#program.deleteChunk(chunk);
       this.#owned.delete(chunk);
       this.#dead.delete(chunk);
     }

@@ -2,26 +2,21 @@
  * The compiler's own process: its memory and its garbage are not the cells', and it answers while a cell computes. It is
  * called by messages, and ends when its parent does.
  */
-import { tmpdir } from "node:os";
 import type ts from "typescript";
 import { type Answer, answer, type Call } from "./calls";
 import { type CompilerOptions, SessionCompiler } from "./compiler";
 import { newDocuments } from "./program";
 
-/** Garbage is collected after so many kept cells: young garbage that grew old is what makes a session grow. */
-const COLLECT_EVERY = 10;
-
 /** Serves its parent. `documents`: the libraries, already read. */
 export function start(documents?: ts.DocumentRegistry): void {
-  const { gc } = globalThis as { gc?: () => void };
+  const { gc } = globalThis as { gc?: (options?: { type: "minor" }) => void };
   const compiler = new SessionCompiler(JSON.parse(process.argv[2] as string) as CompilerOptions, documents);
-  let kept = 0;
+  // While the cell runs. Young garbage goes each time: once it has grown old, it makes a session grow.
+  const tidy = (): void => (compiler.tidy() ? gc?.() : gc?.({ type: "minor" }));
   process.on("message", (call: Call) => {
     void answer(compiler, call).then((message: Answer) => {
       process.send?.(message);
-      if (call.method !== "keep") return;
-      kept += 1;
-      if (kept % COLLECT_EVERY === 0) setImmediate(() => gc?.());
+      if (call.method === "keep") setImmediate(tidy);
     });
   });
   process.on("disconnect", () => process.exit(0));
@@ -32,7 +27,8 @@ export function start(documents?: ts.DocumentRegistry): void {
 /** Reads the libraries, by cells that also have most of the compiler's code compiled, for a snapshot. */
 export async function prepare(): Promise<ts.DocumentRegistry> {
   const documents = newDocuments();
-  const compiler = new SessionCompiler({ folder: tmpdir(), language: "typescript", tslabTypes: "" }, documents);
+  // A folder that has neither packages nor a tsconfig.json of its own: Node's types are those that any other finds.
+  const compiler = new SessionCompiler({ folder: __dirname, language: "typescript", tslabTypes: "" }, documents);
   const cells = [
     "const numbers: number[] = [1]; class Box<T> { constructor(readonly value: T) {} }",
     "async function twice(x: number) { return [x, x] }; new Box(await twice(numbers[0])).value.map((x) => x + 1)",
@@ -40,6 +36,7 @@ export async function prepare(): Promise<ts.DocumentRegistry> {
   for (const text of cells) {
     const { id } = await compiler.cell(text);
     await compiler.keep(id);
+    compiler.tidy();
   }
   // Completion would make a collator, which no snapshot can hold.
   await compiler.inspect("numbers.map", 9);

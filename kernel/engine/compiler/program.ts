@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { Files, isPackaged } from "./files";
+import { Growth } from "./growth";
 import { isDeclared, joinedLibraries } from "./libraries";
 import { readSettings, type Settings, settingsVersion } from "./settings";
 
@@ -10,6 +11,8 @@ import { readSettings, type Settings, settingsVersion } from "./settings";
 const RETRY_MS = 2_000;
 /** What earlier cells declared, by number. */
 const CHUNK = /^\.\/__cell_(\d+)$/;
+/** The file of what a cell declared. */
+const CHUNK_FILE = /\/__cell_\d+\.d\.ts$/;
 
 export interface ProgramOptions {
   /** The notebook's folder. */
@@ -34,7 +37,8 @@ export class CellProgram {
   readonly files = new Files();
   readonly service: ts.LanguageService;
   /** Chunks that count for every cell. */
-  readonly ambient = new Set<number>();
+  readonly #ambient = new Set<number>();
+  readonly #growth: Growth;
   readonly #options: ProgramOptions;
   #libraryFiles: string[] = [];
   readonly #globalsFile: string;
@@ -45,9 +49,17 @@ export class CellProgram {
   readonly #withoutDeclared = new WeakSet<ts.SourceFile>();
   #missing = false;
   #retried = 0;
+  /** The files' version that the service's program stands for. */
+  #known = -1;
+  #programs = 0;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
+    this.#growth = new Growth({
+      ...{ files: this.files, home: options.home, isChunk: (path) => CHUNK_FILE.test(path) },
+      chunk: (path) => (CHUNK_FILE.test(path) ? this.files.snapshot(path) : undefined),
+      resolve: (specifier, from) => this.resolve(specifier, from),
+    });
     this.#globalsFile = join(options.home, "__globals__.d.ts");
     this.#settingsVersion = settingsVersion(options.folder);
     this.#settings = this.#readSettings();
@@ -105,13 +117,53 @@ export class CellProgram {
       this.#settings = this.#readSettings();
       this.#resolutions = this.#newCache();
       if (before !== this.#settings.libraries.join()) this.#setLibraries();
+      this.#known = -1;
     }
     // Most of what is not found while a cell is typed is a name that is not whole.
     if (!typing || performance.now() - this.#retried > RETRY_MS) this.retryMissing();
     const path = this.pathFor(jsx);
+    const joins = path === this.#cellPath && this.#isKnown && this.#growth.join(this.program, path, text);
     if (path !== this.#cellPath) this.files.delete(this.#cellPath);
     this.#cellPath = path;
     this.files.set(path, text);
+    if (joins) this.#known = this.files.version;
+  }
+
+  /** Makes another program if the one that there is has taken in much, and has it look at the cell; whether it did. */
+  renew(): boolean {
+    if (!this.#growth.isLarge) return false;
+    this.#known = -1;
+    const { program } = this;
+    program.getSemanticDiagnostics(program.getSourceFile(this.#cellPath));
+    return true;
+  }
+
+  /** The programs that the service has made. */
+  get programs(): number {
+    return this.#programs;
+  }
+
+  /** Adds what a cell declared; `ambient`: it counts for every cell. */
+  addChunk(number: number, declarations: string, ambient: boolean): void {
+    const path = this.chunkPath(number);
+    const isKnown = this.#isKnown;
+    this.files.set(path, declarations);
+    this.#growth.reach.add(path, declarations);
+    if (ambient) this.#ambient.add(number);
+    else if (isKnown) this.#known = this.files.version;
+  }
+
+  /** Deletes what a cell declared, which nothing leads to. */
+  deleteChunk(number: number): void {
+    const isKnown = this.#isKnown;
+    this.files.delete(this.chunkPath(number));
+    this.#growth.reach.delete(this.chunkPath(number));
+    if (isKnown) this.#known = this.files.version;
+  }
+
+  /** Whether the service's program is the one of the files as they are. */
+  get #isKnown(): boolean {
+    return this.files.version === this.#known;
   }
 
   /** The path of a cell, by which the compiler knows its language. */
@@ -157,6 +209,7 @@ export class CellProgram {
     this.#retried = performance.now();
     this.#resolutions = this.#newCache();
     this.#inPackages.clear();
+    this.#growth.reach.forget();
     this.files.forgetPackages();
   }
 
@@ -200,6 +253,16 @@ export class CellProgram {
     };
   }
 
+  /** Changes when the service has to make another program. */
+  #programVersion(): string {
+    if (!this.#isKnown) {
+      this.#growth.end();
+      this.#known = this.files.version;
+      this.#programs += 1;
+    }
+    return `${this.#programs}`;
+  }
+
   #host(): ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } {
     const { folder } = this.#options;
     return {
@@ -207,14 +270,14 @@ export class CellProgram {
       readFile: (path) => this.files.read(path),
       fileExists: (path) => this.files.exists(path),
       getCompilationSettings: () => this.#settings.options,
-      getProjectVersion: () => `${this.files.version} ${this.#settingsVersion}`,
+      getProjectVersion: () => this.#programVersion(),
       getCurrentDirectory: () => folder,
       getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
       getScriptFileNames: () => [
         ...this.#libraryFiles,
         this.#globalsFile,
         this.#cellPath,
-        ...[...this.ambient].map((number) => this.chunkPath(number)),
+        ...[...this.#ambient].map((number) => this.chunkPath(number)),
       ],
       getScriptVersion: (path) => this.files.versionOf(path),
       getScriptSnapshot: (path) => this.files.snapshot(path),

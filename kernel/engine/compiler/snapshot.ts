@@ -21,7 +21,11 @@ import { join } from "node:path";
 import { packageRoot } from "../packages";
 
 /** Of the compiler's process, also where a snapshot is made: Node.js refuses one that was made with others. */
-export const FLAGS = ["--max-semi-space-size=4", "--max-optimized-bytecode-size=6000", "--expose-gc"];
+export const FLAGS = [
+  ...["--max-semi-space-size=4", "--max-optimized-bytecode-size=6000", "--expose-gc"],
+  // More threads would take the kernel's processor when V8 compiles or collects garbage.
+  "--v8-pool-size=1",
+];
 
 /** So many are kept: of several checkouts, or versions of Node.js. */
 const KEPT = 3;
