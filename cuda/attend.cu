@@ -15,8 +15,7 @@ struct AttendArguments {
   float* context;  // (T, heads * head_dim)
   AttentionWeights weights;
   const float* qkv;  // (T, qkv_cols)
-  CacheView cache;
-  const int32_t* position;
+  TokenPlaces places;
   int64_t qkv_cols, layer;
   int64_t heads, kv_heads, window;
   float scale;
@@ -27,14 +26,15 @@ struct AttendArguments {
 template <class T, int kPerLane>
 __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) {
   extern __shared__ float shared[];
-  const int dim = a.cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const CacheView cache = a.places.cache_of(blockIdx.y);
+  const int dim = cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   float* values = shared;                  // (kWarps, dim)
   float* largest = values + kWarps * dim;  // (kWarps,)
   float* sums = largest + kWarps;          // (kWarps,)
   const int64_t h = blockIdx.x, t = blockIdx.y, kv_head = h / (a.heads / a.kv_heads);
-  const int64_t last = *a.position + t;
+  const int64_t last = a.places.position_of(t);
   const int64_t first = a.window > 0 ? max(static_cast<int64_t>(0), last + 1 - a.window) : 0;
-  const T* memory = static_cast<const T*>(a.cache.data);
+  const T* memory = static_cast<const T*>(cache.data);
   float* scores = a.weights.data ? a.weights.data + h * a.weights.head_stride + t * a.weights.row_stride : nullptr;
 
   float query[kPerLane], mixed[kPerLane];
@@ -45,8 +45,8 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
   }
   float most = -INFINITY, sum = 0;
   for (int64_t p = first + warp; p <= last; p += kWarps) {
-    const T* key = memory + a.cache.offset(a.layer, false, kv_head, p);
-    const T* value = memory + a.cache.offset(a.layer, true, kv_head, p);
+    const T* key = memory + cache.offset(a.layer, false, kv_head, p);
+    const T* value = memory + cache.offset(a.layer, true, kv_head, p);
     float score = 0;
     for (int i = 0; i < kPerLane; i++)
       if (lane + 32 * i < dim) score = fmaf(query[i], to_float(key[lane + 32 * i]), score);
@@ -91,8 +91,12 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
 void CudaBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
                          Tensor table, int64_t layer, const AttentionShape& shape) {
   if (qkv.layout == Layout::unrotated_qkv) {
-    decode_attend({context.data, qkv.data, view_of(cache), input.position, table.data, layer, shape, format_, stream()},
+    // What project_residual multiplies by the tensor cores is handed on as they take it.
+    const bool half = input.sequences > 1 && prompt_fits(context.rows, context.cols);
+    decode_attend({context.data, half, qkv.data, places_of(cache, input), input.sequences, table.data, layer, shape,
+                   format_, stream()},
                   partials_, device_, kernels_);
+    if (half) context.layout = Layout::half_context;
     return;
   }
   if (qkv.layout == Layout::half_qkv) {
@@ -102,8 +106,9 @@ void CudaBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, 
     return;
   }
   qkv.expect_float32("attend");
-  const AttendArguments arguments{context.data, weights,     qkv.data,       view_of(cache), input.position, qkv.cols,
-                                  layer,        shape.heads, shape.kv_heads, shape.window,   shape.scale};
+  const AttendArguments arguments{context.data, weights,    qkv.data,    places_of(cache, input),
+                                  qkv.cols,     layer,      shape.heads, shape.kv_heads,
+                                  shape.window, shape.scale};
   const Launch how{dim3(static_cast<unsigned>(shape.heads), static_cast<unsigned>(context.rows)), dim3(kWarps * 32),
                    static_cast<size_t>(kWarps * (shape.head_dim + 2)) * sizeof(float), stream()};
   dispatch(format_, [&](auto tag) {
