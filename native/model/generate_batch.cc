@@ -115,9 +115,15 @@ void Session::continue_texts(std::vector<GreedyResult>& results, const GreedyBat
         asked++;
       }
       if (asked == taken) return;
-      for (Text* text : active) text->take(backend.next_token());
+      std::vector<Text*> taking;
+      for (Text* text : active) {
+        const int32_t id = backend.next_token();
+        if (text->ended()) continue;  // the device was ahead
+        text->take(id);
+        taking.push_back(text);
+      }
       check_files();
-      for (Text* text : active) text->result->token_ms.push_back(milliseconds_since(start));
+      for (Text* text : taking) text->result->token_ms.push_back(milliseconds_since(start));
       start = Clock::now();
     }
   };
