@@ -146,7 +146,8 @@ async function measureRate(row, places, programs, machine, rounds) {
 }
 
 /** Bytes that a decoded token reads, on average. */
-const bytesOf = ({ prompt, decode }, { reads }) => reads.weights + (prompt + decode / 2) * reads.position;
+const bytesOf = ({ prompt, decode, sequences = 1 }, { reads }) =>
+  reads.weights / sequences + (prompt + decode / 2) * reads.position;
 
 /** Multiplications and additions that a token of a prompt takes by the weights; the head is computed for the last token alone. */
 const flopsOf = ({ prompt }, { layers, head }) => 2 * (layers + head / prompt);

@@ -33,6 +33,13 @@ export const weightsOf = ({ weights }, { model, phi3Mini, copies }) =>
     ? model
     : (phi3Mini[weights] ?? (weights === "Q8_0" ? copies?.gguf.Q8_0 : copies?.folder[weights]));
 
+/** Tokens a second of eight sequences in all, beside one's. */
+const sequencesRow = (name, work) => ({
+  name,
+  work: { ...work, sequences: 8 },
+  against: { words: "of one sequence's", work },
+});
+
 /** Of what a row measures by another path than the fastest. */
 const byPath = (path) => ({ path, against: { words: "of the fastest path's" } });
 
@@ -55,6 +62,13 @@ const phi3Rows = ["Q4_0", "Q4_K_M"].flatMap((mix) => {
       work: decodeFew,
       peers: [],
       ...byPath("avx2"),
+    },
+    {
+      ...row,
+      ...sequencesRow(`${name}-sequences`, { prompt: 24, decode: 12 }),
+      title: `8 sequences at once, in all, ${title}`,
+      peers: [],
+      more: mix !== "Q4_0",
     },
     ...[24, 128, 512].map((tokens) => ({
       ...row,
@@ -83,6 +97,11 @@ export const rateRows = [
     peers: ["llama"],
     target: "62% of the stream; 2.4 × llama.cpp (VNNI 80%; 4 ×)",
     floor: "55%; 2 × (VNNI 3 ×)",
+  },
+  {
+    ...sequencesRow("sequences", decode),
+    title: "8 sequences at once, in all, SmolLM2's file",
+    weights: "file",
   },
   {
     name: "decode-q8_0",

@@ -21,6 +21,8 @@ import { cellTimes, sessionTimes } from "./session.mjs";
 const folder = dirname(fileURLToPath(import.meta.url));
 const place = { device: "cuda", dtype: "bfloat16" };
 const prefills = [25, 512, 2048, 4000];
+/** Sequences that are continued at once. */
+const atOnce = [2, 4, 8, 16];
 /** Milliseconds that are aimed at on one H200, for the table. */
 const targets = {
   "decode short": "88% of the stream",
@@ -36,6 +38,7 @@ const targets = {
   "own prefill 4000": "82 ms",
   "generate 24 + 100": "195 ms",
   "the same uncached": "1.6 × cached",
+  "8 sequences": "6 × one's tokens/s, at least 4 ×",
   "from a cell": "1.05 × C++",
   "load to first token": "400 ms",
   "as 8.6 decode short": "72%, at least 68%",
@@ -166,7 +169,14 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
   const limits = JSON.parse(run(buildProgram("cuda", "limits"), []));
   const program = programOf(model, rounds);
   const reading = prefills.map((tokens) => `prefill:${tokens}`);
-  const main = program(["load", "generate", "decode:2000", "decode:4000", ...reading]);
+  const main = program([
+    "load",
+    "generate",
+    "decode:2000",
+    "decode:4000",
+    ...atOnce.map((n) => `several:${n}`),
+    ...reading,
+  ]);
   const own = program(reading, { PHI3LAB_CUBLASLT: "off" });
   const as = (arch, works, times) => program(works, { PHI3LAB_CUDA_ARCH: arch, PHI3LAB_CUBLASLT: "off" }, times);
   const others = capabilities.flatMap((arch) => {
@@ -194,6 +204,7 @@ async function measure(model, { rounds, json, peers, picture, made }, require) {
     ...prefills.map((n) => [`own prefill ${n}`, own.times[`prefill ${n}`]]),
     ["generate 24 + 100", main.times.cached],
     ["the same uncached", main.times.uncached],
+    ...atOnce.map((n) => [`${n} sequences`, main.times[`several ${n}`]]),
     ["from C++", native],
     ["from a cell", cell],
     ["load to first token", main.times.load],
@@ -241,6 +252,10 @@ function report(limits, main, rows) {
   const time = (name) => median(rows.find(([row]) => row === name)[1]);
   const ratio = (a, b) => (time(a) / time(b)).toFixed(2);
   console.log(`\nuncached takes ${ratio("the same uncached", "generate 24 + 100")} × cached`);
+  for (const n of atOnce) {
+    const times = (n * time("decode short")) / time(`${n} sequences`);
+    console.log(`${n} sequences at once give ${times.toFixed(2)} × one's tokens a second`);
+  }
   if (rows.find(([row]) => row === "from a cell")[1].length)
     console.log(`a cell takes ${ratio("from a cell", "from C++")} × C++`);
   const rate = main.weights / time("load to first token") / 1e6;

@@ -1,4 +1,4 @@
-// Puts a pass's keys and values behind those that the cache holds.
+// Puts a pass's keys and values behind those that the caches hold, and positions of a cache into another.
 #include <algorithm>
 
 #include "backend.h"
@@ -7,8 +7,21 @@ namespace phi3lab::cpu {
 
 void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) {
   qkv.expect_float32("append");
-  const CpuCache* target = static_cast<const CpuCache*>(&cache);
   const Attend* functions = &attend_;
+  if (input.sequences > 1) {
+    const TokenPlaces places(cache, input);
+    stage([=](const Worker& w) {
+      own_runs(qkv.rows * shape.kv_heads, w.thread, w.threads, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; i++) {
+          const int64_t t = i / shape.kv_heads, h = i % shape.kv_heads, dim = shape.head_dim;
+          const float* key = qkv.data + t * qkv.cols + (shape.heads + h) * dim;  // (dim,)
+          places.cache(t).put(*functions, layer, h, places.position(t), key, key + shape.kv_heads * dim, dim);
+        }
+      });
+    });
+    return;
+  }
+  const CpuCache* target = static_cast<const CpuCache*>(&cache);
   stage([=](const Worker& w) {
     const int64_t dim = shape.head_dim, start = *input.position, end = start + qkv.rows;
     // A group of positions is one thread's: their keys share lines of memory.
@@ -23,6 +36,15 @@ void CpuBackend::append(Cache& cache, Tensor qkv, const PassInput& input, int64_
         }
       }
     });
+  });
+}
+
+void CpuBackend::copy_positions(Cache& out, const Cache& in, int64_t first, int64_t end) {
+  const auto *to = static_cast<const CpuCache*>(&out), *from = static_cast<const CpuCache*>(&in);
+  stage([=](const Worker& w) {
+    int64_t begin, last;
+    split(to->parts(), 1, w.thread, w.threads, &begin, &last);
+    for (int64_t i = begin; i < last; i++) to->copy(*from, i, first, end);
   });
 }
 

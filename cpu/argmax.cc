@@ -21,23 +21,26 @@ int32_t argmax_row(const float* logits, int64_t count, const int32_t* excluded, 
 
 }  // namespace
 
-void CpuBackend::argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
+void CpuBackend::argmax(int32_t* ids, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
   logits.expect_float32("argmax");
   stage([=](const Worker& w) {
-    if (w.thread == 0) *id = argmax_row(logits.data, logits.cols, excluded, excluded_count);
+    for (int64_t t = w.thread; t < logits.rows; t += w.threads)
+      ids[t] = argmax_row(logits.data + t * logits.cols, logits.cols, excluded, excluded_count);
   });
 }
 
-void CpuBackend::advance(int32_t* position, int64_t count) {
+void CpuBackend::advance(int32_t* position, int64_t sequences, int64_t count) {
   stage([=](const Worker& w) {
-    if (w.thread == 0) *position += static_cast<int32_t>(count);
+    for (int64_t s = 0; w.thread == 0 && s < sequences; s++) position[s] += static_cast<int32_t>(count);
   });
 }
 
-void CpuBackend::emit(const int32_t* id) {
-  int32_t* slot = &outbox_[emitted_++ % kOutbox];
+void CpuBackend::emit(const int32_t* ids, int64_t count) {
+  int32_t* outbox = outbox_;
+  const size_t first = emitted_;
+  emitted_ += static_cast<size_t>(count);
   stage([=](const Worker& w) {
-    if (w.thread == 0) *slot = *id;
+    for (int64_t i = 0; w.thread == 0 && i < count; i++) outbox[(first + static_cast<size_t>(i)) % kOutbox] = ids[i];
   });
 }
 

@@ -44,6 +44,7 @@ void CpuBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, C
                         Tensor table, int64_t layer, const AttentionShape& shape) {
   (void)table;  // qkv is rotated already
   qkv.expect_float32("attend");
+  if (input.sequences > 1) return attend_sequences(context, qkv, TokenPlaces(cache, input), layer, shape);
   const CpuCache* source = static_cast<const CpuCache*>(&cache);
   if (context.rows == 1 && !weights.data)
     attend_token(context, qkv, *source, input, layer, shape);
@@ -224,6 +225,49 @@ void CpuBackend::attend_blocked(Tensor context, AttentionWeights weights, Tensor
     own_runs(context.rows * shape.heads, w.thread, w.threads, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; i++) attend_query(i % shape.heads, i / shape.heads);
     });
+  });
+}
+
+// A token each of several sequences: what is dealt out is a token's queries of a key-value head, by the blocks that
+// they look at. The same blocks in the same order as above: a token's numbers do not tell which sequences went beside
+// it.
+void CpuBackend::attend_sequences(Tensor context, Tensor qkv, const TokenPlaces& places, int64_t layer,
+                                  const AttentionShape& shape) {
+  const Attend* kernels = &attend_;
+  float* scratch = static_cast<float*>(scratch_->data);
+  const int64_t own = scratch_floats_;
+  stage([=](const Worker& w) {
+    const int64_t dim = shape.head_dim, stride = partial_stride(dim), group = shape.heads / shape.kv_heads;
+    float* states = scratch + w.thread * own;  // (kAttendRows, stride)
+    float* partials = states + kAttendRows * stride;
+    const auto attend_head = [&](int64_t t, int64_t h, Seen seen, Seen blocks) {
+      const CpuCache& cache = places.cache(t);
+      for (int64_t r = 0; r < group; r += kAttendRows) {
+        const int rows = static_cast<int>(std::min<int64_t>(kAttendRows, group - r));
+        const int64_t head = h * group + r;
+        for (int i = 0; i < rows; i++) begin(states + i * stride, dim);
+        for (int64_t block = blocks.first; block < blocks.last; block++) {
+          Seen inside[kAttendRows];
+          std::fill_n(inside, kAttendRows, within(seen, block));
+          kernels->block(partials, qkv.data + t * qkv.cols + head * dim, cache.keys(layer, h, block * kAttendBlock),
+                         cache.values(layer, h, block * kAttendBlock), inside, rows, dim, shape.scale);
+          kernels->combine(states, stride, partials, stride, rows, dim);
+        }
+        for (int i = 0; i < rows; i++)
+          finish(context.data + t * context.cols + (head + i) * dim, states + i * stride, dim);
+      }
+    };
+    int64_t total = 0, done = 0, first, last;
+    const auto blocks_at = [&](int64_t t) { return blocks_of(seen_from(places.position(t), shape)); };
+    for (int64_t t = 0; t < qkv.rows; t++) total += blocks_at(t).last - blocks_at(t).first;
+    split(total * shape.kv_heads, 1, w.thread, w.threads, &first, &last);
+    for (int64_t t = 0; t < qkv.rows; t++) {
+      const Seen blocks = blocks_at(t);
+      const int64_t count = blocks.last - blocks.first;
+      for (int64_t h = 0; h < shape.kv_heads; h++, done += count)  // whoever has its middle takes it
+        if (done + count / 2 >= first && done + count / 2 < last)
+          attend_head(t, h, seen_from(places.position(t), shape), blocks);
+    }
   });
 }
 

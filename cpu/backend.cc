@@ -76,6 +76,12 @@ std::unique_ptr<Cache> CpuBackend::reserve_cache(const AttentionShape& shape, in
   return cache;
 }
 
+std::unique_ptr<CacheBatch> CpuBackend::make_batch(const AttentionShape& shape) {
+  auto batch = std::make_unique<CpuCacheBatch>();
+  batch->layer_position_bytes = CpuCache::position_bytes(kv_type_, shape);
+  return batch;
+}
+
 void CpuBackend::prepare(int64_t, int64_t max_cols) {
   workspace_ = std::make_unique<Workspace>(pool_.size(), max_cols);
   workspace_bytes_ +=

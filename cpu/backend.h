@@ -58,6 +58,7 @@ class CpuBackend : public Backend {
   std::unique_ptr<Weight> upload_weight(const WeightSource& source, WeightKind kind) override;
   std::shared_ptr<Buffer> allocate(size_t bytes) override;
   std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) override;
+  std::unique_ptr<CacheBatch> make_batch(const AttentionShape& shape) override;
   void prepare(int64_t tokens, int64_t max_cols) override;
   size_t workspace_bytes() const override;
   void read(void* host, const void* device, size_t bytes) override;
@@ -83,12 +84,13 @@ class CpuBackend : public Backend {
                       const BlockedEdges* blocked, int64_t count, int64_t layer, const AttentionShape& shape) override;
   void swiglu(Tensor out, Tensor gate_up) override;
   void add(Tensor out, Tensor a, Tensor b) override;
-  void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
+  void argmax(int32_t* ids, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
   void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) override;
   void edit_rows(Tensor x, const RowEdit& edit, const PassInput& input, int64_t first) override;
   void copy(Tensor out, Tensor in) override;
-  void advance(int32_t* position, int64_t count) override;
-  void emit(const int32_t* id) override;
+  void copy_positions(Cache& out, const Cache& in, int64_t first, int64_t end) override;
+  void advance(int32_t* position, int64_t sequences, int64_t count) override;
+  void emit(const int32_t* ids, int64_t count) override;
   int32_t next_token() override;
   void discard() noexcept override;
 
@@ -109,6 +111,8 @@ class CpuBackend : public Backend {
                     const AttentionShape& shape);
   void attend_tokens(Tensor context, AttentionWeights weights, Tensor qkv, const CpuCache& source,
                      const PassInput& input, int64_t layer, const AttentionShape& shape);
+  void attend_sequences(Tensor context, Tensor qkv, const TokenPlaces& places, int64_t layer,
+                        const AttentionShape& shape);
 
   /** A queued stage: a trivially copyable closure, so that queueing allocates nothing. */
   struct Stage {
@@ -144,7 +148,7 @@ class CpuBackend : public Backend {
   std::shared_ptr<Buffer> partials_, scratch_;
   int64_t partial_floats_ = 0, scratch_floats_ = 0;  // scratch_floats_: of a thread
   std::atomic<size_t> workspace_bytes_{0};
-  static constexpr size_t kOutbox = 64;
+  static constexpr size_t kOutbox = CacheBatch::kMost;
   int32_t outbox_[kOutbox] = {};  // emitted ids, a ring
   size_t emitted_ = 0, taken_ = 0;
 };

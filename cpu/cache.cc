@@ -13,6 +13,8 @@ namespace {
 
 constexpr uintptr_t kPage = 16384;  // the largest of the usual page sizes: what is given back is whole pages on all
 
+size_t number_bytes_of(KvType type) { return type == KvType::float32 ? 4 : 2; }
+
 [[noreturn]] void no_memory(size_t bytes) {
   throw OutOfMemory("[cache] Cannot allocate " + std::to_string(bytes) + " bytes for keys and values");
 }
@@ -55,13 +57,18 @@ CpuCache::CpuCache(std::shared_ptr<CacheRanges> ranges, KvType type, const Atten
                    int64_t positions)
     : kv_heads_(shape.kv_heads),
       layers_(layers),
-      row_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * (type == KvType::float32 ? 4 : 2)),
+      number_bytes_(number_bytes_of(type)),
+      row_bytes_(static_cast<size_t>(padded_dim(shape.head_dim)) * number_bytes_),
       ranges_(std::move(ranges)) {
   static_assert(kSmallest % kAttendBlock == 0, "attention reads whole blocks");
   capacity = positions;
-  layer_position_bytes = static_cast<size_t>(2 * kv_heads_) * row_bytes_;
+  layer_position_bytes = position_bytes(type, shape);
   while (static_cast<size_t>(2 * largest_) * layer_position_bytes <= kOneGo) largest_ *= 2;
   range_ = ranges_->acquire(bytes_of(whole(positions)));
+}
+
+size_t CpuCache::position_bytes(KvType type, const AttentionShape& shape) {
+  return static_cast<size_t>(2 * shape.kv_heads * padded_dim(shape.head_dim)) * number_bytes_of(type);
 }
 
 CpuCache::~CpuCache() {
@@ -99,5 +106,29 @@ void CpuCache::trim(int64_t positions) {
 }
 
 size_t CpuCache::bytes() const { return bytes_of(committed_); }
+
+void CpuCache::copy(const CpuCache& from, int64_t part, int64_t first, int64_t end) const {
+  const int64_t layer = part / kv_heads_, kv_head = part % kv_heads_;
+  for (int64_t block = first / kAttendBlock * kAttendBlock; block < end; block += kAttendBlock) {
+    const auto lane = static_cast<size_t>(std::max(first - block, int64_t{0}));
+    const size_t positions = kAttendBlock, numbers = row_bytes_ / number_bytes_;
+    auto* keys_to = static_cast<uint8_t*>(keys(layer, kv_head, block));
+    const auto* keys_from = static_cast<const uint8_t*>(from.keys(layer, kv_head, block));
+    // A block's positions behind `end` are nobody's.
+    for (size_t i = 0; i < numbers; i++) {
+      const size_t at = (i * positions + lane) * number_bytes_;
+      std::memcpy(keys_to + at, keys_from + at, (positions - lane) * number_bytes_);
+    }
+    const size_t values = (positions + lane) * row_bytes_;
+    std::memcpy(keys_to + values, keys_from + values, (positions - lane) * row_bytes_);
+  }
+}
+
+void CpuCacheBatch::hold(const std::vector<Cache*>& caches) {
+  if (caches.size() > kMost)
+    throw std::logic_error("[cache] Expected at most " + std::to_string(kMost) + " caches but received " +
+                           std::to_string(caches.size()));
+  for (size_t i = 0; i < caches.size(); i++) caches_[i] = static_cast<const CpuCache*>(caches[i]);
+}
 
 }  // namespace phi3lab::cpu

@@ -48,6 +48,8 @@ class CpuCache : public Cache {
   ~CpuCache() override;
   void commit(int64_t positions) override;
   size_t bytes() const override;
+  /** Of a position in a layer. */
+  static size_t position_bytes(KvType type, const AttentionShape& shape);
   /** Of the block that begins at `position`. */
   void* keys(int64_t layer, int64_t kv_head, int64_t position) const { return at(layer, kv_head, position, 0); }
   /** From `position` on, to the end of its block. */
@@ -59,6 +61,10 @@ class CpuCache : public Cache {
     const Extent extent = extent_of(position);
     return extent.first + extent.positions;
   }
+  /** Layers times heads: each has keys and values of its own. */
+  int64_t parts() const { return layers_ * kv_heads_; }
+  /** Takes positions [first, end) of a part over from a cache of the same shape that holds them. */
+  void copy(const CpuCache& from, int64_t part, int64_t first, int64_t end) const;
   /** Keeps a position's key and value (dim,), by the functions of its type. */
   void put(const Attend& functions, int64_t layer, int64_t kv_head, int64_t position, const float* key,
            const float* value, int64_t dim) const {
@@ -98,12 +104,36 @@ class CpuCache : public Cache {
   }
 
   int64_t kv_heads_, layers_;
+  size_t number_bytes_;
   size_t row_bytes_;                   // of a position's key or value of a head
   int64_t first_ = kSmallest;          // positions of the first extent
   int64_t largest_ = kSmallest;        // and of all others
   std::atomic<int64_t> committed_{0};  // positions; other threads ask for `bytes`
   std::shared_ptr<CacheRanges> ranges_;
   CacheRanges::Range range_;
+};
+
+class CpuCacheBatch : public CacheBatch {
+ public:
+  void hold(const std::vector<Cache*>& caches) override;
+
+ private:
+  friend struct TokenPlaces;
+  const CpuCache* caches_[kMost] = {};
+};
+
+/** Of each token of a pass its cache and its position, which are read when the pass runs. */
+struct TokenPlaces {
+  TokenPlaces(const Cache& cache, const PassInput& input)
+      : one(input.sequences > 1 ? nullptr : static_cast<const CpuCache*>(&cache)),
+        several(input.sequences > 1 ? static_cast<const CpuCacheBatch&>(cache).caches_ : nullptr),
+        positions(input.position) {}
+  const CpuCache& cache(int64_t token) const { return several ? *several[token] : *one; }
+  int64_t position(int64_t token) const { return several ? positions[token] : *positions + token; }
+
+  const CpuCache* one;
+  const CpuCache* const* several;  // null: all tokens are of `one`, one behind the other
+  const int32_t* positions;
 };
 
 }  // namespace phi3lab::cpu

@@ -10,7 +10,8 @@ void CpuBackend::rope(Tensor qkv, const PassInput& input, Tensor table, const At
   stage([=](const Worker& w) {
     const int64_t half = table.cols / 2;
     each_own_token(qkv.rows, w, [&](int64_t t) {
-      const float* phases = table.data + (*input.position + t) * table.cols;
+      const int64_t position = input.sequences > 1 ? input.position[t] : *input.position + t;
+      const float* phases = table.data + position * table.cols;
       for (int64_t h = 0; h < shape.heads + shape.kv_heads; h++)  // q's heads, then k's
         rope_head(qkv.data + t * qkv.cols + h * shape.head_dim, phases, phases + half, half);
     });

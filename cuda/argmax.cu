@@ -40,10 +40,11 @@ __device__ __forceinline__ Candidate best_of(const float* logits, int64_t count,
   return block_max(best);
 }
 
+/** A block a row. */
 __global__ void __launch_bounds__(kThreads)
-    argmax_kernel(int32_t* id, const float* logits, int64_t count, const int32_t* excluded, int64_t excluded_count) {
-  const Candidate best = best_of(logits, count, excluded, excluded_count);
-  if (threadIdx.x == 0) *id = id_of(best);
+    argmax_kernel(int32_t* ids, const float* logits, int64_t count, const int32_t* excluded, int64_t excluded_count) {
+  const Candidate best = best_of(logits + blockIdx.x * count, count, excluded, excluded_count);
+  if (threadIdx.x == 0) ids[blockIdx.x] = id_of(best);
 }
 
 __device__ __forceinline__ void send(MailboxRing ring, int32_t id) {
@@ -53,9 +54,13 @@ __device__ __forceinline__ void send(MailboxRing ring, int32_t id) {
   *slot = static_cast<uint64_t>(number + 1) << 32 | static_cast<uint32_t>(id);
 }
 
-__global__ void publish_kernel(MailboxRing ring, const int32_t* id) { send(ring, *id); }
+__global__ void publish_kernel(MailboxRing ring, const int32_t* ids, int64_t count) {
+  for (int64_t i = 0; i < count; i++) send(ring, ids[i]);
+}
 
-__global__ void advance_kernel(int32_t* position, int64_t count) { *position += static_cast<int32_t>(count); }
+__global__ void advance_kernel(int32_t* position, int64_t count) {
+  position[blockIdx.x] += static_cast<int32_t>(count);
+}
 
 /** Chooses, sends and steps on in one: of the head's candidates, or of all logits where ids are excluded. */
 __global__ void __launch_bounds__(kThreads)
@@ -77,27 +82,29 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void CudaBackend::argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
+void CudaBackend::argmax(int32_t* ids, Tensor logits, const int32_t* excluded, int64_t excluded_count) {
   logits.expect_float32("argmax");
-  launch({dim3(1), dim3(kThreads), 0, stream()}, argmax_kernel, id, logits.data, logits.cols, excluded, excluded_count);
+  launch({dim3(static_cast<unsigned>(logits.rows)), dim3(kThreads), 0, stream()}, argmax_kernel, ids, logits.data,
+         logits.cols, excluded, excluded_count);
 }
 
-void CudaBackend::advance(int32_t* position, int64_t count) {
-  launch({dim3(1), dim3(1), 0, stream()}, advance_kernel, position, count);
+void CudaBackend::advance(int32_t* position, int64_t sequences, int64_t count) {
+  launch({dim3(static_cast<unsigned>(sequences)), dim3(1), 0, stream()}, advance_kernel, position, count);
 }
 
-void CudaBackend::emit(const int32_t* id) {
-  launch({dim3(1), dim3(1), 0, stream()}, publish_kernel, mailbox_->ring(), id);
+void CudaBackend::emit(const int32_t* ids, int64_t count) {
+  launch({dim3(1), dim3(1), 0, stream()}, publish_kernel, mailbox_->ring(), ids, count);
 }
 
-void CudaBackend::norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+void CudaBackend::norm_lm_head_argmax(int32_t* ids, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
                                       const Weight& norm, const Weight& weight, const int32_t* excluded,
                                       int64_t excluded_count, float eps) {
   const CudaWeight& head = uploaded(weight);
-  if (tapped(Half::head, -1) || !token_fits(head, 1, GemvEnd::logits))
-    return Backend::norm_lm_head_argmax(id, logits, normed, input, hidden, norm, weight, excluded, excluded_count, eps);
+  if (tapped(Half::head, -1) || !token_fits(head, hidden.rows, GemvEnd::logits))
+    return Backend::norm_lm_head_argmax(ids, logits, normed, input, hidden, norm, weight, excluded, excluded_count,
+                                        eps);
   const int candidates = gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
-  launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), kernels_.overlap}, choose_kernel, id,
+  launch({dim3(1), dim3(excluded_count > 0 ? kThreads : 256), 0, stream(), kernels_.overlap}, choose_kernel, ids,
          input.position, mailbox_->ring(), candidates_.as<Candidate>(), candidates, logits.data, logits.cols, excluded,
          excluded_count, input.tokens);
 }

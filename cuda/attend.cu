@@ -15,8 +15,7 @@ struct AttendArguments {
   float* context;  // (T, heads * head_dim)
   AttentionWeights weights;
   const float* qkv;  // (T, qkv_cols)
-  CacheView cache;
-  const int32_t* position;
+  TokenPlaces places;
   int64_t qkv_cols, layer;
   int64_t heads, kv_heads, window;
   float scale;
@@ -36,14 +35,15 @@ __device__ bool is_cut(const AttendArguments& a, int64_t head, int64_t query, in
 template <class T, int kPerLane, bool kBlocked>
 __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) {
   extern __shared__ float shared[];
-  const int dim = a.cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const CacheView cache = a.places.cache_of(blockIdx.y);
+  const int dim = cache.head_dim, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   float* values = shared;                  // (kWarps, dim)
   float* largest = values + kWarps * dim;  // (kWarps,)
   float* sums = largest + kWarps;          // (kWarps,)
   const int64_t h = blockIdx.x, t = blockIdx.y, kv_head = h / (a.heads / a.kv_heads);
-  const int64_t last = *a.position + t;
+  const int64_t last = a.places.position_of(t);
   const int64_t first = a.window > 0 ? max(static_cast<int64_t>(0), last + 1 - a.window) : 0;
-  const T* memory = static_cast<const T*>(a.cache.data);
+  const T* memory = static_cast<const T*>(cache.data);
   float* scores = a.weights.data ? a.weights.data + h * a.weights.head_stride + t * a.weights.row_stride : nullptr;
 
   float query[kPerLane], mixed[kPerLane];
@@ -55,8 +55,8 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
   float most = -INFINITY, sum = 0;
   for (int64_t p = first + warp; p <= last; p += kWarps) {
     if (kBlocked && is_cut(a, h, last, p)) continue;
-    const T* key = memory + a.cache.offset(a.layer, false, kv_head, p);
-    const T* value = memory + a.cache.offset(a.layer, true, kv_head, p);
+    const T* key = memory + cache.offset(a.layer, false, kv_head, p);
+    const T* value = memory + cache.offset(a.layer, true, kv_head, p);
     float score = 0;
     for (int i = 0; i < kPerLane; i++)
       if (lane + 32 * i < dim) score = fmaf(query[i], to_float(key[lane + 32 * i]), score);
@@ -98,15 +98,15 @@ __global__ void __launch_bounds__(kWarps * 32) attend_kernel(AttendArguments a) 
 }
 
 template <bool kBlocked>
-void launch_attend(const AttendArguments& arguments, int64_t rows, Dtype format, cudaStream_t stream) {
-  const int dim = arguments.cache.head_dim;
+void launch_attend(const AttendArguments& arguments, int64_t rows, int64_t head_dim, Dtype format,
+                   cudaStream_t stream) {
   const Launch how{dim3(static_cast<unsigned>(arguments.heads), static_cast<unsigned>(rows)), dim3(kWarps * 32),
-                   static_cast<size_t>(kWarps * (dim + 2)) * sizeof(float), stream};
+                   static_cast<size_t>(kWarps * (head_dim + 2)) * sizeof(float), stream};
   dispatch(format, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (dim <= 128)
+    if (head_dim <= 128)
       launch(how, attend_kernel<T, 4, kBlocked>, arguments);
-    else if (dim <= 256)
+    else if (head_dim <= 256)
       launch(how, attend_kernel<T, 8, kBlocked>, arguments);
     else
       launch(how, attend_kernel<T, 32, kBlocked>, arguments);
@@ -118,8 +118,12 @@ void launch_attend(const AttendArguments& arguments, int64_t rows, Dtype format,
 void CudaBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
                          Tensor table, int64_t layer, const AttentionShape& shape) {
   if (qkv.layout == Layout::unrotated_qkv) {
-    decode_attend({context.data, qkv.data, view_of(cache), input.position, table.data, layer, shape, format_, stream()},
+    // What project_residual multiplies by the tensor cores is handed on as they take it.
+    const bool half = input.sequences > 1 && prompt_fits(context.rows, context.cols);
+    decode_attend({context.data, half, qkv.data, places_of(cache, input), input.sequences, table.data, layer, shape,
+                   format_, stream()},
                   partials_, device_, kernels_);
+    if (half) context.layout = Layout::half_context;
     return;
   }
   if (qkv.layout == Layout::half_qkv) {
@@ -129,18 +133,18 @@ void CudaBackend::attend(Tensor& context, AttentionWeights weights, Tensor qkv, 
     return;
   }
   qkv.expect_float32("attend");
-  launch_attend<false>({context.data, weights, qkv.data, view_of(cache), input.position, qkv.cols, layer, shape.heads,
+  launch_attend<false>({context.data, weights, qkv.data, places_of(cache, input), qkv.cols, layer, shape.heads,
                         shape.kv_heads, shape.window, shape.scale, nullptr, 0},
-                       context.rows, format_, stream());
+                       context.rows, shape.head_dim, format_, stream());
 }
 
 void CudaBackend::attend_blocked(Tensor context, AttentionWeights weights, Tensor qkv, Cache& cache,
                                  const PassInput& input, const BlockedEdges* blocked, int64_t count, int64_t layer,
                                  const AttentionShape& shape) {
   qkv.expect_float32("attend_blocked");
-  launch_attend<true>({context.data, weights, qkv.data, view_of(cache), input.position, qkv.cols, layer, shape.heads,
+  launch_attend<true>({context.data, weights, qkv.data, places_of(cache, input), qkv.cols, layer, shape.heads,
                        shape.kv_heads, shape.window, shape.scale, blocked, count},
-                      context.rows, format_, stream());
+                      context.rows, shape.head_dim, format_, stream());
 }
 
 }  // namespace phi3lab::cuda

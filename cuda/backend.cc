@@ -10,7 +10,7 @@
 namespace phi3lab::cuda {
 namespace {
 
-constexpr size_t kGraphs = 8;             // recorded passes that are kept
+constexpr size_t kGraphs = 32;  // recorded passes that are kept: one for each number of sequences, among others
 constexpr int64_t kMicroseconds = 10000;  // of a prompt's work that may be under way when it is asked to stop
 
 size_t memory_limit() {
@@ -78,9 +78,10 @@ void CudaBackend::write(void* device, const void* host, size_t bytes) {
 }
 
 void CudaBackend::replay(int64_t key, const Cache& cache, const std::function<void()>& pass) {
-  if (timer_.running()) return timer_.run(pass);
-  if (tapped()) return pass();
-  const int64_t range = static_cast<const CudaCache&>(cache).id();
+  const auto* batch = dynamic_cast<const CudaCacheBatch*>(&cache);
+  if (timer_.running() && !batch) return timer_.run(pass);
+  if (timer_.running() || tapped()) return pass();
+  const int64_t range = batch ? batch->id() : static_cast<const CudaCache&>(cache).id();
   auto found = std::find_if(graphs_.begin(), graphs_.end(),
                             [&](const Graph& graph) { return graph.key == key && graph.cache == range; });
   if (found == graphs_.end()) {

@@ -55,6 +55,9 @@ class CudaBackend : public Backend {
   std::unique_ptr<Weight> upload_weight(const WeightSource& source, WeightKind kind) override;
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return memory_->buffer(bytes); }
   std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) override;
+  std::unique_ptr<CacheBatch> make_batch(const AttentionShape& shape) override {
+    return ranges_->make_batch(shape, format_);
+  }
   void prepare(int64_t tokens, int64_t max_cols) override;
   size_t workspace_bytes() const override;
   void read(void* host, const void* device, size_t bytes) override;
@@ -85,12 +88,13 @@ class CudaBackend : public Backend {
                       const BlockedEdges* blocked, int64_t count, int64_t layer, const AttentionShape& shape) override;
   void swiglu(Tensor out, Tensor gate_up) override;
   void add(Tensor out, Tensor a, Tensor b) override;
-  void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
+  void argmax(int32_t* ids, Tensor logits, const int32_t* excluded, int64_t excluded_count) override;
   void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) override;
   void edit_rows(Tensor x, const RowEdit& edit, const PassInput& input, int64_t first) override;
   void copy(Tensor out, Tensor in) override;
-  void advance(int32_t* position, int64_t count) override;
-  void emit(const int32_t* id) override;
+  void copy_positions(Cache& out, const Cache& in, int64_t first, int64_t end) override;
+  void advance(int32_t* position, int64_t sequences, int64_t count) override;
+  void emit(const int32_t* ids, int64_t count) override;
 
   void norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                             const QkvProjection& projection, const PassInput& input, Tensor table, int64_t layer,
@@ -101,7 +105,7 @@ class CudaBackend : public Backend {
   void down_residual(Tensor hidden, Tensor projected, Tensor activation, const Weight& weight, int64_t layer) override;
   void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                     float eps) override;
-  void norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+  void norm_lm_head_argmax(int32_t* ids, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
                            const Weight& norm, const Weight& weight, const int32_t* excluded, int64_t excluded_count,
                            float eps) override;
 

@@ -17,6 +17,11 @@ CUmemAllocationProp properties_of(int device) {
 
 size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 
+/** Of a position in a layer. */
+size_t position_bytes(const AttentionShape& shape, Dtype dtype) {
+  return static_cast<size_t>(2 * shape.kv_heads * shape.head_dim * size_of(dtype));
+}
+
 }  // namespace
 
 CacheRanges::CacheRanges(std::shared_ptr<Streams> streams, std::shared_ptr<Memory> memory, int device)
@@ -105,11 +110,18 @@ std::unique_ptr<Cache> CacheRanges::reserve(const AttentionShape& shape, int64_t
   return std::make_unique<CudaCache>(shared_from_this(), shape, layers, capacity, dtype);
 }
 
+std::unique_ptr<CacheBatch> CacheRanges::make_batch(const AttentionShape& shape, Dtype dtype) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::make_unique<CudaCacheBatch>(streams_, memory_, position_bytes(shape, dtype), next_id_++);
+}
+
 CudaCache::CudaCache(std::shared_ptr<CacheRanges> ranges, const AttentionShape& shape, int64_t layers,
                      int64_t positions, Dtype dtype)
     : ranges_(std::move(ranges)) {
   capacity = positions;
-  layer_position_bytes = static_cast<size_t>(2 * shape.kv_heads * shape.head_dim * size_of(dtype));
+  layer_position_bytes = position_bytes(shape, dtype);
+  row_bytes_ = static_cast<size_t>(shape.head_dim * size_of(dtype));
+  rows_ = static_cast<size_t>(2 * layers * shape.kv_heads);
   const size_t numbers = static_cast<size_t>(2 * layers * shape.kv_heads * CacheView::kBlock * shape.head_dim);
   block_bytes_ = round_up(numbers * static_cast<size_t>(size_of(dtype)), std::max<size_t>(ranges_->granularity_, 256));
   range_ = ranges_->acquire(blocks_of(capacity), block_bytes_);
@@ -131,6 +143,40 @@ void CudaCache::commit(int64_t positions) {
   for (; blocks_ < wanted; blocks_++)
     if (ranges_->granularity_ > 0)
       ranges_->map(range_.address + static_cast<size_t>(blocks_) * block_bytes_, block_bytes_);
+}
+
+void CudaCache::copy_to(const CudaCache& out, int64_t first, int64_t end, cudaStream_t stream) const {
+  constexpr int64_t kBlock = CacheView::kBlock;
+  for (int64_t at = first; at < end;) {  // a block's, in all layers, at once
+    const int64_t next = std::min(end, (at / kBlock + 1) * kBlock);
+    const size_t offset =
+        static_cast<size_t>(at / kBlock) * block_bytes_ + static_cast<size_t>(at % kBlock) * row_bytes_;
+    const size_t pitch = static_cast<size_t>(kBlock) * row_bytes_, width = static_cast<size_t>(next - at) * row_bytes_;
+    PHI3LAB_CUDA_CHECK(cudaMemcpy2DAsync(static_cast<char*>(out.view_.data) + offset, pitch,
+                                         static_cast<const char*>(view_.data) + offset, pitch, width, rows_,
+                                         cudaMemcpyDeviceToDevice, stream));
+    at = next;
+  }
+}
+
+CudaCacheBatch::CudaCacheBatch(std::shared_ptr<Streams> streams, const std::shared_ptr<Memory>& memory,
+                               size_t position_bytes, int64_t id)
+    : streams_(std::move(streams)), memories_(memory, kMost * sizeof(void*)), id_(id) {
+  layer_position_bytes = position_bytes;
+}
+
+void CudaCacheBatch::hold(const std::vector<Cache*>& caches) {
+  if (caches.empty() || caches.size() > kMost)
+    throw std::logic_error("[cache] Expected from 1 to " + std::to_string(kMost) + " caches but received " +
+                           std::to_string(caches.size()));
+  std::vector<void*> memories;
+  for (const Cache* cache : caches) memories.push_back(view_of(*cache).data);
+  view_ = view_of(*caches.front());
+  view_.data = nullptr;
+  const std::lock_guard<std::recursive_mutex> lock(streams_->enqueue);
+  // From memory that is not pinned the copy returns when the host's memory may be used again.
+  PHI3LAB_CUDA_CHECK(cudaMemcpyAsync(memories_.data(), memories.data(), memories.size() * sizeof(void*),
+                                     cudaMemcpyHostToDevice, streams_->work));
 }
 
 void CudaCache::decommit(int64_t positions) {

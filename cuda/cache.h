@@ -22,9 +22,11 @@ class CacheRanges : public std::enable_shared_from_this<CacheRanges> {
   CacheRanges& operator=(const CacheRanges&) = delete;
 
   std::unique_ptr<Cache> reserve(const AttentionShape& shape, int64_t layers, int64_t capacity, Dtype dtype);
+  std::unique_ptr<CacheBatch> make_batch(const AttentionShape& shape, Dtype dtype);
 
  private:
   friend class CudaCache;
+  friend class CudaCacheBatch;
   struct Range {
     uintptr_t address = 0;
     size_t bytes = 0;
@@ -57,6 +59,8 @@ class CudaCache : public Cache {
   const CacheView& view() const { return view_; }
   /** Of its address range. */
   int64_t id() const { return range_.id; }
+  /** out's positions [first, end) = these, on `stream`. */
+  void copy_to(const CudaCache& out, int64_t first, int64_t end, cudaStream_t stream) const;
 
  private:
   /** Gives back the memory of blocks wholly behind `positions`. */
@@ -66,10 +70,35 @@ class CudaCache : public Cache {
   std::shared_ptr<CacheRanges> ranges_;
   CacheView view_;
   size_t block_bytes_ = 0;
+  size_t row_bytes_ = 0;            // of a position's key or value of a head
+  size_t rows_ = 0;                 // of these that a position has in all layers
   std::atomic<int64_t> blocks_{0};  // committed; other threads ask for `bytes`
   CacheRanges::Range range_;
 };
 
+/** The caches' addresses stand in the GPU's memory: a recorded pass finds there those that are held when it runs. */
+class CudaCacheBatch : public CacheBatch {
+ public:
+  CudaCacheBatch(std::shared_ptr<Streams> streams, const std::shared_ptr<Memory>& memory, size_t position_bytes,
+                 int64_t id);
+  void hold(const std::vector<Cache*>& caches) override;
+  const CacheView& view() const { return view_; }
+  void* const* memories() const { return memories_.as<void*>(); }
+  /** Its own, among those of address ranges. */
+  int64_t id() const { return id_; }
+
+ private:
+  std::shared_ptr<Streams> streams_;
+  DeviceMemory memories_;
+  CacheView view_;  // of all caches, which are of one shape
+  int64_t id_;
+};
+
 inline const CacheView& view_of(const Cache& cache) { return static_cast<const CudaCache&>(cache).view(); }
+inline TokenPlaces places_of(const Cache& cache, const PassInput& input) {
+  if (input.sequences == 1) return {view_of(cache), nullptr, input.position};
+  const auto& batch = static_cast<const CudaCacheBatch&>(cache);
+  return {batch.view(), batch.memories(), input.position};
+}
 
 }  // namespace phi3lab::cuda

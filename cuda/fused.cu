@@ -1,6 +1,7 @@
 // The fused verbs. Where a tap is set, or a shape does not fit, each runs its definition in native/seam/backend.h. One
 // token takes one kernel a verb (gemv/; rotation and appending wait for the attention). A prompt takes the tensor
-// cores, with 16-bit activations in the memory that the definition has for them.
+// cores, with 16-bit activations in the memory that the definition has for them; so do several sequences' tokens, but
+// for their attention, which is as one token's.
 #include "backend.h"
 #include "cuda/attention/decode.h"
 #include "cuda/prompt/prompt.h"
@@ -18,7 +19,19 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
     qkv.layout = Layout::unrotated_qkv;
     return;
   }
-  if (taken && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
+  if (taken && input.sequences > 1 && decode_attend_fits(shape)) {
+    if (prompt_fits(hidden.rows, hidden.cols)) {
+      prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+                      kernels_, stream());
+      gemm(qkv.data, normed.data, w, hidden.rows, true, false);
+    } else {
+      rms_norm(normed, hidden, norm, eps);
+      matmul(qkv, normed, projection.weight);
+    }
+    qkv.layout = Layout::unrotated_qkv;
+    return;
+  }
+  if (taken && input.sequences == 1 && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
       prompt_attend_fits(shape, device_)) {
     prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
                     kernels_, stream());
@@ -76,7 +89,13 @@ void CudaBackend::down_residual(Tensor hidden, Tensor projected, Tensor activati
 
 void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                                float eps) {
-  if (tapped(Half::head, -1) || !token_fits(uploaded(weight), hidden.rows, GemvEnd::logits))
+  const CudaWeight& w = uploaded(weight);
+  if (!tapped(Half::head, -1) && prompt_fits(hidden.rows, hidden.cols)) {
+    prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+                    kernels_, stream());
+    return gemm(logits.data, normed.data, w, hidden.rows, true, false);
+  }
+  if (tapped(Half::head, -1) || !token_fits(w, hidden.rows, GemvEnd::logits))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);
   gemv(logits, hidden, weight, GemvEnd::logits, &norm, eps);
 }

@@ -391,6 +391,25 @@ export interface GreedyOptions {
   abort?: AbortFlag;
 }
 
+/** Several texts that are continued at once: what {@link GreedyOptions} says, with a cache each. */
+export interface GreedyBatchOptions
+  extends Pick<GreedyOptions, "min_new_tokens" | "eos_token_id" | "length" | "abort"> {
+  texts: Pick<GreedyOptions, "ids" | "cache" | "max_new_tokens">[];
+}
+
+/** A token more of several sequences. */
+export interface StepOptions {
+  /** Each sequence's, a different one; it grows by one position. */
+  caches: NativeCache[];
+  /** As many. */
+  ids: Int32Array;
+  /** See {@link ForwardOptions.length}. */
+  length?: number;
+  /** Of each sequence, see {@link ForwardOptions.prompt}. */
+  prompts?: number[];
+  abort?: AbortFlag;
+}
+
 export interface GreedyResult {
   /** The new tokens, the one that ended it included; those made before the abort when aborted. */
   tokens: Int32Array;
@@ -441,6 +460,12 @@ export interface NativeModel {
   /** A tensor with these numbers; their count must be the product of `dims`. */
   upload(data: Float32Array, dims: number[]): NativeTensor;
   generateGreedy(options: GreedyOptions): Promise<GreedyResult>;
+  /** The texts' results; all go through one pass a token, and those that have ended leave. */
+  generateGreedyBatch(options: GreedyBatchOptions): Promise<GreedyResult[]>;
+  /** Logits (sequences, vocab) behind a token more of each sequence, by one pass. */
+  step(options: StepOptions): Promise<NativeTensor>;
+  /** `to`, which holds a beginning of what `from` holds, then holds its first `length` positions. */
+  copyCache(options: { to: NativeCache; from: NativeCache; length: number; abort?: AbortFlag }): Promise<void>;
   /** Times what is asked for from now on. */
   startProfile(): Promise<void>;
   /** The times since `startProfile`. */

@@ -1,11 +1,13 @@
 /** `pipeline`: a tokenizer and a model put to work on text. */
 import { inspect } from "node:util";
 import { Callable } from "./callable";
+import { padded, textsAtOnce, unpadded } from "./generation/batching";
 import { Conversation } from "./generation/conversation";
 import { tokenOptions } from "./generation/option_names";
 import type { TokenOptions } from "./generation/options";
 import { AutoModelForCausalLM, type ModelLoadOptions, type Phi3ForCausalLM } from "./model";
 import { checkOptions, nearest, type OptionNames, pickOptions } from "./options";
+import type { Tensor } from "./tensor";
 import { AutoTokenizer, type Message, type PreTrainedTokenizer } from "./tokenizer";
 import { type TokenizerLoadOptions, tokenizerLoadOptions } from "./tokenizer/auto";
 
@@ -45,7 +47,7 @@ const tasks = ["text-generation"];
 export interface TextGenerationPipeline {
   /** Continues a text; `options` go before the pipeline's own. */
   (prompt: string, options?: PipelineOptions): Promise<TextOutput[]>;
-  /** Continues several texts, one after the other. */
+  /** Continues several texts, some of them at once where each becomes what it becomes alone. */
   (prompts: string[], options?: PipelineOptions): Promise<TextOutput[][]>;
   /** Answers a conversation, by the tokenizer's chat template, and gives the answer's text alone. */
   (chat: Message[], options: PipelineOptions & { return_full_text: false }): Promise<TextOutput[]>;
@@ -53,7 +55,7 @@ export interface TextGenerationPipeline {
    * Answers a conversation, and gives it back with the answer (where the pipeline's own options do not say otherwise).
    */
   (chat: Message[], options?: PipelineOptions): Promise<ChatOutput[]>;
-  /** Answers several conversations, one after the other. */
+  /** Answers several conversations, some of them at once likewise. */
   (chats: Message[][], options?: PipelineOptions): Promise<ChatOutput[][]>;
 }
 
@@ -101,8 +103,13 @@ export class TextGenerationPipeline extends Callable {
         throw new TypeError(`Expected true or false for ${name} but received ${inspect(merged[name])}`);
     if (typeof input === "string" || isChat(input)) return this.#one(input, merged);
     if (Array.isArray(input) && input.length > 0 && input.every((item) => typeof item === "string" || isChat(item))) {
-      const results: TextOutput[][] = [];
-      for (const item of input) results.push((await this.#one(item, merged)) as TextOutput[]);
+      const results: (TextOutput | ChatOutput)[][] = [];
+      const count = textsAtOnce(this.model, merged);
+      for (let first = 0; first < input.length; first += count) {
+        const some = input.slice(first, first + count) as (string | Message[])[];
+        if (some.length === 1) results.push(await this.#one(some[0] as string, merged));
+        else results.push(...(await this.#several(some, merged)));
+      }
       return results;
     }
     throw new TypeError(
@@ -112,24 +119,52 @@ export class TextGenerationPipeline extends Callable {
 
   async #one(input: string | Message[], options: PipelineOptions): Promise<(TextOutput | ChatOutput)[]> {
     const { return_full_text, add_special_tokens, ...rest } = options;
-    const continued = typeof input !== "string" && input.at(-1)?.role === "assistant";
-    const prompt =
-      typeof input === "string"
-        ? input
-        : this.tokenizer.apply_chat_template(input, { tokenize: false, ...asContinuation(continued) });
-    const ids = this.tokenizer.encode(prompt, { add_special_tokens: add_special_tokens ?? typeof input === "string" });
+    const ids = this.#prompt(input, options);
     const generation = { ...rest, tokenizer: this.tokenizer };
     const sequences =
       typeof input === "string"
         ? await this.model.generate({ ...generation, input_ids: ids })
         : await this.#conversation.generate(this.model, ids, generation);
-    return Array.from(sequences, (row) => {
-      const answer = this.#answer(ids, Array.from(row.data as BigInt64Array, Number));
-      if (return_full_text === false) return { generated_text: answer };
-      if (typeof input === "string") return { generated_text: input + answer };
-      if (continued) return { generated_text: continuedChat(input, answer) };
-      return { generated_text: [...input, { role: "assistant", content: answer }] };
+    return Array.from(sequences, (row) => this.#output(input, ids, numbersOf(row), return_full_text));
+  }
+
+  /** Several at once, each of whose results is what it is alone; of conversations nothing is kept. */
+  async #several(inputs: (string | Message[])[], options: PipelineOptions): Promise<(TextOutput | ChatOutput)[][]> {
+    const { return_full_text, add_special_tokens, ...rest } = options;
+    const prompts = inputs.map((input) => this.#prompt(input, options));
+    const sequences = await this.model.generate({ ...rest, tokenizer: this.tokenizer, ...padded(prompts) });
+    const rows = Array.from(sequences, numbersOf);
+    const each = rows.length / inputs.length;
+    const width = Math.max(...prompts.map(({ length }) => length));
+    return inputs.map((input, i) => {
+      const ids = prompts[i] as number[];
+      return rows
+        .slice(i * each, (i + 1) * each)
+        .map((row) => unpadded(this.model, options, row, width - ids.length))
+        .map((row) => this.#output(input, ids, row, return_full_text));
     });
+  }
+
+  /** The ids that are continued. */
+  #prompt(input: string | Message[], { add_special_tokens }: PipelineOptions): number[] {
+    if (typeof input === "string")
+      return this.tokenizer.encode(input, { add_special_tokens: add_special_tokens ?? true });
+    const text = this.tokenizer.apply_chat_template(input, { tokenize: false, ...asContinuation(isContinued(input)) });
+    return this.tokenizer.encode(text, { add_special_tokens: add_special_tokens ?? false });
+  }
+
+  /** What is given back of a prompt and all ids. */
+  #output(
+    input: string | Message[],
+    prompt: number[],
+    all: number[],
+    return_full_text: boolean | null | undefined,
+  ): TextOutput | ChatOutput {
+    const answer = this.#answer(prompt, all);
+    if (return_full_text === false) return { generated_text: answer };
+    if (typeof input === "string") return { generated_text: input + answer };
+    if (isContinued(input)) return { generated_text: continuedChat(input, answer) };
+    return { generated_text: [...input, { role: "assistant", content: answer }] };
   }
 
   /** The text behind a prompt. */
@@ -155,6 +190,10 @@ export class TextGenerationPipeline extends Callable {
     this.#conversation.reset();
   }
 }
+
+const numbersOf = (row: Tensor): number[] => Array.from(row.data as BigInt64Array, Number);
+
+const isContinued = (chat: Message[]): boolean => chat.at(-1)?.role === "assistant";
 
 /** A conversation that ends with the assistant's words is gone on with, any other is answered. */
 function asContinuation(continued: boolean): { continue_final_message: boolean; add_generation_prompt: boolean } {

@@ -94,8 +94,8 @@ class Step {
 
   void qkv(int l) { product(qkv_, hidden_, layers_[l].norm, layers_[l].qkv, GemvEnd::store); }
   void attention(int l) {
-    decode_attend({context_, qkv_, cache_, position_, table_, l, kShape, Dtype::float16, stream}, partials_,
-                  kernels_.device, kernels_.kernels);
+    decode_attend({context_, false, qkv_, {cache_, nullptr, position_}, 1, table_, l, kShape, Dtype::float16, stream},
+                  partials_, kernels_.device, kernels_.kernels);
   }
   void output(int l) { product(hidden_, context_, nullptr, layers_[l].output, GemvEnd::residual); }
   void gate_up(int l) {

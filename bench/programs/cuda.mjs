@@ -1,6 +1,6 @@
 /**
  * The GPU backend, measured from JavaScript in a process of its own: MODEL ROUNDS WORK…, each work one of `load`,
- * `generate`, `decode:POSITIONS`, `prefill:TOKENS`. Prints one line of JSON: facts, and milliseconds of every round by work.
+ * `generate`, `decode:POSITIONS`, `prefill:TOKENS`, `several:SEQUENCES` (a token of each, after prompts of 24). Prints one line of JSON: facts, and milliseconds of every round by work.
  */
 import { createRequire } from "node:module";
 
@@ -57,6 +57,14 @@ const measure = {
   },
   async decode(positions) {
     return { decode: median((await generate(positions - 20, 41, true)).token_ms) };
+  },
+  async several(sequences) {
+    const texts = Array.from({ length: sequences }, (_, i) => ({
+      ids: prompt(24).map((id) => (id + 11 * i) % opened.config.vocab_size),
+      max_new_tokens: 61,
+    }));
+    const [first] = await model.generateGreedyBatch({ texts, min_new_tokens: 0, eos_token_id: [] });
+    return { several: median(first.token_ms) };
   },
   async prefill(tokens) {
     return { prefill: (await generate(tokens, 1, true)).prompt_ms };

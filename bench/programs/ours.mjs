@@ -30,8 +30,10 @@ const weights = model.memory().weights - (await embeddingBytes(process.argv[2]))
 const reads = { weights, position: positionBytes(model.config, options.kv_dtype) };
 console.log(JSON.stringify({ ...addon().cpu(), ...options, reads, layers, head }));
 
-function generate({ prompt, decode }) {
-  const input_ids = Array.from({ length: prompt }, (_, i) => 500 + 7 * i);
+function generate({ prompt, decode, sequences = 1 }) {
+  const input_ids = Array.from({ length: sequences }, (_, s) =>
+    Array.from({ length: prompt }, (_, i) => 500 + 7 * i + 11 * s),
+  );
   return model.generate({
     input_ids,
     max_new_tokens: Math.max(decode, 1),
@@ -50,6 +52,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { timings } = await generate(work);
   const decoded = work.decode > 0;
   const seconds = decoded ? timings.token_ms.reduce((a, b) => a + b, 0) / 1000 : timings.prompt_ms / 1000;
-  console.log(JSON.stringify({ rate: (decoded ? timings.token_ms.length : work.prompt) / seconds }));
+  const tokens = decoded ? timings.token_ms.length * (work.sequences ?? 1) : work.prompt;
+  console.log(JSON.stringify({ rate: tokens / seconds }));
 }
 process.exit(0);

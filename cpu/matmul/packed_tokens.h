@@ -16,9 +16,12 @@ struct PackedTokens {
 /** Columns of a panel: 16 rows of them take 24 of 32 KiB. */
 constexpr int64_t kTileCols = 384;
 
-/** Tokens of the tile that comes next where so many are left. */
+/** Tokens of the tile that comes next where so many are left. A tile of one or two has too few sums for a processor to
+ * add to meanwhile, and takes as long as one of four: eight tokens are four and four, not six and two. */
 template <class V>
 static inline int tile_tokens(int64_t left) {
+  constexpr int most = V::tile_tokens;
+  if (most > 4 && (left == most + 2 || left == most + 3)) return 4;
   return left >= V::tile_tokens ? V::tile_tokens : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 

@@ -17,8 +17,8 @@ constexpr int kCluster = 4;    // blocks a head, in a cluster
 constexpr int kMostSplit = 8;  // elsewhere, at most
 constexpr int kWarps = 8;      // a block
 
-/** Grid (split * heads); with kClusters in clusters of kCluster. A position takes kLanes lanes of a warp; of chunk c, a
- * lane has dimensions 32 c + lane * kNumbers … */
+/** Grid (split * heads, sequences); with kClusters in clusters of kCluster. A position takes kLanes lanes of a warp; of
+ * chunk c, a lane has dimensions 32 c + lane * kNumbers … */
 template <class T, int kDim, bool kClusters>
 __global__ void __launch_bounds__(kWarps * 32, 2)
     decode_attend_kernel(DecodeAttention a, Partials partials, int blocks_a_head) {
@@ -32,28 +32,29 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
   __shared__ float own_key[kDim], own_value[kDim], mixed[kWarps][kDim], most_of[kWarps], sum_of[kWarps];
   __shared__ float gathered[kClusters ? kCluster : 1][kDim + 2];
   const int thread = threadIdx.x, lane = thread % 32, warp = thread / 32, l = lane % kLanes, slot = lane / kLanes;
-  const int h = blockIdx.x / split, rank = blockIdx.x % split;
+  const int h = blockIdx.x / split, rank = blockIdx.x % split, sequence = blockIdx.y;
   const int group = static_cast<int>(a.shape.heads / a.shape.kv_heads), kv_head = h / group;
 
   // The next kernel reads nothing before its wait but weights. This one may read what the one before the previous
   // kernel wrote, and the cache: the previous kernel (gemv) lets this one begin only when its own wait is over.
   release_next();
-  const int position = __ldcg(a.position);
+  const int position = static_cast<int>(a.places.position_of(sequence));
+  const CacheView cache = a.places.cache_of(sequence);
   const int window = static_cast<int>(a.shape.window);
   const int first = window > 0 ? max(0, position + 1 - window) : 0;
-  const bool alone = position - first <= kAlone;
+  const bool alone = split == 1 || position - first <= kAlone;
   if (alone && rank > 0) {
     wait_previous();
     return;
   }
   if (kClusters && !alone) cluster_arrive();
   const int stride = alone ? kTile : kTile * split;
-  const T* memory = static_cast<const T*>(a.cache.data);
+  const T* memory = static_cast<const T*>(cache.data);
   uint4 keys[kChunks], values[kChunks];
   const auto at = [&](int tile) { return tile + warp * kSlots + slot; };
   const auto fetch = [&](uint4(&into)[kChunks], int tile, bool value) {
     const int p = at(tile);
-    const T* row = memory + a.cache.offset(a.layer, value, kv_head, p) + l * kNumbers;
+    const T* row = memory + cache.offset(a.layer, value, kv_head, p) + l * kNumbers;
 #pragma unroll
     for (int c = 0; c < kChunks; c++)
       into[c] = p < position ? __ldcg(reinterpret_cast<const uint4*>(row + 32 * c)) : make_uint4(0, 0, 0, 0);
@@ -72,19 +73,20 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
   wait_previous();
   // Threads 0 … turn the query, threads 128 … the first block's own key.
   const int heads = static_cast<int>(a.shape.heads), kv_heads = static_cast<int>(a.shape.kv_heads);
+  const float* qkv = a.qkv + static_cast<int64_t>(sequence) * (heads + 2 * kv_heads) * kDim;
   if (d < kDim && (thread < 128 || rank == 0)) {
-    const float* row = a.qkv + (thread < 128 ? h : heads + kv_head) * kDim;
+    const float* row = qkv + (thread < 128 ? h : heads + kv_head) * kDim;
     const float turned = __ldcg(row + d) * cosine + __ldcg(row + (d < half ? d + half : d - half)) * sine;
     if (thread < 128) {
       query[d] = turned * (a.shape.scale * 1.4426950408889634f);  // powers of two are cheaper than of e
     } else {
       const T key = from_float<T>(turned);
-      const T value = from_float<T>(__ldcg(a.qkv + (heads + kv_heads + kv_head) * kDim + d));
+      const T value = from_float<T>(__ldcg(qkv + (heads + kv_heads + kv_head) * kDim + d));
       own_key[d] = to_float(key);
       own_value[d] = to_float(value);
       if (h % group == 0) {
-        static_cast<T*>(a.cache.data)[a.cache.offset(a.layer, false, kv_head, position) + d] = key;
-        static_cast<T*>(a.cache.data)[a.cache.offset(a.layer, true, kv_head, position) + d] = value;
+        static_cast<T*>(cache.data)[cache.offset(a.layer, false, kv_head, position) + d] = key;
+        static_cast<T*>(cache.data)[cache.offset(a.layer, true, kv_head, position) + d] = value;
       }
     }
   }
@@ -167,6 +169,14 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
     sum_of[warp] = sum;
   }
   __syncthreads();
+  const int result = sequence * heads + h;  // of all sequences' heads
+  const auto put = [&](float x) {
+    const int64_t at = static_cast<int64_t>(result) * kDim + thread;
+    if (a.half)
+      static_cast<T*>(a.context)[at] = saturated<T>(x);
+    else
+      static_cast<float*>(a.context)[at] = x;
+  };
   float block_most = most_of[0], block_sum = 0, block_mix = 0;
 #pragma unroll
   for (int w = 1; w < kWarps; w++) block_most = fmaxf(block_most, most_of[w]);
@@ -177,7 +187,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
       block_sum += weight * sum_of[w];
       block_mix += weight * mixed[w][thread];
     }
-    if (alone) a.context[h * kDim + thread] = block_mix / block_sum;
+    if (alone) put(block_mix / block_sum);
   }
   if (alone) return;
   if constexpr (kClusters) {
@@ -192,10 +202,9 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
     cluster_arrive();
     if (rank > 0) return;
     cluster_wait();
-    if (thread < kDim)
-      a.context[h * kDim + thread] = combine<kDim>([&](int r, int i) { return gathered[r][i]; }, kCluster, thread);
+    if (thread < kDim) put(combine<kDim>([&](int r, int i) { return gathered[r][i]; }, kCluster, thread));
   } else {
-    float* parts = partials.parts + h * split * (kDim + 2);
+    float* parts = partials.parts + result * split * (kDim + 2);
     if (thread < kDim) {
       parts[rank * (kDim + 2) + thread] = block_mix;
       if (thread == 0) {
@@ -203,10 +212,9 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
         parts[rank * (kDim + 2) + kDim + 1] = block_sum;
       }
     }
-    if (!arrive_last(partials.arrived + h, split)) return;
+    if (!arrive_last(partials.arrived + result, split)) return;
     if (thread < kDim)
-      a.context[h * kDim + thread] =
-          combine<kDim>([&](int r, int i) { return __ldcg(parts + r * (kDim + 2) + i); }, split, thread);
+      put(combine<kDim>([&](int r, int i) { return __ldcg(parts + r * (kDim + 2) + i); }, split, thread));
   }
 }
 
@@ -219,21 +227,25 @@ bool decode_attend_fits(const AttentionShape& shape) {
 void decode_attend(const DecodeAttention& a, const Partials& partials, const DeviceProperties& device,
                    const KernelSet& kernels) {
   const int heads = static_cast<int>(a.shape.heads), dim = static_cast<int>(a.shape.head_dim);
+  const int results = heads * static_cast<int>(a.sequences);
+  // Where all sequences' heads fill the GPU, each takes one block.
+  const bool clusters = kernels.clusters && results <= device.multiprocessors;
   // Without clusters about one block a multiprocessor, as far as there is room for what they find.
-  int split = kernels.clusters ? kCluster : std::clamp((device.multiprocessors + heads / 2) / heads, 2, kMostSplit);
-  if (!kernels.clusters && !partials_fit(partials, heads, split, dim + 2)) split = 1;
-  const Launch how{dim3(static_cast<unsigned>(split * heads)),
+  const int even = (device.multiprocessors + results / 2) / results;
+  int split = clusters ? kCluster : kernels.clusters ? 1 : std::clamp(even, a.sequences > 1 ? 1 : 2, kMostSplit);
+  if (!kernels.clusters && !partials_fit(partials, results, split, dim + 2)) split = 1;
+  const Launch how{dim3(static_cast<unsigned>(split * heads), static_cast<unsigned>(a.sequences)),
                    dim3(kWarps * 32),
                    0,
                    a.stream,
                    kernels.overlap,
-                   kernels.clusters ? kCluster : 1};
+                   clusters ? kCluster : 1};
   dispatch(a.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto run = [&](auto size) {
       constexpr int kDim = decltype(size)::value;
-      launch(how, kernels.clusters ? decode_attend_kernel<T, kDim, true> : decode_attend_kernel<T, kDim, false>, a,
-             partials, split);
+      launch(how, clusters ? decode_attend_kernel<T, kDim, true> : decode_attend_kernel<T, kDim, false>, a, partials,
+             split);
     };
     if (dim == 32) run(std::integral_constant<int, 32>());
     if (dim == 64) run(std::integral_constant<int, 64>());

@@ -1,4 +1,5 @@
-// Attention of one decoded token, with its rotation and the appending of its key and value: the fast way.
+// Attention of decoded tokens, one a sequence, with their rotation and the appending of their keys and values: the fast
+// way.
 #pragma once
 
 #include "cuda/device/partials.h"
@@ -9,11 +10,12 @@
 namespace phi3lab::cuda {
 
 struct DecodeAttention {
-  float* context;           // (1, heads * head_dim)
-  const float* qkv;         // (1, qkv_cols), not rotated
-  CacheView cache;          // written at the token's position
-  const int32_t* position;  // of the token
-  const float* table;       // (positions, head_dim): cosines, then sines
+  void* context;  // (sequences, heads * head_dim) float32, or `dtype` where `half`
+  bool half;
+  const float* qkv;    // (sequences, qkv_cols), not rotated
+  TokenPlaces places;  // each cache is written at its token's position
+  int64_t sequences;
+  const float* table;  // (positions, head_dim): cosines, then sines
   int64_t layer;
   AttentionShape shape;
   Dtype dtype;

@@ -25,4 +25,23 @@ struct CacheView {
   }
 };
 
+/** Of each token of a pass its cache and its position. */
+struct TokenPlaces {
+  CacheView cache;                     // of one sequence; of several, all but `data`
+  void* const* memories = nullptr;     // (tokens,): of several sequences, the data of each one's cache; null: of one
+  const int32_t* positions = nullptr;  // (tokens,): of several, each token's; (1,): of one, the first token's
+
+#ifdef __CUDACC__
+  __device__ __forceinline__ CacheView cache_of(int64_t token) const {
+    CacheView its = cache;
+    if (memories) its.data = memories[token];
+    return its;
+  }
+  __device__ __forceinline__ int64_t position_of(int64_t token) const {
+    // Past the first-level cache: a kernel that overlaps this one has written it.
+    return memories ? __ldcg(positions + token) : __ldcg(positions) + token;
+  }
+#endif
+};
+
 }  // namespace phi3lab::cuda

@@ -1,8 +1,5 @@
 #include "model.h"
 
-#include <algorithm>
-
-#include "abort_flag.h"
 #include "cache.h"
 #include "environment.h"
 #include "profile.h"
@@ -10,41 +7,6 @@
 #include "values.h"
 
 namespace phi3lab {
-namespace {
-
-// Tells JavaScript of each token, in order, as they come. The callback's reference is freed on JavaScript's thread: the
-// promise's result is the last to hold it. A callback that throws stops the generation.
-std::function<void(int32_t, int64_t)> token_callback(const Napi::Value& value,
-                                                     const std::shared_ptr<Dispatcher>& dispatcher,
-                                                     const AbortRef& abort) {
-  if (!value.IsFunction()) return {};
-  auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
-  return [callback, dispatcher, abort](int32_t id, int64_t index) {
-    dispatcher->post([callback, abort, id, index](Napi::Env to) {
-      const Napi::HandleScope scope(to);
-      try {
-        callback->Call({Napi::Number::New(to, id), Napi::Number::New(to, static_cast<double>(index))});
-      } catch (const Napi::Error&) {
-        abort->aborted = true;
-      }
-    });
-  };
-}
-
-Napi::Value generated(Napi::Env env, const GreedyResult& result) {
-  auto object = Napi::Object::New(env);
-  auto tokens = Napi::Int32Array::New(env, result.tokens.size());
-  std::copy(result.tokens.begin(), result.tokens.end(), tokens.Data());
-  auto times = Napi::Float64Array::New(env, result.token_ms.size());
-  std::copy(result.token_ms.begin(), result.token_ms.end(), times.Data());
-  object.Set("tokens", tokens);
-  object.Set("prompt_ms", result.prompt_ms);
-  object.Set("token_ms", times);
-  object.Set("aborted", result.aborted);
-  return object;
-}
-
-}  // namespace
 
 Napi::Function NativeModel::define(Napi::Env env) {
   return DefineClass(
@@ -55,6 +17,8 @@ Napi::Function NativeModel::define(Napi::Env env) {
        InstanceMethod("lmHead", &NativeModel::lm_head), InstanceMethod("apply", &NativeModel::apply),
        InstanceMethod("embed", &NativeModel::embed), InstanceMethod("summarise", &NativeModel::summarise),
        InstanceMethod("upload", &NativeModel::upload), InstanceMethod("generateGreedy", &NativeModel::generate_greedy),
+       InstanceMethod("generateGreedyBatch", &NativeModel::generate_greedy_batch),
+       InstanceMethod("step", &NativeModel::step), InstanceMethod("copyCache", &NativeModel::copy_cache),
        InstanceMethod("startProfile", &NativeModel::start_profile),
        InstanceMethod("stopProfile", &NativeModel::stop_profile), InstanceMethod("stream", &NativeModel::stream),
        InstanceMethod("memory", &NativeModel::memory), InstanceMethod("dispose", &NativeModel::dispose)});
@@ -90,10 +54,9 @@ Napi::Value NativeModel::create_cache(const Napi::CallbackInfo& info) {
   return construct<CachePayload>(environment_of(info.Env()).cache, {it_.session, it_.session->make_cache()});
 }
 
-CacheRef NativeModel::own_cache(Napi::Env env, const Napi::Object& options) const {
-  const Napi::Value value = options.Get("cache");
+CacheRef NativeModel::own_cache(Napi::Env env, const Napi::Value& value, const char* name) const {
   if (value.IsUndefined()) return nullptr;
-  const CachePayload& given = NativeCache::of(value, "cache");
+  const CachePayload& given = NativeCache::of(value, name);
   if (given.session != it_.session) throw Napi::Error::New(env, "Expected a cache of this model");
   return given.cache;
 }
@@ -114,28 +77,6 @@ Napi::Value NativeModel::upload(const Napi::CallbackInfo& info) {
                                            std::to_string(data.ElementLength()));
   return construct<TensorPayload>(environment_of(info.Env()).tensor,
                                   {it_.session, it_.session->upload(data.Data(), dims)});
-}
-
-Napi::Value NativeModel::generate_greedy(const Napi::CallbackInfo& info) {
-  return ask(info, [&]() -> Work {
-    const Napi::Object options = js::object(info[0], "the options of generateGreedy");
-    GreedyRequest request;
-    request.ids = js::ids(options.Get("ids"), "ids");
-    request.stopping.max_new_tokens = js::integer(options, "max_new_tokens");
-    request.stopping.min_new_tokens = js::integer(options, "min_new_tokens", 0);
-    request.chunk = js::integer(options, "chunk", 0);
-    request.length = js::integer(options, "length", 0);
-    request.use_cache = options.Get("use_cache").ToBoolean();
-    request.cache = own_cache(info.Env(), options);
-    for (int64_t id : js::integers(options.Get("eos_token_id"), "eos_token_id"))
-      request.stopping.eos.push_back(static_cast<int32_t>(id));
-    const AbortRef abort = AbortFlag::of(options.Get("abort"));
-    request.edits = own_edits(options, abort);
-    request.on_token = token_callback(options.Get("onToken"), it_.dispatcher, abort);
-    return [request, abort](Session& session) -> Finish {
-      return [result = session.generate_greedy(request, abort)](Napi::Env env) { return generated(env, result); };
-    };
-  });
 }
 
 Napi::Value NativeModel::start_profile(const Napi::CallbackInfo& info) {

@@ -28,6 +28,9 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value summarise(const Napi::CallbackInfo& info);
   Napi::Value upload(const Napi::CallbackInfo& info);
   Napi::Value generate_greedy(const Napi::CallbackInfo& info);
+  Napi::Value generate_greedy_batch(const Napi::CallbackInfo& info);
+  Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value copy_cache(const Napi::CallbackInfo& info);
   Napi::Value start_profile(const Napi::CallbackInfo& info);
   Napi::Value stop_profile(const Napi::CallbackInfo& info);
   Napi::Value stream(const Napi::CallbackInfo& info);
@@ -35,9 +38,9 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   void check_open(Napi::Env env) const;
-  // A tensor of this model, and the `cache` of a call's options; null: none. Both throw for another model's.
+  // A tensor of this model, and a cache; null: undefined. Both throw for another model's.
   TensorRef own_tensor(const Napi::Value& value, const char* name) const;
-  CacheRef own_cache(Napi::Env env, const Napi::Object& options) const;
+  CacheRef own_cache(Napi::Env env, const Napi::Value& value, const char* name = "cache") const;
   // The `edits` of a call's options.
   EditRequests own_edits(const Napi::Object& options, const AbortRef& abort) const;
   // A promise for work that `read` makes of the call's arguments: what they lack rejects it, so that every failure of

@@ -74,7 +74,7 @@ Napi::Value NativeModel::forward(const Napi::CallbackInfo& info) {
       request.embeds = own_tensor(value, "embeddings");
     else
       request.ids = js::ids(options.Get("ids"), "ids");
-    request.cache = own_cache(info.Env(), options);
+    request.cache = own_cache(info.Env(), options.Get("cache"));
     request.taps = tap_requests(options.Get("taps"));
     request.length = js::integer(options, "length", 0);
     request.layers = js::integer(options, "layers", 0);

@@ -7,12 +7,6 @@
 namespace phi3lab {
 namespace {
 
-// Positions whose keys and values a pass of `tokens` looks at: each is read once, however many queries see it.
-size_t seen(const AttentionShape& shape, int64_t tokens, int64_t positions) {
-  const int64_t reach = shape.window > 0 ? std::min(positions, shape.window + tokens - 1) : positions;
-  return static_cast<size_t>(reach);
-}
-
 // Floats of whole lines of 256 bytes: whatever the model's sizes, each intermediate begins where vectors may be read.
 int64_t whole_lines(int64_t floats) { return (floats + 63) / 64 * 64; }
 
@@ -29,8 +23,7 @@ Phi3::Phi3(std::unique_ptr<Backend> backend, const Config& config, const std::ve
   rotary_ = std::make_unique<RotaryTables>(*backend_, config_);
   step_ = backend_->allocate(static_cast<size_t>(max_chunk_ + 2 + kExcluded) * sizeof(int32_t));
   token_ = backend_->allocate(chunk_bytes(1));
-  logits_ =
-      backend_->allocate(static_cast<size_t>(whole_lines(config_.hidden_size) + config_.vocab_size) * sizeof(float));
+  head_ = backend_->allocate(head_bytes(1));
 }
 
 std::unique_ptr<Cache> Phi3::make_cache() {
@@ -64,6 +57,16 @@ Phi3::Chunk Phi3::lay_out(float* memory, int64_t tokens, int64_t positions) cons
 
 size_t Phi3::chunk_bytes(int64_t tokens) const { return lay_out(nullptr, tokens, 0).bytes; }
 
+Phi3::Head Phi3::head_in(const Buffer& memory, int64_t rows) const {
+  auto* normed = static_cast<float*>(memory.data);
+  return {{normed, rows, config_.hidden_size},
+          {normed + whole_lines(rows * config_.hidden_size), rows, config_.vocab_size}};
+}
+
+size_t Phi3::head_bytes(int64_t rows) const {
+  return static_cast<size_t>(whole_lines(rows * config_.hidden_size) + rows * config_.vocab_size) * sizeof(float);
+}
+
 Phi3::Chunk Phi3::chunk_of(int64_t tokens, int64_t positions) {
   if (tokens > 1 && tokens > scratch_tokens_) {
     scratch_tokens_ = 0;
@@ -81,7 +84,7 @@ void Phi3::grow(std::shared_ptr<Buffer>& buffer, size_t bytes) {
 }
 
 size_t Phi3::workspace_bytes() const {
-  return backend_->workspace_bytes() + rotary_->bytes() + step_->bytes + token_->bytes + logits_->bytes + grown_bytes_;
+  return backend_->workspace_bytes() + rotary_->bytes() + step_->bytes + token_->bytes + head_->bytes + grown_bytes_;
 }
 
 void Phi3::align(SequenceCache& sequence, int64_t length) {
@@ -122,7 +125,7 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, c
     sequence.cache->commit(past + tokens);
     backend_->write(device_ids, ids + first, static_cast<size_t>(tokens) * sizeof(int32_t));
     backend_->write(position, &past, sizeof(past));
-    layers(sequence, {device_ids, position, tokens}, c,
+    layers(*sequence.cache, sequence.angles, {device_ids, position, tokens}, c,
            pieces.embeds ? pieces.embeds + first * config_.hidden_size : nullptr, pieces.layers);
     visit(c.hidden, first);
     backend_->synchronize();
@@ -130,9 +133,19 @@ void Phi3::forward(SequenceCache& sequence, const int32_t* ids, int64_t count, c
   }
 }
 
-void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds, int64_t count) {
+size_t Phi3::seen(const AttentionShape& shape, const PassInput& input, const Chunk& c) const {
+  const auto reach = [&](int64_t tokens, int64_t positions) {
+    return static_cast<size_t>(shape.window > 0 ? std::min(positions, shape.window + tokens - 1) : positions);
+  };
+  if (input.sequences == 1) return reach(input.tokens, c.positions);
+  size_t all = 0;
+  for (const SequenceCache* sequence : gathered_.sequences) all += reach(1, sequence->length + 1);
+  return all;
+}
+
+void Phi3::layers(Cache& cache, Angles angles, const PassInput& input, const Chunk& c, const float* embeds,
+                  int64_t count) {
   Backend& b = *backend_;
-  Cache& cache = *sequence.cache;
   const float eps = config_.rms_norm_eps;
   const Weight& embeddings = *weights_.embed_tokens;
   if (embeds)
@@ -145,12 +158,12 @@ void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& 
   for (int64_t i = 0; i < end; i++) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(i)];
     const AttentionShape shape = config_.attention(i);
-    const Tensor table = config_.rotates(i) ? rotary_->table(sequence.angles) : rotary_->still();
+    const Tensor table = config_.rotates(i) ? rotary_->table(angles) : rotary_->still();
     const AttentionWeights kept = weights_for_ ? weights_for_(i, input.tokens, c.positions) : AttentionWeights();
     Tensor qkv = c.qkv, context = c.context, activation = c.activation;  // each layer's in a layout of its own
     b.at(Part::qkv, i, w.input_layernorm->bytes + w.qkv_proj->bytes)
         .norm_qkv_rope_append(qkv, cache, c.normed, c.hidden, *w.input_layernorm, w.qkv(), input, table, i, shape, eps);
-    b.at(Part::attention, i, seen(shape, input.tokens, c.positions) * cache.layer_position_bytes);
+    b.at(Part::attention, i, seen(shape, input, c) * cache.layer_position_bytes);
     if (const EditList::Blocked blocked = edits_ ? edits_->blocked(i) : EditList::Blocked(); blocked.count > 0)
       b.attend_blocked(context, kept, qkv, cache, input, blocked.edges, blocked.count, i, shape);
     else
@@ -165,7 +178,7 @@ void Phi3::layers(SequenceCache& sequence, const PassInput& input, const Chunk& 
     b.at(Part::down, i, w.down_proj->bytes)
         .down_residual(c.hidden, c.projected, activation, *w.down_proj, i);  // (T, hidden)
     b.tap("", i, c.hidden);
-    b.checkpoint(input.tokens);
+    b.checkpoint(input.tokens / input.sequences);
   }
 }
 
@@ -184,19 +197,17 @@ void Phi3::exclude(const std::vector<int32_t>& ids) {
   if (excluded_ > 0) backend_->write(excluded, ids.data(), static_cast<size_t>(excluded_) * sizeof(int32_t));
 }
 
-void Phi3::choose(const PassInput& input, Tensor hidden, bool excluding) {
-  auto* row = static_cast<float*>(logits_->data);
-  const Tensor normed{row, 1, config_.hidden_size},
-      logits{row + whole_lines(config_.hidden_size), 1, config_.vocab_size};
-  int32_t* id = static_cast<int32_t*>(step_->data) + max_chunk_ + 1;
+void Phi3::choose(int32_t* ids, const Head& head, const PassInput& input, Tensor hidden, bool excluding) {
+  const int32_t* excluded = static_cast<int32_t*>(step_->data) + max_chunk_ + 2;
   backend_->at(Part::head, -1, weights_.norm->bytes + weights_.lm_head->bytes)
-      .norm_lm_head_argmax(id, logits, normed, input, hidden, *weights_.norm, *weights_.lm_head, id + 1,
+      .norm_lm_head_argmax(ids, head.logits, head.normed, input, hidden, *weights_.norm, *weights_.lm_head, excluded,
                            excluding ? excluded_ : 0, config_.rms_norm_eps);
 }
 
 void Phi3::choose_token(Tensor hidden, bool excluding) {
   auto* ids = static_cast<int32_t*>(step_->data);
-  choose({ids, ids + max_chunk_, hidden.rows}, hidden.slice(hidden.rows - 1, 1), excluding);
+  int32_t* position = ids + max_chunk_;
+  choose(position + 1, head_in(*head_, 1), {ids, position, hidden.rows}, hidden.slice(hidden.rows - 1, 1), excluding);
 }
 
 void Phi3::step(SequenceCache& sequence, bool excluding) {
@@ -209,8 +220,8 @@ void Phi3::step(SequenceCache& sequence, bool excluding) {
   const int64_t own = (excluding ? 2 * excluded_ : 0) + static_cast<int64_t>(sequence.angles);
   const int64_t key = own + (edits_ ? edits_->id() : 0) * (2 * kExcluded + 8);
   backend_->replay(key, *sequence.cache, [&] {
-    layers(sequence, input, c);
-    choose(input, c.hidden, excluding);
+    layers(*sequence.cache, sequence.angles, input, c);
+    choose(input.ids, head_in(*head_, 1), input, c.hidden, excluding);
   });
   sequence.length += 1;
   steps_.passes++;

@@ -88,6 +88,18 @@ class Phi3 {
   // Runs the token that was chosen last, and chooses the next.
   void step(SequenceCache& sequence, bool excluding);
 
+  // Several sequences at once: a token of each in one pass, which reads the weights once for all.
+
+  // From now on a pass continues these, CacheBatch::kMost at most, each by its token of `ids`; they are aligned for
+  // texts of `length` positions. Nothing is under way.
+  void gather(const std::vector<SequenceCache*>& sequences, const std::vector<int32_t>& ids, int64_t length);
+  // `step` for all of them: sends an id of each, in their order, from which the next pass goes on.
+  void step_gathered(bool excluding);
+  // Runs their tokens; logits (sequences, vocab), valid until the next pass.
+  Tensor score_gathered();
+  // out's positions from `first` to `end` become in's, which holds so many.
+  void copy_positions(SequenceCache& out, const SequenceCache& in, int64_t first, int64_t end);
+
   // Passes of `step` since `count_steps` said 0, and the positions that they saw, in all.
   struct Steps {
     int64_t passes = 0, positions = 0;
@@ -128,16 +140,27 @@ class Phi3 {
   // Tensors of one chunk in memory of chunk_bytes(tokens); null: where they would lie.
   Chunk lay_out(float* memory, int64_t tokens, int64_t positions) const;
   size_t chunk_bytes(int64_t tokens) const;
+  // The head's rows: what the final norm gives (T, hidden), and logits (T, vocab), in memory of head_bytes(T).
+  struct Head {
+    Tensor normed, logits;
+  };
+  Head head_in(const Buffer& memory, int64_t rows) const;
+  size_t head_bytes(int64_t rows) const;
   Chunk chunk_of(int64_t tokens, int64_t positions);
-  // Puts larger memory in a buffer's place: never both at once.
+  // Puts other memory in a buffer's place: never both at once.
   void grow(std::shared_ptr<Buffer>& buffer, size_t bytes);
   // `embeds`: (T, hidden), in place of the ids' embeddings.
   // `count`: of the layers that are run, from the first on; 0: all.
-  void layers(SequenceCache& sequence, const PassInput& input, const Chunk& c, const float* embeds = nullptr,
+  void layers(Cache& cache, Angles angles, const PassInput& input, const Chunk& c, const float* embeds = nullptr,
               int64_t count = 0);
+  // Positions whose keys and values a pass looks at: each is read once, however many queries see it.
+  size_t seen(const AttentionShape& shape, const PassInput& input, const Chunk& c) const;
+  // A pass of the gathered sequences, whose `end` takes their hidden states; `key`: which it is.
+  void pass_gathered(int64_t key, const std::function<void(const PassInput& input, Tensor hidden)>& end);
   // The weight of a role; null where the model has none.
   const Weight* weight_of(Role role, int64_t layer) const;
-  void choose(const PassInput& input, Tensor hidden, bool excluding);
+  // ids (T,) of hidden (T, hidden).
+  void choose(int32_t* ids, const Head& head, const PassInput& input, Tensor hidden, bool excluding);
 
   std::unique_ptr<Backend> backend_;
   Config config_;
@@ -149,10 +172,18 @@ class Phi3 {
   std::shared_ptr<Buffer> step_;     // ids (max_chunk), position, the chosen id, excluded ids
   std::shared_ptr<Buffer> token_;    // the intermediates of one token: recorded passes hold its address
   std::shared_ptr<Buffer> scratch_;  // the intermediates of the longest chunk so far
-  std::shared_ptr<Buffer> logits_;   // (1, vocab), with the normed row before it
+  std::shared_ptr<Buffer> head_;     // of one token
   int64_t scratch_tokens_ = 0;
-  std::atomic<size_t> grown_bytes_{0};  // of scratch_
+  std::atomic<size_t> grown_bytes_{0};  // of scratch_, and of gathered_
   int64_t excluded_ = 0;                // ids that `exclude` named
+  // What `gather` was given, and what its passes need, which stays where it is: recorded passes hold its address.
+  struct Gathered {
+    std::vector<SequenceCache*> sequences;
+    std::unique_ptr<CacheBatch> caches;
+    std::shared_ptr<Buffer> input;    // ids (kMost,), positions (kMost,)
+    std::shared_ptr<Buffer> scratch;  // the intermediates of kMost tokens
+    std::shared_ptr<Buffer> head;     // of as many
+  } gathered_;
   Steps steps_;
 };
 

@@ -1,6 +1,6 @@
 // A model with its worker thread, and what a caller may ask of it; knows nothing of JavaScript.
-// `forward`, `lm_head`, `apply`, `embed`, `summarise`, `generate_greedy` and the profile's three run on the worker; the
-// rest may be called from any thread.
+// `forward`, `step`, `lm_head`, `apply`, `embed`, `summarise`, the generations, `copy_cache` and the profile's three
+// run on the worker; the rest may be called from any thread.
 #pragma once
 
 #include <algorithm>
@@ -86,6 +86,25 @@ struct GreedyResult {
   bool aborted = false;
 };
 
+// Several texts that are continued at once, a token of each in a pass, each until it ends.
+struct GreedyBatchRequest {
+  struct Text {
+    std::vector<int32_t> ids;
+    int64_t max_new_tokens = 0;
+    CacheRef cache;  // as GreedyRequest's
+  };
+  std::vector<Text> texts;
+  Stopping stopping;   // but max_new_tokens
+  int64_t length = 0;  // of the longest prompt beside which they are continued
+};
+
+// Tokens behind several sequences, one each.
+struct StepRequest {
+  std::vector<CacheRef> caches;
+  std::vector<int32_t> ids;
+  int64_t length = 0;  // see Pieces
+};
+
 // Of which rows of a pass (and, of attention weights, of which heads) an intermediate is kept.
 struct TapRequest {
   std::optional<std::vector<int64_t>> rows, heads;  // rising; none: all
@@ -154,6 +173,12 @@ class Session {
   TensorRef embed(const std::vector<int32_t>& ids, const AbortRef& abort);
   SummaryResult summarise(const SummaryRequest& request, const AbortRef& abort);
   GreedyResult generate_greedy(const GreedyRequest& request, const AbortRef& abort);
+  // Of each text; where one is aborted, all are.
+  std::vector<GreedyResult> generate_greedy(const GreedyBatchRequest& request, const AbortRef& abort);
+  // Logits (sequences, vocab) behind a token more of each sequence; each cache grows by one.
+  TensorRef step(const StepRequest& request, const AbortRef& abort);
+  // `to` then holds the positions of `from` up to `length`, of which it has the first ones already.
+  void copy_cache(const CacheRef& to, const CacheRef& from, int64_t length, const AbortRef& abort);
 
   // Times the work that follows, until `stop_profile` gives the times.
   void start_profile();
@@ -204,6 +229,9 @@ class Session {
   // The list of a call's edits: the last one where it does the same; none: null.
   std::shared_ptr<const EditList> edits_of(const EditRequests& requests);
   TensorRef tensor(std::vector<int64_t> dims);
+  // A part of `texts`, CacheBatch::kMost at most.
+  void continue_texts(std::vector<GreedyResult>& results, const GreedyBatchRequest& request, size_t first, size_t count,
+                      const AbortRef& abort);
   // The cache with its address space; on the worker.
   SequenceCache& reserved(const CacheRef& cache);
   // Throws where a file whose pages the device reads is not what it was; a GPU has its weights in its own memory.

@@ -48,6 +48,8 @@ class Backend {
   virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;
   /** Address space for `capacity` positions. */
   virtual std::unique_ptr<Cache> reserve_cache(const AttentionShape& shape, int64_t layers, int64_t capacity) = 0;
+  /** Room for caches of this shape, none so far. */
+  virtual std::unique_ptr<CacheBatch> make_batch(const AttentionShape& shape) = 0;
   /** Sizes the backend's own scratch memory for passes of up to `tokens` tokens; called once, before the first pass. */
   virtual void prepare(int64_t tokens, int64_t max_cols) = 0;
   /** Bytes of scratch memory that the backend holds for itself. */
@@ -76,8 +78,8 @@ class Backend {
   virtual int32_t next_token() = 0;
   /** Waits until everything enqueued so far is computed, and drops the ids that were emitted. Throws nothing. */
   virtual void discard() noexcept = 0;
-  /** After each layer of a pass of T tokens: work may be handed to the device; throws Aborted when the abort flag is
-   * set. */
+  /** After each layer of a pass of T tokens a sequence: work may be handed to the device; throws Aborted when the abort
+   * flag is set. */
   virtual void checkpoint(int64_t tokens) = 0;
   /** What `checkpoint` and `next_token` look at until set anew; null: nothing aborts the work. */
   void set_abort_flag(const std::atomic<bool>* flag) { abort_flag_ = flag; }
@@ -125,13 +127,16 @@ class Backend {
   /** rms_norm in place of each head of q and k in qkv (T, qkv_cols), by weights (1, head_dim). */
   virtual void norm_heads(Tensor qkv, const Weight& q_norm, const Weight& k_norm, const AttentionShape& shape,
                           float eps) = 0;
+  // From here to `attend`, of a pass of several sequences: row t stands at position[t], and `cache` is a CacheBatch,
+  // whose t-th cache is row t's.
+
   /** Rotates q and k in qkv (T, qkv_cols) by their positions; table (positions, dims): cosines, then sines. Of each
    * head the first `dims` numbers turn, i with i + dims / 2. */
   virtual void rope(Tensor qkv, const PassInput& input, Tensor table, const AttentionShape& shape) = 0;
   /** Puts k and v of qkv (T, qkv_cols) into the layer's cache from `position` on. */
   virtual void append(Cache& cache, Tensor qkv, const PassInput& input, int64_t layer, const AttentionShape& shape) = 0;
-  /** context (T, heads * head_dim) = softmax(scale · q kᵀ, causal, windowed) v over the cache; `weights` when asked.
-   * Where qkv is unrotated, rotates it by `table` and appends it first. */
+  /** context (T, heads * head_dim) = softmax(scale · q kᵀ, causal, windowed) v over the cache; `weights` when asked, of
+   * one sequence alone. Where qkv is unrotated, rotates it by `table` and appends it first. */
   virtual void attend(Tensor& context, AttentionWeights weights, Tensor qkv, Cache& cache, const PassInput& input,
                       Tensor table, int64_t layer, const AttentionShape& shape) = 0;
   /** attend without the edges in `blocked` (count,), which lies in the device's memory: their scores count as −∞. A
@@ -143,9 +148,9 @@ class Backend {
   virtual void swiglu(Tensor out, Tensor gate_up) = 0;
   /** out = a + b, elementwise; out may be a. */
   virtual void add(Tensor out, Tensor a, Tensor b) = 0;
-  /** ids[0] = the smallest index of the largest of logits (1, vocab) not in `excluded` (excluded_count,); -1 if any is
-   * NaN. */
-  virtual void argmax(int32_t* id, Tensor logits, const int32_t* excluded, int64_t excluded_count) = 0;
+  /** ids (T,) = of each row of logits (T, vocab) the smallest index of the largest not in `excluded` (excluded_count,);
+   * -1 if any of the row is NaN. */
+  virtual void argmax(int32_t* ids, Tensor logits, const int32_t* excluded, int64_t excluded_count) = 0;
   /** Tells of each row of logits (T, vocab) what `out` has room for. `tokens` (T, out.tokens): ids, per row. Where
    * out.divergence is asked for, each `group` rows are one group, whose last row is left as its probabilities. */
   virtual void summarise(Summary out, Tensor logits, const int32_t* tokens, int64_t group) = 0;
@@ -153,10 +158,13 @@ class Backend {
   virtual void edit_rows(Tensor x, const RowEdit& edit, const PassInput& input, int64_t first) = 0;
   /** out = in. */
   virtual void copy(Tensor out, Tensor in) = 0;
-  /** position += count, in device memory. */
-  virtual void advance(int32_t* position, int64_t count) = 0;
-  /** Sends *id to the host, which takes it by `next_token` while the device goes on. */
-  virtual void emit(const int32_t* id) = 0;
+  /** out's positions from `first` to `end` = in's, in all layers; those behind them are then nobody's. Both caches are
+   * of one shape, and committed so far. */
+  virtual void copy_positions(Cache& out, const Cache& in, int64_t first, int64_t end) = 0;
+  /** position (sequences,) += count, in device memory. */
+  virtual void advance(int32_t* position, int64_t sequences, int64_t count) = 0;
+  /** Sends ids (count,) to the host, which takes them one by one by `next_token` while the device goes on. */
+  virtual void emit(const int32_t* ids, int64_t count) = 0;
 
   // Fused verbs; `normed`, `projected`, `gate_up` are scratch that an override may leave undefined.
 
@@ -202,16 +210,16 @@ class Backend {
     add(hidden, hidden, projected);
   }
 
-  /** logits (1, vocab) = norm(hidden (1, hidden)) · weightᵀ. */
+  /** logits (T, vocab) = norm(hidden (T, hidden)) · weightᵀ. */
   virtual void norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, const Weight& norm, const Weight& weight,
                             float eps) {
     rms_norm(normed, hidden, norm, eps);
     matmul(logits, normed, weight);
   }
 
-  /** id = argmax of norm_lm_head, emitted, and the position advanced by the pass's tokens: the next pass may begin.
-   */
-  virtual void norm_lm_head_argmax(int32_t* id, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
+  /** ids (T,) = argmax of norm_lm_head, emitted, and each position advanced by the sequence's tokens: the next pass may
+   * begin. */
+  virtual void norm_lm_head_argmax(int32_t* ids, Tensor logits, Tensor normed, const PassInput& input, Tensor hidden,
                                    const Weight& norm, const Weight& weight, const int32_t* excluded,
                                    int64_t excluded_count, float eps) {
     if (tapped(Half::head, -1)) {
@@ -222,9 +230,9 @@ class Backend {
       norm_lm_head(logits, normed, hidden, norm, weight, eps);
     }
     at(Part::argmax, -1, 0);
-    argmax(id, logits, excluded, excluded_count);
-    emit(id);
-    advance(input.position, input.tokens);
+    argmax(ids, logits, excluded, excluded_count);
+    emit(ids, logits.rows);
+    advance(input.position, input.sequences, input.tokens / input.sequences);
   }
 
  protected:

@@ -194,11 +194,25 @@ class Cache {
   size_t layer_position_bytes = 0;  // of one position in one layer
 };
 
-/** What a pass reads besides weights; it lies in the device's memory, so that a recorded pass can run again. */
+/** The caches of several sequences, through which a pass goes with a token of each. It stays where it is, so that what
+ * is recorded over it runs over whatever caches it holds. */
+class CacheBatch : public Cache {
+ public:
+  static constexpr size_t kMost = 64;
+  /** Takes other caches, kMost at most, in the order of the pass's tokens; between passes only, once what was enqueued
+   * is computed. */
+  virtual void hold(const std::vector<Cache*>& caches) = 0;
+  void commit(int64_t) final {}  // each cache's own
+  size_t bytes() const final { return 0; }
+};
+
+/** What a pass reads besides weights; it lies in the device's memory, so that a recorded pass can run again. Its tokens
+ * follow each other in one sequence, or each is one of a sequence of its own, whose cache a CacheBatch holds. */
 struct PassInput {
   int32_t* ids = nullptr;       // (tokens,)
-  int32_t* position = nullptr;  // (1,): the position of the first token
+  int32_t* position = nullptr;  // (sequences,): the position of each sequence's first token
   int64_t tokens = 0;
+  int64_t sequences = 1;  // 1, or as many as tokens
 };
 
 }  // namespace phi3lab

@@ -3,7 +3,7 @@ import { abortError } from "../model/abort";
 import type { AbortFlag, NativeCache, NativeModel, NativeTensor } from "../native";
 import { type Beam, beamSearch } from "./beam_search";
 import type { Ending } from "./ending";
-import type { Passes, Step } from "./forward";
+import type { Passes, Sequence } from "./forward";
 import type { Prompt } from "./row";
 import type { ScoreChanger } from "./scores";
 import type { Settings } from "./settings";
@@ -36,7 +36,8 @@ export async function searchPrompt(
   run: BeamRun,
 ): Promise<BeamResult> {
   const { settings, native } = run;
-  const caches = new BeamCaches(native, prompt, embeds, run, settings.use_cache ? settings.num_beams : 0);
+  // Embeddings are read once only: what follows them needs a cache.
+  const caches = new BeamCaches(native, prompt, embeds, run, settings.use_cache || embeds ? settings.num_beams : 0);
   const steps: BeamResult["steps"] = [];
   const known = prompt.options.prompt ?? [];
   const text =
@@ -87,8 +88,8 @@ interface BeamCache {
 }
 
 /**
- * The caches of a prompt's beams. A beam takes over the one that holds most of its text: its parent's, or where another
- * beam has that, one of which the part that is different is computed anew.
+ * The caches of a prompt's beams. A beam takes over its parent's; where another beam has that, a free one, which gets what
+ * it lacks from the parent's. Then all beams' last tokens go through one pass.
  */
 class BeamCaches {
   readonly #prompt: Prompt;
@@ -105,26 +106,50 @@ class BeamCaches {
 
   /** The logits behind each beam; those of the prompt are computed once. */
   async logits(beams: readonly Beam[]): Promise<Float32Array[]> {
+    const { passes, longest } = this.#run;
+    const { ids } = this.#prompt;
     const [first] = beams as [Beam];
+    const length = longest + first.tokens.length;
     if (first.tokens.length === 0) {
-      const { logits } = await this.#pass(first.tokens, this.#caches[0]);
+      const prompt = ids.length;
+      const { logits } = await passes.run({ ids, cache: this.#caches[0]?.native, embeds: this.#embeds, length, prompt });
       return beams.map(() => logits);
     }
-    const free = new Set(this.#caches);
-    const taken = new Map<Beam, BeamCache>();
-    const take = (beam: Beam, least: number): void => {
-      const common = [...free].map((cache) => ({ cache, length: this.#common(cache, beam.tokens) }));
-      common.sort((a, b) => b.length - a.length);
-      const [found] = common;
-      if (!found || found.length < least) return;
-      taken.set(beam, found.cache);
-      free.delete(found.cache);
-    };
-    for (const beam of beams) take(beam, beam.tokens.length - 1);
-    for (const beam of beams) if (!taken.has(beam)) take(beam, -1);
+    if (this.#caches.length > 0) {
+      const sequences = await this.#arrange(beams);
+      return passes.step(sequences, length);
+    }
     const logits: Float32Array[] = [];
-    for (const beam of beams) logits.push((await this.#pass(beam.tokens, taken.get(beam))).logits);
+    for (const { tokens } of beams)
+      logits.push((await passes.run({ ids: Int32Array.from([...ids, ...tokens]), length, prompt: ids.length })).logits);
     return logits;
+  }
+
+  /** A cache for each beam, which holds all of its text but the last token. */
+  async #arrange(beams: readonly Beam[]): Promise<Sequence[]> {
+    const free = new Set(this.#caches);
+    const parents = beams.map(({ tokens }) => this.#nearest(this.#caches, tokens));
+    const caches = parents.map((parent) => (free.delete(parent) ? parent : undefined));
+    for (const [b, { tokens }] of beams.entries()) {
+      const parent = parents[b] as BeamCache;
+      const cache = caches[b] ?? this.#nearest([...free], tokens);
+      caches[b] = cache;
+      this.#keep(cache, tokens);
+      if (cache === parent) continue;
+      free.delete(cache);
+      await this.#run.passes.copy(cache.native, parent.native, this.#prompt.ids.length + tokens.length - 1);
+    }
+    return beams.map(({ tokens }, b) => {
+      const cache = caches[b] as BeamCache;
+      cache.tokens = tokens;
+      return { cache: cache.native, id: tokens.at(-1) as number, prompt: this.#prompt.ids.length };
+    });
+  }
+
+  /** The one of these that holds most of a text. */
+  #nearest(caches: readonly BeamCache[], text: readonly number[]): BeamCache {
+    const lengths = caches.map((cache) => this.#common(cache, text));
+    return caches[lengths.indexOf(Math.max(...lengths))] as BeamCache;
   }
 
   /** New tokens that a cache and a text have in common, of which the last is to be computed; -1: not even the prompt. */
@@ -135,20 +160,10 @@ class BeamCaches {
     return length;
   }
 
-  async #pass(text: readonly number[], cache: BeamCache | undefined): Promise<Step> {
-    const { ids } = this.#prompt;
-    const { passes, longest } = this.#run;
-    const where = { length: longest + text.length, prompt: ids.length };
-    if (!cache) return passes.run({ ids: Int32Array.from([...ids, ...text]), ...where });
+  /** Forgets what a cache does not have in common with a text. */
+  #keep(cache: BeamCache, text: readonly number[]): void {
     const common = this.#common(cache, text);
-    const { native } = cache;
-    if (common >= 0) native.truncate(ids.length + common);
-    cache.tokens = text;
-    const behind = Int32Array.from(text.slice(Math.max(0, common)));
-    if (common >= 0) return passes.run({ ids: behind, cache: native, ...where });
-    if (!this.#embeds) return passes.run({ ids: Int32Array.from([...ids, ...behind]), cache: native, ...where });
-    const prompt = await passes.run({ ids, embeds: this.#embeds, cache: native, ...where });
-    return behind.length === 0 ? prompt : passes.run({ ids: behind, cache: native, ...where });
+    if (common >= 0) cache.native.truncate(this.#prompt.ids.length + common);
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 /** Keys and values of a conversation from turn to turn, so that a turn's prompt costs only what is new in it. */
 import { DynamicCache } from "../model/cache";
 import type { Tensor } from "../tensor";
+import { optionOf } from "./batching";
 import type { GenerateArguments, GenerationOptions, TokenOptions } from "./options";
 
 /** As much of a model as a conversation needs. */
@@ -21,10 +22,7 @@ export class Conversation {
 
   /** `model.generate` of these ids; calls that come meanwhile, and beams or several sequences, compute all of theirs. */
   async generate(model: Generator, ids: readonly number[], options: TokenOptions): Promise<Tensor> {
-    const value = <Name extends keyof GenerationOptions>(name: Name): GenerationOptions[Name] =>
-      options[name] !== undefined
-        ? options[name]
-        : (options.generation_config?.[name] ?? model.generation_config[name]);
+    const value = <Name extends keyof GenerationOptions>(name: Name) => optionOf(model, options, name);
     const several = (value("num_beams") ?? 1) > 1 || (value("num_return_sequences") ?? 1) > 1;
     if (this.#busy || several || value("use_cache") === false) return model.generate({ ...options, input_ids: ids });
     this.#busy = true;

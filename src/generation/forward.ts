@@ -1,7 +1,7 @@
 /** One pass of a generation: the next token's logits, and what else of it was asked for. */
 import { tapNames } from "../model/forward_options";
 import type { Core } from "../model/core";
-import type { AbortFlag, ForwardOptions, ForwardResult, NativeTensor } from "../native";
+import type { AbortFlag, ForwardOptions, ForwardResult, NativeCache, NativeTensor } from "../native";
 import { Tensor } from "../tensor";
 import type { GenerateArguments } from "./options";
 
@@ -10,6 +10,13 @@ export interface Step {
   logits: Float32Array;
   hidden_states: Tensor[];
   attentions: Tensor[];
+}
+
+/** A text that goes on by one token: what holds all that is before it, the token, and where its prompt ends. */
+export interface Sequence {
+  cache: NativeCache;
+  id: number;
+  prompt: number;
 }
 
 /** Runs the passes of one call. */
@@ -35,6 +42,28 @@ export class Passes {
     const logits = head.read(0, config.vocab_size);
     head.dispose();
     return { logits, ...this.#kept(result) };
+  }
+
+  /** Whether sequences go on together: their intermediates are looked at one by one. */
+  get together(): boolean {
+    return this.#taps.length === 0 && this.#given.output_hidden_states !== true;
+  }
+
+  /** Runs a token more of each sequence in one pass; the logits behind each. */
+  async step(sequences: readonly Sequence[], length: number): Promise<Float32Array[]> {
+    const { native, config } = this.#core;
+    const caches = sequences.map(({ cache }) => cache);
+    const ids = Int32Array.from(sequences, ({ id }) => id);
+    const prompts = sequences.map(({ prompt }) => prompt);
+    const logits = await native.step({ caches, ids, length, prompts, abort: this.#abort });
+    const rows = caches.map((_, row) => logits.read(row * config.vocab_size, config.vocab_size));
+    logits.dispose();
+    return rows;
+  }
+
+  /** Gives a cache that holds a beginning of what another holds that one's first `length` positions. */
+  async copy(to: NativeCache, from: NativeCache, length: number): Promise<void> {
+    await this.#core.native.copyCache({ to, from, length, abort: this.#abort });
   }
 
   #kept(result: ForwardResult): Omit<Step, "logits"> {

@@ -1,6 +1,6 @@
 /**
  * `model.generate`: greedy generation runs in the native loop; what looks at the scores or changes them runs in loops
- * here, one pass a token. A batch's sequences are computed one after the other, each by itself.
+ * here, one pass a token. A batch's sequences, and a prompt's beams, go through the same passes.
  */
 import { abortable, abortError } from "../model/abort";
 import { checkCache, DynamicCache } from "../model/cache";
@@ -152,7 +152,8 @@ async function continueRows(call: Call, abort: AbortFlag): Promise<GenerateOutpu
     const rows = each.map((prompt, r) => new Row(prompt, caches?.[r]));
     checkHeld(rows, batch);
     if (caches) cache?.lead(batch.firsts);
-    if (plain) for (const row of rows) await greedyRow(row, call, abort);
+    if (plain && rows.length > 1 && settings.use_cache) await greedyRows(rows, call, abort);
+    else if (plain) for (const row of rows) await greedyRow(row, call, abort);
     else
       await loopRows(rows, {
         native,
@@ -208,6 +209,28 @@ function columnsOf(row: Row, batch: Batch, rows: readonly Row[]): boolean[] {
   const width = Math.max(...rows.map(({ tokens }) => tokens.length)) - 1;
   const tokens = Array.from({ length: width }, (_, i) => i < row.tokens.length - 1);
   return [...(batch.columns[row.prompt.index] as boolean[]), ...tokens];
+}
+
+/** Greedy generation of several rows by the native loop. */
+async function greedyRows(rows: readonly Row[], { core, settings, given, longest }: Call, abort: AbortFlag) {
+  const results = await core.native.generateGreedyBatch({
+    texts: rows.map(({ prompt, cache }) => ({
+      ids: prompt.ids,
+      cache,
+      max_new_tokens: prompt.stopping.max_new_tokens,
+    })),
+    // Of all prompts: they are as wide.
+    min_new_tokens: (rows[0] as Row).prompt.stopping.min_new_tokens,
+    eos_token_id: settings.eos_token_id,
+    length: longest,
+    abort,
+  });
+  if (abort.aborted || results.some(({ aborted }) => aborted)) throw abortError(given.signal ?? undefined);
+  results.forEach(({ tokens, prompt_ms, token_ms }, r) => {
+    const row = rows[r] as Row;
+    row.tokens.push(...tokens);
+    row.times.push(prompt_ms, ...token_ms);
+  });
 }
 
 /** Greedy generation of one row by the native loop. */

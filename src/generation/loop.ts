@@ -40,13 +40,11 @@ export async function loopRows(rows: readonly Row[], loop: Loop): Promise<void> 
     const passes = new Map<Row, Step>();
     const spent: number[] = [];
     let start = performance.now();
-    for (const row of active) {
-      const pass = await next(row, n, loop);
+    for (const [row, pass] of await nextOf(active, n, loop, spent)) {
       row.logits = pass.logits;
       passes.set(row, pass);
-      spent.push(performance.now() - start);
-      start = performance.now();
     }
+    start = performance.now();
     const scores = new Map((everyRow ? rows : active).map((row) => [row, (row.logits as Float32Array).slice()]));
     const text = (row: Row) => (): number[] => paddedText(row, n, settings.pad);
     loop.change(
@@ -80,6 +78,41 @@ export async function loopRows(rows: readonly Row[], loop: Loop): Promise<void> 
       if (ends[r]) row.ended = true;
     });
   }
+}
+
+/**
+ * The rows' passes for new token `n`, and what each took: one for all where each has a cache; else one after the other,
+ * of which a prompt's rows share that of the prompt.
+ */
+async function nextOf(rows: readonly Row[], n: number, loop: Loop, spent: number[]): Promise<Map<Row, Step>> {
+  const { passes, longest } = loop;
+  const start = performance.now();
+  const found = new Map<Row, Step>();
+  const sequences = rows.flatMap(({ cache, tokens, prompt }) =>
+    cache ? [{ cache, id: tokens.at(-1) as number, prompt: prompt.ids.length }] : [],
+  );
+  if (n > 0 && rows.length > 1 && passes.together && sequences.length === rows.length) {
+    const logits = await passes.step(sequences, longest + n);
+    rows.forEach((row, r) => {
+      found.set(row, { logits: logits[r] as Float32Array, hidden_states: [], attentions: [] });
+      spent.push(performance.now() - start);
+    });
+    return found;
+  }
+  let last = start;
+  for (const row of rows) {
+    const other = n === 0 ? rows.find((one) => found.has(one) && one.prompt === row.prompt) : undefined;
+    found.set(row, other ? await shared(row, other, found.get(other) as Step, passes) : await next(row, n, loop));
+    spent.push(performance.now() - last);
+    last = performance.now();
+  }
+  return found;
+}
+
+/** What a prompt's pass gave one row, for another, whose cache comes to hold the prompt too. */
+async function shared(row: Row, other: Row, { logits }: Step, passes: Passes): Promise<Step> {
+  if (row.cache && other.cache) await passes.copy(row.cache, other.cache, other.cache.length);
+  return { logits: logits.slice(), hidden_states: [], attentions: [] };
 }
 
 /** A row's pass for new token `n`. */

@@ -3,6 +3,7 @@ import type { Core } from "../model/core";
 import type {
   ForwardOptions,
   ForwardResult,
+  GreedyBatchOptions,
   GreedyOptions,
   GreedyResult,
   NativeCache,
@@ -13,6 +14,7 @@ import type {
   NativeTensor,
   PartialForward,
   ProfileResult,
+  StepOptions,
   Summary,
   SummaryOptions,
 } from "../native";
@@ -65,6 +67,34 @@ class EditedNative implements NativeModel {
   }
   generateGreedy(options: GreedyOptions): Promise<GreedyResult> {
     return this.#with(options.ids.length, (edits) => this.original.generateGreedy({ ...options, edits }));
+  }
+
+  /** One text after the other: edits are made of one. */
+  async generateGreedyBatch({ texts, ...options }: GreedyBatchOptions): Promise<GreedyResult[]> {
+    const results: GreedyResult[] = [];
+    for (const text of texts) results.push(await this.generateGreedy({ ...options, ...text, use_cache: true }));
+    return results;
+  }
+  /** The same. */
+  async step({ caches, ids, length, prompts, abort }: StepOptions): Promise<NativeTensor> {
+    const rows: Float32Array[] = [];
+    for (const [i, cache] of caches.entries()) {
+      const prompt = prompts?.[i];
+      const { last_hidden_state: hidden } = await this.forward({ ids: ids.slice(i, i + 1), cache, length, prompt, abort });
+      const logits = await this.lmHead(hidden, 0, 1);
+      hidden.dispose();
+      rows.push(logits.read(0, logits.dims[1] as number));
+      logits.dispose();
+    }
+    const width = (rows[0] as Float32Array).length;
+    const all = new Float32Array(rows.length * width);
+    rows.forEach((row, i) => {
+      all.set(row, i * width);
+    });
+    return this.upload(all, [rows.length, width]);
+  }
+  copyCache(options: Parameters<NativeModel["copyCache"]>[0]): Promise<void> {
+    return this.original.copyCache(options);
   }
 
   /** Runs `work` with the edits of a text whose prompt ends before `end`; a hook's own error is what the call rejects with. */

@@ -98,7 +98,7 @@ describe("a profile", function () {
       () => model.generate({ input_ids: [prompt, prompt], do_sample: true, max_new_tokens: 3, min_new_tokens: 3 }),
       { stream },
     );
-    assert.equal(sampled.passes, 6);
+    assert.equal(sampled.passes, 4, "each prompt's, and two for both rows");
   });
 
   it("changes no token, and is off when the function has ended", async () => {

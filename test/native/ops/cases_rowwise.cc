@@ -149,7 +149,7 @@ Verdict copy(Bench& bench, int64_t rows, int64_t cols) {
 
 Verdict advance(Bench& bench) {
   const GuardedIds position(bench.backend, {4090});
-  for (int64_t count : {1, 5, 130}) bench.backend.advance(position.data(), count);
+  for (int64_t count : {1, 5, 130}) bench.backend.advance(position.data(), 1, count);
   return {std::fabs(position.get()[0] - 4226.0), kExact};
 }
 
@@ -160,9 +160,9 @@ Verdict emit(Bench& bench) {
   const GuardedIds id(backend, {7});
   double wrong = 0;
   for (int round = 0; round < 50; round++) {
-    backend.emit(id.data());
-    backend.advance(id.data(), 1);
-    backend.emit(id.data());
+    backend.emit(id.data(), 1);
+    backend.advance(id.data(), 1, 1);
+    backend.emit(id.data(), 1);
     wrong += backend.next_token() != 7 + round;
     if (round % 3 == 0)
       backend.discard();

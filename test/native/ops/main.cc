@@ -92,8 +92,9 @@ bool run(const Case& one, const Arguments& arguments, Backend& backend) {
 
 int test(const Arguments& arguments) {
   std::vector<Case> table;
-  for (const auto add : {rowwise_cases, argmax_cases, summarise_cases, matmul_cases, attention_cases,
-                         attention_chain_cases, feed_forward_chain_cases, step_cases, edit_cases, order_cases})
+  for (const auto add :
+       {rowwise_cases, argmax_cases, summarise_cases, matmul_cases, attention_cases, attention_chain_cases,
+        feed_forward_chain_cases, step_cases, sequence_cases, edit_cases, order_cases})
     add(table);
   if (arguments.device == "cpu") nonfinite_cases(table);
   std::vector<Case> chosen;

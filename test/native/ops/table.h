@@ -43,6 +43,7 @@ void matmul_cases(std::vector<Case>& table);
 void attention_cases(std::vector<Case>& table);
 void attention_chain_cases(std::vector<Case>& table);
 void feed_forward_chain_cases(std::vector<Case>& table);
+void sequence_cases(std::vector<Case>& table);
 void step_cases(std::vector<Case>& table);
 void edit_cases(std::vector<Case>& table);
 void order_cases(std::vector<Case>& table);
