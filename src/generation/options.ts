@@ -66,7 +66,7 @@ export interface GenerationOptions extends NeutralOptions {
   length_penalty?: number | null;
   /**
    * Continuations of each prompt, in rows one below the other: drawn anew with `do_sample`, or the best of `num_beams`.
-   * Each computes the prompt. Default: 1.
+   * The prompt is computed once for all. Default: 1.
    */
   num_return_sequences?: number | null;
 
