@@ -59,7 +59,7 @@ export interface GenerationOptions extends NeutralOptions {
   do_sample?: boolean | null;
   /**
    * Above 1: beam search, which follows so many texts at once and gives the one whose tokens are the most probable
-   * together. Each has a cache of its own; passes run one after the other. Default: 1, none.
+   * together. Each has a cache of its own; all go through one pass a token. Default: 1, none.
    */
   num_beams?: number | null;
   /** When beam search ends: true: with the num_beams-th finished text; false (default): when no better one is likely;
@@ -69,7 +69,7 @@ export interface GenerationOptions extends NeutralOptions {
   length_penalty?: number | null;
   /**
    * Continuations of each prompt, in rows one below the other: drawn anew with `do_sample`, or the best of `num_beams`.
-   * Each computes the prompt. Default: 1.
+   * The prompt is computed once for all. Default: 1.
    */
   num_return_sequences?: number | null;
 

@@ -61,6 +61,41 @@ describe("pipeline", function () {
     );
   });
 
+  it("continues each text of a list, and answers each conversation, as it does alone, eight of them at once", async () => {
+    const chat: Message[] = [{ role: "user", content: "What is the capital of Italy?" }];
+    const texts = ["A", capital.text, "Once upon a time, the sea was", apology.text.slice(0, 30), "1 2 3 4", "x ="];
+    const inputs = [...texts, chat, "Paris", "Rome and"];
+    let calls = 0;
+    const { generate } = model;
+    model.generate = ((...given: unknown[]) => {
+      calls++;
+      return (generate as (...all: unknown[]) => unknown).apply(model, given);
+    }) as typeof generate;
+    try {
+      for (const options of [{}, { max_new_tokens: 3, num_beams: 2, num_return_sequences: 2 }]) {
+        calls = 0;
+        const together = await generator(inputs as string[], options);
+        assert.equal(calls, 2);
+        for (const [i, input] of inputs.entries())
+          assert.deepEqual(together[i], await generator(input as string, options), `${i}`);
+      }
+      // What would be another text beside others goes alone.
+      for (const options of [
+        { seed: 3, do_sample: true },
+        { max_new_tokens: null, max_length: 12 },
+        { use_cache: false },
+      ]) {
+        calls = 0;
+        const short = texts.slice(0, 2).map((text) => text.slice(0, 9));
+        const list = await generator(short, options);
+        assert.equal(calls, 2);
+        for (const [i, text] of short.entries()) assert.deepEqual(list[i], await generator(text, options));
+      }
+    } finally {
+      model.generate = generate;
+    }
+  });
+
   it("answers a conversation in the model's chat format, and does not change what it was given", async () => {
     const user = { role: "user", content: "What is the capital of Italy?" };
     const system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
