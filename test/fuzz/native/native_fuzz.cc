@@ -46,7 +46,7 @@ PositionChoice positions_of(Random& random) {
 }
 
 // Edits of which many fit and many do not.
-EditRequests edits_of(Random& random, const std::vector<TensorRef>& tensors) {
+EditRequests edits_of(Random& random, std::vector<TensorRef>& tensors) {
   static const char* kPlaces[] = {"model.layers.0",
                                   "model.embed_tokens",
                                   "model.norm",

@@ -111,6 +111,22 @@ eachPlace("edits", ({ device, dtype }) => {
     }
   });
 
+  it("of several prompts count each one's own positions, whatever else goes beside it", async () => {
+    const edits = [
+      steer(1, vector(64, Math.cos), { scale: 20, positions: "new" }),
+      ablate({ layer: 2, part: "attention" }, { positions: "last" }),
+    ];
+    const rows = [prompt, prompt.slice(4)];
+    const input_ids = rows.map((row) => [...new Array<number>(12 - row.length).fill(0), ...row]);
+    const attention_mask = rows.map((row) => [...new Array<number>(12 - row.length).fill(0), ...row.map(() => 1)]);
+    for (const more of [{}, { do_sample: true, top_k: 1 }, { num_beams: 2 }, { use_cache: false }]) {
+      const options = { max_new_tokens: 6, eos_token_id: [] as number[], edits, ...more };
+      const together = await model.generate({ input_ids, attention_mask, ...options });
+      for (const [r, row] of rows.entries())
+        assert.deepEqual(ids(together.slice(r)).slice(12 - row.length), ids(await model.generate(row, options)));
+    }
+  });
+
   it("of a view are in all that it is asked, and in nothing that the model itself is", async () => {
     const edits = [ablate({ layer: 1, heads: [0, 2] })];
     const view = model.with_edits(edits);
