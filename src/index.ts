@@ -11,6 +11,8 @@
  * import { arange, cat, compare, cos_sim, eye, full, ones, plotLens, plotRanks, plotTokens } from "phi3lab";
  * import { randn, stack, tokenTexts, where, zeros } from "phi3lab";
  * import { ablate, direction, edit, hook, knock_out, patch, plotLines, project_out, steer } from "phi3lab";
+ * import { plotAttention, plotAttribution, plotCompare, plotEmbeddings, plotHeads, plotMemory, plotPatch } from "phi3lab";
+ * import { plotTree, watch } from "phi3lab";
  * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();

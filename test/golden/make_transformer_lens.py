@@ -99,13 +99,11 @@ def main():
     smol = bridge(smol_hf, "HuggingFaceTB/SmolLM2-135M-Instruct", tokenizer)
     prompt = json.loads((tiny_path / "golden.json").read_text())["prompt"]
     other = [5, 77, 18, 9, 201, 64, 33, 99, 8, 91, 12, 180]
-    repeated = [77, 130, 9, 201, 64, 33, 150, 8] * 3
     clean, corrupted = (tokenizer(text).input_ids for text in (CLEAN, CORRUPTED))
     paris, london, rome = (tokenizer(text).input_ids[0] for text in (" Paris", " London", " Rome"))
     with torch.no_grad():
         golden = {
             "tiny": {
-                "head_scores": head_scores(tiny, repeated),
                 "patching": patched(tiny, prompt, other, 49, 192, ["block", "attention", "mlp", "head"]),
                 "attribution": attribution(tiny, prompt, 49, 192),
             },

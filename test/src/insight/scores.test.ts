@@ -6,7 +6,8 @@ import { AutoModelForCausalLM, type HeadScoreKind, type Phi3ForCausalLM, type Te
 import { near, smollmModel } from "./golden";
 
 interface Found {
-  head_scores: { ids: number[]; kinds: Record<string, { queries: number; scores: number[][] }> };
+  /** Of SmolLM2 alone. */
+  head_scores?: { ids: number[]; kinds: Record<string, { queries: number; scores: number[][] }> };
   patching: {
     clean: number[];
     corrupted: number[];
@@ -112,8 +113,8 @@ for (const [name, load] of Object.entries(models))
       assert.deepEqual([some.layers, some.normalised], [[1], true]);
     });
 
-    it("head_scores are TransformerLens' detect_head's, but for the positions that are divided by", async function () {
-      if (name === "tiny") this.skip();
+    if (head_scores === undefined) return;
+    it("head_scores are TransformerLens' detect_head's, but for the positions that are divided by", async () => {
       const scores = await model.head_scores();
       assert.deepEqual(scores.input_ids, head_scores.ids);
       for (const [kind, { queries, scores: theirs }] of Object.entries(head_scores.kinds)) {
