@@ -36,6 +36,12 @@ export class Requests {
     return request;
   }
 
+  /** A request has its reply: of what it said only the header is still needed. */
+  answered(entry: Known): void {
+    entry.request = undefined;
+    entry.message.content = {};
+  }
+
   get(serial: number): Known | undefined {
     return this.#known.get(serial);
   }

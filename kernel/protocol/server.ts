@@ -12,6 +12,7 @@ import { type Message, toJson } from "./message";
 import { clearNote, noteRunning } from "./notes";
 import { type Channel, Requests } from "./requests";
 import { Streams } from "./streams";
+import { YoungRoom } from "./young";
 
 /** Answers the requests of those who type a cell. */
 export interface Help {
@@ -30,6 +31,7 @@ export class Server {
   readonly #interrupts: Interrupts;
   readonly #ending: Ending;
   readonly #streams: Streams;
+  readonly #young = new YoungRoom();
   /** Whether a client has asked for anything yet. */
   #asked = false;
   /** The request whose cell waits for a line of text. */
@@ -179,6 +181,7 @@ export class Server {
     const entry = this.#requests.get(serial);
     if (entry?.message.header.msg_type === "execute_request") {
       noteRunning(entry);
+      this.#young.begin();
     }
   }
 
@@ -188,10 +191,11 @@ export class Server {
     if (entry?.request === undefined) {
       return;
     }
-    entry.request = undefined;
+    this.#requests.answered(entry);
     if (msg_type === "execute_reply") {
       this.#streams.drain();
       clearNote();
+      this.#young.end();
     }
     if (msg_type !== "") {
       this.#channels.send(entry.channel, entry.message, { msg_type, parent: entry.header, content });

@@ -1,6 +1,6 @@
 /** Runs TypeScript in the session: the compiler's process compiles, the runtime runs, the last expression's value comes back. */
 import type { CompiledCell, Compiler } from "../engine/compiled";
-import type { Diagnostic, TypecheckMode } from "../engine/engine";
+import type { Diagnostic, PositionMap, TypecheckMode } from "../engine/engine";
 import { CompileError } from "../engine/run/compile_error";
 import type { Prepared, Result } from "../engine/run/executor";
 import type { Runtime } from "../engine/run/runtime";
@@ -35,6 +35,24 @@ function placeIn(source: string, code: string, linesBefore: number): Place {
   const own = source.split("\n");
   const lines = made.length < own.length ? made : own;
   return { linesBefore, lines, indent: (line) => Math.max(0, lines[line]?.indexOf(made[line] ?? "") ?? 0) };
+}
+
+type Move = <T extends { line: number; column: number }>(found: T) => T;
+
+/** From a place in the code to the one that the reader sees. */
+function moveIn(place: Place): Move {
+  return (found) => {
+    const line = Math.max(0, found.line - place.linesBefore);
+    return { ...found, line, column: found.column + place.indent(line) };
+  };
+}
+
+/** A map that leads on by `move`. It is kept as long as the session lasts, and keeps nothing else of the cell. */
+function moved(map: PositionMap, move: Move): PositionMap {
+  return (line, column) => {
+    const found = map(line, column);
+    return found && move(found);
+  };
 }
 
 /** The session's variables, and the way to run code on them. */
@@ -113,10 +131,7 @@ export class Runner {
     const compiled = await this.#compiler.cell(code);
     const { errors, warnings, javascript } = compiled;
     const label = `cell [${cell.count}]`;
-    const move = <T extends { line: number; column: number }>(found: T): T => {
-      const line = Math.max(0, found.line - place.linesBefore);
-      return { ...found, line, column: found.column + place.indent(line) };
-    };
+    const move = moveIn(place);
     const moveOwn = (each: Diagnostic): Diagnostic => (each.file === undefined ? move(each) : each);
     if (errors.length > 0) {
       throw new CompileError(label, place.lines, errors.map(moveOwn));
@@ -131,13 +146,7 @@ export class Runner {
     this.#pieces += 1;
     const name = `cell[${cell.count}]#${this.#pieces}`;
     const prepared = await this.#runtime.executor.prepare(javascript, name);
-    this.#runtime.places.remember(name, {
-      ...{ label, lines: place.lines },
-      map: (line, column) => {
-        const found = prepared.map(line, column);
-        return found && move(found);
-      },
-    });
+    this.#runtime.places.remember(name, { label, lines: place.lines, map: moved(prepared.map, move) });
     return { compiled, prepared };
   }
 

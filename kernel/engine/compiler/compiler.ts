@@ -1,6 +1,6 @@
 /** The compiler of a session: cells one after another, each against what earlier ones declared. */
-import { existsSync, readFileSync } from "node:fs";
-import { extname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import ts from "typescript";
 import { GLOBALS_DECLARATION } from "../globals";
 import { packageRoot, packageTypes } from "../packages";
@@ -9,13 +9,15 @@ import type { Completeness, Completion, Diagnostic, TypecheckMode } from "../eng
 import { JSX_ADVICE } from "../advice";
 import { Assist } from "./assist";
 import { cellCode } from "./cell_code";
+import { moduleComment, readCell } from "./cell_text";
 import { inWordsOfCells, isError, toDiagnostic } from "./diagnostics";
 import { declarationsOf, Environment, exportsOf, isImportedValue } from "./environment";
 import { isPackaged, versionOnDisk } from "./files";
 import { asksForJsx } from "./jsx";
+import { DECLARATION, implementationOf, moduleFormat } from "./local_file";
 import { moduleCode } from "./module_code";
 import { CellProgram, newDocuments } from "./program";
-import { parse, type Scan, scan, syntaxErrors } from "./scan";
+import { parse, type Scan, syntaxErrors } from "./scan";
 import type { Language } from "./transpile";
 
 export interface CompilerOptions {
@@ -35,7 +37,6 @@ interface Pending {
 }
 
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
-const DECLARATION = /\.d\.(?:\w+\.)?[cm]?ts$/;
 /** So many programs are garbage worth collecting. */
 const MANY_PROGRAMS = 10;
 /** Shown at most, of the complaints about one local file. */
@@ -273,56 +274,4 @@ export class SessionCompiler implements Compiler {
     const emits = all.jsx === ts.JsxEmit.Preserve || all.jsx === ts.JsxEmit.ReactNative ? ts.JsxEmit.ReactJSX : all.jsx;
     return Object.fromEntries(Object.entries({ ...all, jsx: emits }).filter(([, value]) => value !== undefined));
   }
-}
-
-/** A cell, read; one that is a bare object literal is read as an expression, `wrapped` in parentheses. */
-function readCell(path: string, code: string): [Scan, wrapped: boolean] {
-  const read = scan(path, code);
-  if (!/^\s*\{/.test(code)) return [read, false];
-  const wrapped = scan(path, `(${code}\n)`);
-  const [only] = wrapped.file.statements;
-  const isObject =
-    syntaxErrors(wrapped.file).length === 0 &&
-    only !== undefined &&
-    ts.isExpressionStatement(only) &&
-    ts.isParenthesizedExpression(only.expression) &&
-    ts.isObjectLiteralExpression(only.expression.expression);
-  return isObject ? [wrapped, true] : [read, false];
-}
-
-/** What tslab's comment at the head of a cell says: `/** @module name *\/`, `@jsx`, `@browser`. */
-function moduleComment(code: string): { name?: string; jsx: boolean; isBrowser: boolean } {
-  const comments = ts.getLeadingCommentRanges(code, 0) ?? [];
-  const docs = comments.map(({ pos, end }) => code.slice(pos, end)).filter((each) => each.startsWith("/**"));
-  const text = docs.join("\n");
-  const name = /@module[ \t]+([\w$-]+(?:\/[\w$-]+)*)/.exec(text)?.[1];
-  return { name, jsx: /@jsx\b(?![ \t]+[\w$])/.test(text), isBrowser: /@browser\b/.test(text) };
-}
-
-/** The JavaScript that a declaration file beside it describes. */
-function implementationOf(declaration: string): string | undefined {
-  const base = declaration.replace(DECLARATION, "");
-  return [".js", ".mjs", ".cjs", ".json"].map((extension) => base + extension).find((path) => existsSync(path));
-}
-
-/** Whether a file is an ES module or CommonJS, by its ending or else by what it says. */
-function moduleFormat({ fileName, statements, text }: ts.SourceFile): "module" | "commonjs" {
-  const extension = extname(fileName);
-  if (extension === ".mjs" || extension === ".mts") return "module";
-  if (extension === ".cjs" || extension === ".cts") return "commonjs";
-  const isCommonjs = statements.some(
-    (each) =>
-      (ts.isExportAssignment(each) && each.isExportEquals) ||
-      (ts.isImportEqualsDeclaration(each) && ts.isExternalModuleReference(each.moduleReference)),
-  );
-  if (isCommonjs) return "commonjs";
-  const isModule = statements.some(
-    (each) =>
-      ts.isImportDeclaration(each) ||
-      ts.isExportDeclaration(each) ||
-      ts.isExportAssignment(each) ||
-      (ts.canHaveModifiers(each) && ts.getModifiers(each)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)),
-  );
-  if (isModule) return "module";
-  return /\b(?:module\.exports|exports\.\w+\s*=|require\()/.test(text) ? "commonjs" : "module";
 }

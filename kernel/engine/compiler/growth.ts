@@ -52,7 +52,8 @@ export class Growth {
     if (this.#base?.program !== program) this.#base = this.#begin(program, cellPath);
     const base = this.#base;
     // JSX and JavaScript bring imports that no text says.
-    if (base === undefined || !cellPath.endsWith(".ts") || base.growing.size > MOST) return false;
+    if (base === undefined || !cellPath.endsWith(".ts")) return false;
+    if (text.length > MANY || base.growing.size > MOST) return false;
     const { stableTypeOrdering, importHelpers } = program.getCompilerOptions();
     if (stableTypeOrdering || importHelpers) return false;
     const { importedFiles } = ts.preProcessFile(text, true, false);

@@ -1,10 +1,10 @@
 /** The program that a cell is checked in: the cell, what earlier cells declared, the libraries, and what all these import. */
-import { realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import ts from "typescript";
 import { Files, isPackaged } from "./files";
 import { Growth } from "./growth";
 import { isDeclared, joinedLibraries } from "./libraries";
+import { NOWHERE, realpath, resolvedAs, typeRoots } from "./resolution";
 import { readSettings, type Settings, settingsVersion } from "./settings";
 
 /** Between two looks for what was not found, while a cell is typed, in milliseconds. */
@@ -295,26 +295,4 @@ export class CellProgram {
         }),
     };
   }
-}
-
-const NOWHERE: ts.ResolvedModuleWithFailedLookupLocations = { resolvedModule: undefined };
-
-function resolvedAs(path: string, extension: ts.Extension): ts.ResolvedModuleWithFailedLookupLocations {
-  const resolvedModule = { resolvedFileName: path, extension, isExternalLibraryImport: false };
-  return { resolvedModule } as unknown as ts.ResolvedModuleWithFailedLookupLocations;
-}
-
-function realpath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-/** The folders that hold `@types`, from `folder` upwards. */
-function typeRoots(folder: string): string[] {
-  const parent = dirname(folder);
-  const own = join(folder, "node_modules/@types");
-  return [own, ...(parent === folder ? [] : typeRoots(parent))];
 }

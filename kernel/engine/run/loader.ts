@@ -39,6 +39,7 @@ export class Loader {
   readonly #packages: Packages;
   readonly #places: Places;
   readonly #modules = new Map<string, LocalModule>();
+  readonly #requires = new Map<string, NodeJS.Require>();
   /** `$import` of cells. */
   readonly import: Import = (specifier, attributes) => this.#import(specifier, attributes, undefined);
 
@@ -211,8 +212,18 @@ export class Loader {
       const get = await this.#required(specifier, folder, importer);
       if (get) loaded.set(specifier, get);
     }
-    const own = this.#packages.requireOf(folder);
-    return new Proxy(own, {
+    return loaded.size > 0 ? this.#requireWith(loaded, folder) : this.#plainRequire(folder);
+  }
+
+  /** The one of a folder for code that needs no other: most cells need none at all. */
+  #plainRequire(folder: string): NodeJS.Require {
+    const known = this.#requires.get(folder) ?? this.#requireWith(new Map(), folder);
+    this.#requires.set(folder, known);
+    return known;
+  }
+
+  #requireWith(loaded: ReadonlyMap<string, () => unknown>, folder: string): NodeJS.Require {
+    return new Proxy(this.#packages.requireOf(folder), {
       apply: (_target, _self, [specifier]: [string]) => {
         const get = loaded.get(specifier);
         if (get) return get();
