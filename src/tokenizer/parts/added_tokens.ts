@@ -20,21 +20,28 @@ export class AddedTokens {
   readonly #byContent = new Map<string, AddedTokenJson>();
   /** How long the tokens are that begin with a letter, the longest first. */
   readonly #lengths = new Map<string, number[]>();
+  /** Characters that are looked at, at most, where one could begin. */
+  readonly work: number;
   /** Where one can begin; undefined where there are none. */
   readonly #beginning: RegExp | undefined;
 
   /** @param spelled How a token is spelled in the text: as it is, or normalized. */
   constructor(tokens: AddedTokenJson[], spelled: (content: string) => string = (content) => content) {
+    const lengths = new Map<string, Set<number>>();
     for (const token of tokens) {
       const content = spelled(token.content);
       if (content === "" || this.#byContent.has(content)) continue;
       this.#byContent.set(content, token);
-      const lengths = new Set(this.#lengths.get(content[0] as string)).add(content.length);
-      this.#lengths.set(
-        content[0] as string,
-        [...lengths].sort((a, b) => b - a),
-      );
+      const letter = content[0] as string;
+      lengths.set(letter, (lengths.get(letter) ?? new Set()).add(content.length));
     }
+    for (const [letter, some] of lengths)
+      this.#lengths.set(
+        letter,
+        [...some].sort((a, b) => b - a),
+      );
+    const work = [...lengths.values()].map((some) => [...some].reduce((sum, length) => sum + length, 0));
+    this.work = work.reduce((most, one) => Math.max(most, one), 0);
     if (this.#lengths.size === 0) return;
     const letters = [...this.#lengths.keys()].map(
       (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -7,7 +7,7 @@ import { normalizer, type Normalizer } from "./normalizers";
 import type { Piece } from "./pieces";
 import { type PostProcessor, postProcessor } from "./post_processors";
 import { preTokenizer, type PreTokenizer } from "./pre_tokenizers";
-import { knownExpressions } from "./trust";
+import { checkExpressions, knownExpressions } from "./trust";
 import { Unigram } from "./unigram";
 import { modelTokens, Vocabulary } from "./vocabulary";
 import { WordLevel, WordPiece } from "./word_models";
@@ -22,6 +22,9 @@ export interface EncodeOptions {
   side?: "left" | "right";
 }
 
+/** Characters of added tokens that may be looked at at each place of a text; models have some hundreds. */
+const mostWork = 20_000;
+
 export class Encoder {
   readonly vocabulary: Vocabulary;
   readonly #plain: AddedTokens;
@@ -30,7 +33,8 @@ export class Encoder {
   readonly #cut: PreTokenizer;
   readonly #model: WordModel;
   readonly #process: PostProcessor;
-  readonly #trusted: boolean;
+  /** Whether its time is known to be linear in a text, and short. */
+  #trusted: boolean;
   /** How many ids are put around a text. */
   readonly #around: number;
 
@@ -39,12 +43,15 @@ export class Encoder {
     const ids = modelTokens(json.model);
     const added = json.added_tokens;
     this.vocabulary = new Vocabulary(ids, added);
+    checkExpressions(json.normalizer, json.pre_tokenizer, json.decoder);
     this.#trusted = knownExpressions(json.normalizer) && knownExpressions(json.pre_tokenizer);
     this.#normalize = normalizer(json.normalizer);
     this.#plain = new AddedTokens(added.filter((token) => !token.normalized));
     const normalized = added.filter((token) => token.normalized);
     const length = normalized.reduce((sum, { content }) => sum + content.length, 0);
     this.#normalized = bounded(length, this.#trusted, () => new AddedTokens(normalized, this.#normalize));
+    // Many tokens that begin alike and differ in length make a text slow, too.
+    if (Math.max(this.#plain.work, this.#normalized.work) > mostWork) this.#trusted = false;
     this.#cut = preTokenizer(json.pre_tokenizer);
     this.#model = wordModel(json.model, ids);
     this.#process = postProcessor(json.post_processor, this.vocabulary);

@@ -144,7 +144,7 @@ class Converter {
   }
 
   #escape(fold: boolean, inClass = false): string {
-    const [all, property, body] = /^\\([pP])\{(\^?[^}]*)\}/.exec(this.source.slice(this.#at)) ?? [];
+    const [all, property, body] = /^\\([pP])\{(\^?[^}]{0,100})\}/.exec(this.source.slice(this.#at)) ?? [];
     if (all !== undefined) {
       this.#at += all.length;
       return this.#property(property === "P", body as string);

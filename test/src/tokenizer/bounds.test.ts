@@ -82,6 +82,34 @@ describe("tokenizers that mean harm", () => {
   const slow = { type: "Replace", pattern: { Regex: "a*a*a*b" }, content: "" };
   const slowText = () => "a".repeat(180);
 
+  it("end with an error where their expressions would take minutes to get ready", async function () {
+    this.timeout(60_000);
+    const start = performance.now();
+    const one = split("\\b\\w".repeat(50)).pre_tokenizer;
+    for (const parts of [
+      split("\\b".repeat(20_000)),
+      split("(?#".repeat(50_000)),
+      { pre_tokenizer: { type: "Sequence", pretokenizers: Array.from({ length: 1000 }, () => one) } },
+    ])
+      await assert.rejects(load(parts), /its expressions have \d+ characters and \d+ classes; expected at most/);
+    assert.deepEqual((await load({ pre_tokenizer: one })).encode("ab"), [vocab.a, vocab.b]);
+    assert.ok(performance.now() - start < 15_000);
+  });
+
+  it("end with an error where thousands of added tokens begin alike", async function () {
+    this.timeout(60_000);
+    const token = (id: number) => ({ id: id + 100, content: "a".repeat(id + 1), normalized: false, special: false });
+    const alike = Array.from({ length: 3000 }, (_, i) => token(i)).map((one) => ({
+      ...one,
+      content: `${one.content}!`,
+    }));
+    const start = performance.now();
+    const tokenizer = await load({ added_tokens: alike });
+    assert.throws(() => tokenizer.encode("a".repeat(4000)), /its added_tokens took more than 2 seconds/);
+    assert.deepEqual(tokenizer.encode("aa!b"), [101, vocab.b]);
+    assert.ok(performance.now() - start < 15_000);
+  });
+
   it("end with an error where many texts take long that each take less, as added tokens", async function () {
     this.timeout(60_000);
     const token = (i: number) => ({ id: 100 + i, content: `${i} ${slowText()}`, normalized: true, special: false });
