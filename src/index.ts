@@ -9,6 +9,8 @@
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
  * import { DynamicCache, GenerationConfig, type LogitsProcessor, type StoppingCriterion } from "phi3lab";
  * import { arange, cat, compare, cos_sim, eye, full, ones, plotLens, plotRanks, plotTokens } from "phi3lab";
+ * import { plotAttention, plotAttribution, plotCompare, plotEmbeddings, plotHeads, plotMemory } from "phi3lab";
+ * import { plotPatch, plotTree, watch } from "phi3lab";
  * import { randn, stack, tokenTexts, where, zeros } from "phi3lab";
  * import { ablate, direction, edit, hook, knock_out, patch, plotLines, project_out, steer } from "phi3lab";
  * import { plotAttention, plotAttribution, plotCompare, plotEmbeddings, plotHeads, plotMemory, plotPatch } from "phi3lab";

@@ -147,6 +147,7 @@ const stopButton = `function (root) {
   button.type = "button";
   button.textContent = "\\u25a0 Stop";
   button.style.cssText = "font: inherit; cursor: pointer; color: var(--jp-content-font-color1, currentColor); background: transparent; border: 1px solid currentColor; border-radius: 3px; padding: 1px 10px; margin: 2px 0";
-  button.addEventListener("click", () => { button.disabled = true; own.click(); });
+  // Some front ends take the press, others the click.
+  button.addEventListener("click", () => { button.disabled = true; own.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, button: 0 })); own.click(); });
   root.append(button);
 }`;

@@ -126,20 +126,19 @@ async function terminal(browser: Browser, notebook: Notebook): Promise<void> {
     cwd: root,
   });
   if (coloured.status !== 0) throw new Error(coloured.stderr);
-  for (const theme of themes)
+  for (const theme of themes) {
+    const shown = await browser.newPage({ viewport: size });
     for (const drawing of names) {
       const { outputs } = notebook.cells[1 + Object.keys(drawings).indexOf(drawing)] as Cell;
       const text = outputs.map(({ data }) => [data?.["text/plain"] ?? ""].flat().join("")).join("\n");
       const page = join(out, `terminal-${theme}-${drawing}.html`);
-      terminalPage(
-        page,
-        drawing === "tokens" ? coloured.stdout : text,
-        theme === "dark" ? ["#111", "#ddd"] : ["#fff", "#222"],
-      );
-      const shown = await open(browser, page, theme);
+      const printed = drawing === "tokens" ? coloured.stdout : text;
+      terminalPage(page, printed, theme === "dark" ? ["#111", "#ddd"] : ["#fff", "#222"]);
+      await shown.goto(pathToFileURL(page).href);
       await shown.screenshot({ path: join(out, `terminal-${theme}-${drawing}.png`) });
-      await shown.close();
     }
+    await shown.close();
+  }
 }
 
 /** All pictures, small, in rows by their drawing, as one JPEG of at most 500 kB. */
