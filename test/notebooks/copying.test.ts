@@ -1,11 +1,8 @@
 /** “Heads that copy”: as it is committed, and as it runs on SmolLM2 and on a model of Phi-3's kind. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { needSmollm } from "../src/tokenizer/models";
-import { checkNoPlaces, committedText, runNotebook } from "./notebook";
-import { writeRandomPhi3 } from "./phi3";
+import { checkNoPlaces, committedText, runNotebook, runOnRandom } from "./notebook";
 import { startKernel } from "./run";
 
 const notebook = resolve(__dirname, "../../notebooks/heads_that_copy.ipynb");
@@ -69,19 +66,9 @@ describe("the notebook “Heads that copy”", function () {
   });
 
   it("runs with the same cells on a random model with Phi-3's vocabulary and tokenizer", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "phi3lab-copying-"));
-    try {
-      await writeRandomPhi3(folder, { layers: 6, hidden: 64, ffn: 96, heads: 4 });
-      const kernel = await startKernel(folder);
-      try {
-        const { copying, removed } = await runNotebook(kernel, notebook, "copying, removed");
-        assert.equal((copying as unknown[]).length, 8);
-        assert.ok((removed as { loss: number }[]).every(({ loss }) => Number.isFinite(loss)));
-      } finally {
-        await kernel.stop();
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const sizes = { layers: 6, hidden: 64, ffn: 96, heads: 4 };
+    const { copying, removed } = await runOnRandom(notebook, sizes, "copying, removed");
+    assert.equal((copying as unknown[]).length, 8);
+    assert.ok((removed as { loss: number }[]).every(({ loss }) => Number.isFinite(loss)));
   });
 });

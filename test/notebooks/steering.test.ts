@@ -1,54 +1,29 @@
 /** “Steer with one vector”: as it is committed, and as it runs on SmolLM2 and on a model of Phi-3's kind. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { outputText } from "../jupyterlab/lab";
-import type { TestKernel } from "../kernel/client";
+import { resolve } from "node:path";
 import { needSmollm } from "../src/tokenizer/models";
-import { codeCells, sourceOf } from "./cells";
-import { writeRandomPhi3 } from "./phi3";
+import { checkNoPlaces, committedText, runNotebook, runOnRandom } from "./notebook";
 import { startKernel } from "./run";
 
 const notebook = resolve(__dirname, "../../notebooks/steer_with_one_vector.ipynb");
-
-/** Runs every cell; what the names in `asked` then hold. */
-async function run(kernel: TestKernel, asked: string): Promise<Record<string, unknown>> {
-  for (const source of codeCells(notebook).map(sourceOf)) {
-    const { reply } = await kernel.execute(source, {}, 300_000);
-    assert.equal(reply.status, "ok", `${source}\n${reply.evalue}`);
-  }
-  const { stdout } = await kernel.execute(`console.log(JSON.stringify({ ${asked} }))`);
-  return JSON.parse(stdout) as Record<string, unknown>;
-}
 
 describe("the notebook “Steer with one vector”", function () {
   this.timeout(600_000);
 
   it("is committed as it ran from top to bottom, without an error, in less than 1 MB", () => {
-    const cells = codeCells(notebook);
-    assert.deepEqual(
-      cells.map((cell) => cell.execution_count),
-      cells.map((_, i) => i + 1),
-    );
-    for (const { outputs } of cells) for (const output of outputs) assert.notEqual(output.output_type, "error");
-    const seen = cells.map(({ outputs }) => outputText(outputs)).join("\n");
+    const seen = committedText(notebook);
     assert.match(seen, /How far amazing gains on terrible/);
     assert.match(seen, /with the cache and without it the same: true/);
-    assert.ok(statSync(notebook).size < 1_000_000, `${statSync(notebook).size} bytes`);
   });
 
-  it("names no layer and no head by a number: they are found from scores", () => {
-    for (const source of codeCells(notebook).map(sourceOf)) {
-      assert.doesNotMatch(source, /steer\(\d|project_out\(\d|layers?: \[?\d|heads?: \[?\d|model\.layers\.\d/);
-    }
-  });
+  it("names no layer and no head by a number: they are found from scores", () => checkNoPlaces(notebook));
 
   it("turns SmolLM2's mood in a block of the middle: amazing becomes terrible, and too much is noise", async function () {
     const kernel = await startKernel(await needSmollm(this));
     try {
-      const found = await run(
+      const found = await runNotebook(
         kernel,
+        notebook,
         "best, effect, plain, logs, scales, surprise, fewer, texts, cached, judged, share",
       );
       const { best, effect, plain, logs, scales, surprise, fewer, texts } = found as {
@@ -90,20 +65,10 @@ describe("the notebook “Steer with one vector”", function () {
   });
 
   it("runs with the same cells on a random model with Phi-3's vocabulary and tokenizer", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "phi3lab-steering-"));
-    try {
-      await writeRandomPhi3(folder, { layers: 4, hidden: 64, ffn: 96, heads: 4 });
-      const kernel = await startKernel(folder);
-      try {
-        const { effect, texts } = await run(kernel, "effect, texts");
-        assert.equal((effect as number[]).length, 4);
-        assert.ok((effect as number[]).every(Number.isFinite));
-        assert.equal((texts as string[]).length, 13);
-      } finally {
-        await kernel.stop();
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const sizes = { layers: 4, hidden: 64, ffn: 96, heads: 4 };
+    const { effect, texts } = await runOnRandom(notebook, sizes, "effect, texts");
+    assert.equal((effect as number[]).length, 4);
+    assert.ok((effect as number[]).every(Number.isFinite));
+    assert.equal((texts as string[]).length, 13);
   });
 });
