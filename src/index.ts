@@ -8,13 +8,10 @@
  * @example
  * import { AutoModelForCausalLM, AutoTokenizer, defaultModel, devices, HubError, pipeline, TextStreamer } from "phi3lab";
  * import { DynamicCache, GenerationConfig, type LogitsProcessor, type StoppingCriterion } from "phi3lab";
- * import { arange, cat, compare, cos_sim, eye, full, ones, plotLens, plotRanks, plotTokens } from "phi3lab";
- * import { plotAttention, plotAttribution, plotCompare, plotEmbeddings, plotHeads, plotMemory } from "phi3lab";
- * import { plotPatch, plotTree, watch } from "phi3lab";
- * import { randn, stack, tokenTexts, where, zeros } from "phi3lab";
- * import { ablate, direction, edit, hook, knock_out, patch, plotLines, project_out, steer } from "phi3lab";
- * import { plotAttention, plotAttribution, plotCompare, plotEmbeddings, plotHeads, plotMemory, plotPatch } from "phi3lab";
- * import { plotTree, watch } from "phi3lab";
+ * import { arange, cat, compare, cos_sim, eye, full, ones, randn, stack, where, zeros } from "phi3lab";
+ * import { ablate, direction, edit, hook, knock_out, patch, project_out, steer, tokenTexts } from "phi3lab";
+ * import { plotAttention, plotAttribution, plotCompare, plotEmbeddings, plotHeads, plotLens, plotLines } from "phi3lab";
+ * import { plotMemory, plotPatch, plotRanks, plotTokens, plotTree, watch } from "phi3lab";
  * import { plotDistributions, plotNextToken, plotTimings, registerMagic, Tensor, tensor, tokenLabel } from "phi3lab";
  *
  * const id = await defaultModel();

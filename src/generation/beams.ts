@@ -112,7 +112,13 @@ class BeamCaches {
     const length = longest + first.tokens.length;
     if (first.tokens.length === 0) {
       const prompt = ids.length;
-      const { logits } = await passes.run({ ids, cache: this.#caches[0]?.native, embeds: this.#embeds, length, prompt });
+      const { logits } = await passes.run({
+        ids,
+        cache: this.#caches[0]?.native,
+        embeds: this.#embeds,
+        length,
+        prompt,
+      });
       return beams.map(() => logits);
     }
     if (this.#caches.length > 0) {

@@ -80,7 +80,13 @@ class EditedNative implements NativeModel {
     const rows: Float32Array[] = [];
     for (const [i, cache] of caches.entries()) {
       const prompt = prompts?.[i];
-      const { last_hidden_state: hidden } = await this.forward({ ids: ids.slice(i, i + 1), cache, length, prompt, abort });
+      const { last_hidden_state: hidden } = await this.forward({
+        ids: ids.slice(i, i + 1),
+        cache,
+        length,
+        prompt,
+        abort,
+      });
       const logits = await this.lmHead(hidden, 0, 1);
       hidden.dispose();
       rows.push(logits.read(0, logits.dims[1] as number));

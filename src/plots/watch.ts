@@ -30,7 +30,13 @@ export interface WatchOptions
   title?: string;
 }
 
-/** What {@link watch} gives when the text has ended. */
+/**
+ * What {@link watch} gives when the text has ended.
+ *
+ * @example
+ * const { scores } = await watch(model, { prompt, max_new_tokens: 2, views: ["tokens"] });
+ * scores.tokens.at(-1)!.text; // => '.'
+ */
 export class WatchResult {
   /** The prompt and what followed. */
   readonly text: string;

@@ -49,7 +49,8 @@ for (const name of models)
       it(`leave each cache what it is alone, which may have held a beginning, ${place.name}`, async () => {
         const texts = textsOf(weights.config.vocab_size, 5).map((text, i) => ({ ...text, max_new_tokens: 3 + i }));
         const caches = texts.map(() => model.createCache());
-        await model.forward({ ids: (texts[2]?.ids as Int32Array).slice(0, 2), cache: caches[2], length: 13 });
+        const [, , { ids: third }] = texts as [unknown, unknown, { ids: Int32Array }];
+        await model.forward({ ids: third.slice(0, 2), cache: caches[2], length: 13 });
         const all = { min_new_tokens: 0, eos_token_id: [], length: 13 };
         const results = await model.generateGreedyBatch({
           ...all,

@@ -137,8 +137,8 @@ describe("drawings of what is inside", function () {
       () => plotHeads(headScores(["induction", "previous", "first", "duplicate"], 32, 32)),
       () =>
         plotEmbeddings(
-          filled([400, 64], noise),
-          Array.from({ length: 400 }, (_, i) => `word ${i}`),
+          filled([200, 64], noise),
+          Array.from({ length: 200 }, (_, i) => `word ${i}`),
         ),
     ];
     const outcomes = large.map((make) => {

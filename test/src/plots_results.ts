@@ -27,7 +27,18 @@ export function attribution(by: "layer" | "head", layers = 30, heads = 9, label 
   const values = filled([labels.length], (i) => (labels[i] === strong ? 3.02 : 0.25 * noise(i)));
   const total = (values.data as Float32Array).reduce((sum, one) => sum + one, 0);
   const tokens = { token: named(label), against: named("␣London", 2) };
-  return { by, ...tokens, position: 4, labels, values, total, direct: total + 1e-5, frozen_rms: 21.37, cost, best: () => [] };
+  return {
+    by,
+    ...tokens,
+    position: 4,
+    labels,
+    values,
+    total,
+    direct: total + 1e-5,
+    frozen_rms: 21.37,
+    cost,
+    best: () => [],
+  };
 }
 
 export function grid(over: "position" | "head" = "position", layers = 30, columns = 5, label = "␣France"): Grid {
