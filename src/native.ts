@@ -350,7 +350,7 @@ export interface Summary {
   logsumexp: Float32Array;
   /** (rows): of the softmax, in nats. */
   entropy: Float32Array;
-  /** (rows), with `group`: Kullback and Leibler's, of the row's distribution from that of its group's last, in nats. */
+  /** (rows), with `group`: the Kullback–Leibler divergence of the row's distribution from that of its group's last, in nats. */
   divergence: Float32Array;
   /** (rows, n) */
   token_logits: Float32Array;

@@ -80,7 +80,7 @@ export class LensResult {
   readonly probabilities: number[][][];
   /** Of each distribution, in nats: (layers, positions). */
   readonly entropy: number[][];
-  /** How far the model's last word is from each distribution, Kullback and Leibler's in nats: (layers, positions). */
+  /** The Kullback–Leibler divergence of each distribution from the model's last word, in nats: (layers, positions). */
   readonly kl: number[][];
   /** The tokens of `watch`, in its order. */
   readonly watch: WatchedToken[];

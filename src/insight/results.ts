@@ -159,8 +159,8 @@ export interface Comparison {
   /** (places): between the two models' vectors, on average over the positions. */
   cosine: Tensor;
   /**
-   * (places): Kullback and Leibler's, of the second model's distribution from the first's, in nats, as the first model's
-   * final norm and head see the places (of "lm_head" each model's own), on average over the positions.
+   * (places): the Kullback–Leibler divergence, in nats, of the second model's distribution from the first's, as the first
+   * model's final norm and head see the places (for "lm_head" each model's own), on average over the positions.
    */
   kl: Tensor;
   /** (places): share of the positions at which the top token is the same. */
