@@ -37,6 +37,22 @@ export async function ownTokenizer(core: Core, where: string): Promise<PreTraine
 /** A token of one's choice: its id, or a text that is one token, where a word within a text begins with its space. */
 export type TokenChoice = number | string;
 
+const piecesOf = (tokenizer: PreTrainedTokenizer, text: string): number[] =>
+  tokenizer.encode(text, { add_special_tokens: false });
+
+/**
+ * The token that a text is. Where a tokenizer puts a space before every text, as Llama 2's and Phi-3's do, " Paris" is what
+ * it makes of "Paris": "▁Paris".
+ */
+function oneToken(tokenizer: PreTrainedTokenizer, text: string): number | undefined {
+  const [id, ...more] = piecesOf(tokenizer, text);
+  if (more.length === 0) return id;
+  if (!text.startsWith(" ")) return undefined;
+  const [word, ...rest] = piecesOf(tokenizer, text.slice(1));
+  const spaced = word !== undefined && tokenizer.convert_ids_to_tokens(word)?.startsWith("▁");
+  return spaced && rest.length === 0 ? word : undefined;
+}
+
 /**
  * The ids of tokens.
  *
@@ -47,12 +63,12 @@ export async function tokenIds(core: Core, tokens: readonly TokenChoice[], where
   for (const token of tokens) {
     if (typeof token === "string") {
       const tokenizer = await ownTokenizer(core, where);
-      const pieces = tokenizer.encode(token, { add_special_tokens: false });
-      if (pieces.length !== 1)
+      const id = oneToken(tokenizer, token);
+      if (id === undefined)
         throw new RangeError(
-          `Expected a text of one token for ${where} but ${inspect(token)} is ${pieces.length}; a word within a text begins with its space, as ${inspect(` ${token.trim()}`)}`,
+          `Expected a text of one token for ${where} but ${inspect(token)} is ${piecesOf(tokenizer, token).length}; a word within a text begins with its space, as ${inspect(` ${token.trim()}`)}`,
         );
-      ids.push(pieces[0] as number);
+      ids.push(id);
     } else {
       if (!Number.isInteger(token) || token < 0 || token >= core.config.vocab_size)
         throw new RangeError(

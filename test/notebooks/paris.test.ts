@@ -23,7 +23,7 @@ describe("the notebook “Where does ‘Paris’ appear?”", function () {
   it("finds on SmolLM2 the head that moves the fact, and where the fact lay before", async function () {
     const kernel = await startKernel(await needSmollm(this));
     try {
-      const asked = `layer, head, ranks: lens.watch[0].rank.slice(null, -1).tolist(), grid: grid.values.tolist(),
+      const asked = `layer, head, ranks: lens.watch[0].rank.map((row) => row.at(-1)), grid: grid.values.tolist(),
         direct: parts.direct, left: await difference(without)`;
       const found = (await runNotebook(kernel, notebook, asked)) as {
         layer: number;

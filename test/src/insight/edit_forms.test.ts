@@ -1,5 +1,6 @@
 /** What edits are to their user: plain data, checked with sentences, the same in every call, told by caches; and hooks. */
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { join } from "node:path";
 import {
   ablate,
@@ -354,6 +355,8 @@ eachPlace("edits", ({ device, dtype }) => {
     assert.deepEqual(ids(texts), ids(await model.generate(prompt, { ...options, edits: [expected] })));
     assert.deepEqual(seen, [Array.from(prompt.keys()), [12], [13], [14]]);
     const looked = await model(prompt, { edits: [hook("model.layers.1", () => undefined)] });
+    await new Promise((done) => setImmediate(done));
+    assert.equal(inspect(Promise.resolve(7)), "Promise { 7 }", "promises are left as they are");
     assert.ok(far(looked.logits, (await model(prompt)).logits) < 1e-5);
   });
 
