@@ -20,7 +20,7 @@ import type {
 } from "../native";
 import { checkSets, countPositions, nativeKnockOut, type Planned, type PlannedEdit, planEdits } from "./edit_plan";
 import type { Edit } from "./edit_types";
-import { nativeHook } from "./hooks";
+import { nativeHook, withHooks } from "./hooks";
 
 /**
  * What the parts of a model share, under edits: those it has already come first.
@@ -116,7 +116,7 @@ class EditedNative implements NativeModel {
     });
     checkSets(edits.filter((one): one is NativeEdit => "op" in one));
     try {
-      return await work(edits);
+      return await (this.planned.some(({ kind }) => kind === "hook") ? withHooks(() => work(edits)) : work(edits));
     } catch (error) {
       throw failure ? failure.error : error;
     }

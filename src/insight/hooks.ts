@@ -8,8 +8,18 @@ import { layerOf } from "./names";
 
 /** The models whose passes wait for the function that is running. */
 const waiting = new AsyncLocalStorage<ReadonlySet<NativeModel>>();
-/** Functions that are running. While a storage is in use Node marks every promise of the process, visibly. */
-let running = 0;
+/** Passes with hooks. While a storage is in use Node marks every promise of the process, visibly. */
+let passes = 0;
+
+/** Runs a pass with hooks. */
+export async function withHooks<T>(pass: () => Promise<T>): Promise<T> {
+  passes++;
+  try {
+    return await pass();
+  } finally {
+    if (--passes === 0) waiting.disable();
+  }
+}
 
 /** @throws Error where the model waits for the function that asks it. */
 export function refuseWithinHook(native: NativeModel): void {
@@ -34,16 +44,12 @@ export function nativeHook(native: NativeModel, { at, call }: HookEdit, failed: 
           );
         done(made.to("float32").data as Float32Array);
       };
-      running++;
-      const ended = waiting.run(new Set([...(waiting.getStore() ?? []), native]), () =>
+      waiting.run(new Set([...(waiting.getStore() ?? []), native]), () =>
         run().catch((error: unknown) => {
           failed(error);
           done(null);
         }),
       );
-      void ended.finally(() => {
-        if (--running === 0) waiting.disable();
-      });
     },
   };
 }
