@@ -1,19 +1,10 @@
 // Greedy generation: the loop that keeps the device busy while the host looks at what came.
 #include <algorithm>
-#include <chrono>
 
 #include "session.h"
+#include "stopwatch.h"
 
 namespace phi3lab {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-}  // namespace
 
 GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortRef& abort) {
   Phi3& phi3 = model();
@@ -28,10 +19,7 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   const AbortScope scope(*this, abort);
   const CacheRef cache = request.cache ? request.cache : make_cache();
   SequenceCache& sequence = reserved(cache);
-  const int64_t held = sequence.length;
-  if (held >= static_cast<int64_t>(request.ids.size()))
-    throw std::runtime_error("[generate] Expected a cache of fewer positions than the prompt's " +
-                             std::to_string(request.ids.size()) + " but received " + std::to_string(held));
+  const int64_t held = held_of(sequence, request.ids);
   const Listening listening(phi3, edits_of(request.edits));
   const DrainGuard guard(backend);
   const Stopping& stopping = request.stopping;

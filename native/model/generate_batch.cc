@@ -1,18 +1,12 @@
 // Greedy generation of several texts at once: after its prompt each gives a token to every pass, which reads the
 // weights once for all. A text that ends leaves; what the device had begun for it meanwhile is dropped.
 #include <algorithm>
-#include <chrono>
 
 #include "session.h"
+#include "stopwatch.h"
 
 namespace phi3lab {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 // A text on its way.
 struct Text {
@@ -60,10 +54,7 @@ void Session::continue_texts(std::vector<GreedyResult>& results, const GreedyBat
     const GreedyBatchRequest::Text& text = request.texts[i];
     caches.push_back(text.cache ? text.cache : make_cache());
     SequenceCache& sequence = reserved(caches.back());
-    if (sequence.length >= static_cast<int64_t>(text.ids.size()))
-      throw std::runtime_error("[generate] Expected a cache of fewer positions than the prompt's " +
-                               std::to_string(text.ids.size()) + " but received " + std::to_string(sequence.length));
-    texts.push_back({&sequence, &results[i], request.stopping, text.ids, sequence.length});
+    texts.push_back({&sequence, &results[i], request.stopping, text.ids, held_of(sequence, text.ids)});
     texts.back().stopping.max_new_tokens = text.max_new_tokens;
   }
   const DrainGuard guard(backend);

@@ -102,6 +102,14 @@ void Session::check_ids(const char* operation, const std::vector<int32_t>& ids) 
                                " but received " + std::to_string(id));
 }
 
+int64_t Session::held_of(const SequenceCache& sequence, const std::vector<int32_t>& prompt) {
+  const int64_t held = sequence.length;
+  if (held >= static_cast<int64_t>(prompt.size()))
+    throw std::runtime_error("[generate] Expected a cache of fewer positions than the prompt's " +
+                             std::to_string(prompt.size()) + " but received " + std::to_string(held));
+  return held;
+}
+
 void Session::check_context(const char* operation, int64_t positions) const {
   if (positions > config_.max_position_embeddings)
     throw std::runtime_error(std::string("[") + operation + "] Expected at most " +

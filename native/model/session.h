@@ -237,6 +237,8 @@ class Session {
   // Throws where a file whose pages the device reads is not what it was; a GPU has its weights in its own memory.
   void check_files();
   void check_ids(const char* operation, const std::vector<int32_t>& ids) const;
+  // Positions of a prompt that its cache holds already. Throws unless some of the prompt are left to compute.
+  static int64_t held_of(const SequenceCache& sequence, const std::vector<int32_t>& prompt);
   void check_context(const char* operation, int64_t positions) const;
   // The rows of hidden states; throws where they are disposed, or of another width.
   int64_t rows_of(const char* operation, const DeviceTensor& hidden) const;

@@ -1,5 +1,6 @@
 /** How far apart two models run the same prompt, block by block: one in two precisions, say, or before and after training. */
 import { inspect } from "node:util";
+import { logSoftmax } from "../generation/warpers";
 import { abortable } from "../model/abort";
 import type { Core } from "../model/core";
 import type { ModelConfig, NativeTensor } from "../native";
@@ -199,18 +200,8 @@ const top = (scores: Float32Array): number =>
   scores.reduce((best, x, i) => (x > (scores[best] as number) ? i : best), 0);
 
 function divergence(p: Float32Array, q: Float32Array): number {
-  const [logP, logQ] = [logSumExp(p), logSumExp(q)];
-  let sum = 0;
-  for (let i = 0; i < p.length; i++) {
-    const own = (p[i] as number) - logP;
-    sum += Math.exp(own) * (own - ((q[i] as number) - logQ));
-  }
-  return sum;
-}
-
-function logSumExp(scores: Float32Array): number {
-  const most = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return most + Math.log(scores.reduce((sum, x) => sum + Math.exp(x - most), 0));
+  const [own, other] = [logSoftmax(p), logSoftmax(q)];
+  return own.reduce((sum, log, i) => sum + Math.exp(log) * (log - (other[i] as number)), 0);
 }
 
 /** A line a place. */

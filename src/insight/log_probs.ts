@@ -6,7 +6,7 @@ import { checkCache, type DynamicCache } from "../model/cache";
 import type { Core } from "../model/core";
 import type { NativeCache, Summary } from "../native";
 import { checkOptions } from "../options";
-import { costLine } from "../plots/said";
+import { costLine } from "./shown";
 import { pieceLabel, writing } from "./label";
 import { editedCore } from "./edited_native";
 import type { Edit } from "./edit_types";

@@ -15,6 +15,7 @@ import { writing } from "./label";
 import { chosenNumbers, chosenPositions, type Positions } from "./positions";
 import { type Prompt, promptIds, type TokenChoice, tokenIds } from "./prompt";
 import type { Cost } from "./results";
+import { costLine } from "./shown";
 
 /** What {@link Phi3ForCausalLM.logit_lens} takes. */
 export interface LogitLensOptions {
@@ -119,11 +120,10 @@ export class LensResult {
   }
   /** @internal */
   get about(): string {
-    const { ms, passes, bytes } = this.cost;
     const how = this.norm
       ? ""
       : " WITHOUT the final norm, which the head was trained behind: this is not what the layers say.";
-    return `Logit lens of ${this.layers.length} ${this.labels.some((label) => label.endsWith("mlp")) ? "parts" : "layers"} at ${this.positions.length} positions.${how} ${ms.toFixed(0)} ms, ${passes} pass, ${(bytes / 2 ** 20).toFixed(1)} MiB kept.`;
+    return `Logit lens of ${this.layers.length} ${this.labels.some((label) => label.endsWith("mlp")) ? "parts" : "layers"} at ${this.positions.length} positions.${how} ${costLine(this.cost)}.`;
   }
   /** @internal */
   [inspect.custom](): string {

@@ -1,6 +1,7 @@
 /** Results that are plain data and say in words what they are, wherever they are shown. */
 import { inspect } from "node:util";
 import { jupyterDisplay, type MimeBundle, mime } from "../host";
+import { tableText } from "../table";
 import type { Cost } from "./results";
 
 /** The same object, which prints as `text` says; JSON, and whoever lists its members, sees the data alone. */
@@ -20,13 +21,5 @@ export function costLine({ ms, passes, bytes }: Cost): string {
   return `${ms.toFixed(0)} ms, ${counted}, ${(bytes / 2 ** 20).toFixed(1)} MiB kept`;
 }
 
-/** Lines of cells, each column as wide as its widest. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, c) => (c === 0 ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number)))
-      .join("  ")
-      .trimEnd(),
-  );
-}
+/** Lines of cells: names at the left, then numbers. */
+export const columns = (rows: string[][]): string[] => tableText({ rows, numeric: (column) => column > 0 });

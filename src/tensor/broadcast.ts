@@ -27,6 +27,11 @@ export function walker(own: readonly number[], dims: readonly number[]): (i: num
     const at = d - dims.length + own.length;
     return at < 0 || own[at] === 1 ? 0 : (strides[at] as number);
   });
+  return placer(dims, steps);
+}
+
+/** Where element i of a shape stands, by a step for each dimension. */
+export function placer(dims: readonly number[], steps: readonly number[]): (i: number) => number {
   return (i) => {
     let [rest, at] = [i, 0];
     for (let d = dims.length - 1; d >= 0; d--) {

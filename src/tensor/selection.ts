@@ -1,6 +1,6 @@
 /** Elements of tensors chosen by indices, by conditions, and by where they stand. */
 import { inspect } from "node:util";
-import { broadcast, checkOperand, type Operand, promoted, reader, walker } from "./broadcast";
+import { broadcast, checkOperand, placer, promoted, reader, type Operand, walker } from "./broadcast";
 import { Reductions } from "./reductions";
 import { dimension, position, sizeOf, stridesOf } from "./shape";
 import { makeArray } from "./storage";
@@ -199,19 +199,6 @@ function within(index: number, size: number, dim: number): number {
   if (index < 0)
     throw new RangeError(`Expected an index from 0 to ${size - 1} for dimension ${dim} but received ${index}`);
   return position(index, size, dim);
-}
-
-/** Where element i of a shape stands, by steps of one's own. */
-function placer(dims: readonly number[], steps: readonly number[]): (i: number) => number {
-  return (i) => {
-    let [rest, at] = [i, 0];
-    for (let d = dims.length - 1; d >= 0; d--) {
-      const size = dims[d] as number;
-      at += (rest % size) * (steps[d] as number);
-      rest = Math.floor(rest / size);
-    }
-    return at;
-  };
 }
 
 /** A copy in a greater shape. */
