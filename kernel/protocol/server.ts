@@ -3,6 +3,7 @@
  * help while a cell is typed are answered here, also while a cell blocks the main thread. Everything else goes there, in
  * order, and what it says is signed and sent.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Channels, type Sent } from "./channels";
 import { Ending } from "./ending";
@@ -32,6 +33,8 @@ export class Server {
   readonly #ending: Ending;
   readonly #streams: Streams;
   readonly #young = new YoungRoom();
+  /** The loops over what the sockets receive: each ends when its socket is closed. */
+  #reading: Promise<void>[] = [];
   /** Whether a client has asked for anything yet. */
   #asked = false;
   /** The request whose cell waits for a line of text. */
@@ -55,7 +58,7 @@ export class Server {
     const { parent, supervised } = this.#start;
     this.#port.on("message", (message: ToWorker) => this.#hear(message));
     await this.#channels.open();
-    const reading = [
+    this.#reading = [
       ...(["shell", "control"] as const).map((channel) =>
         this.#channels.read(channel, (message) => this.#receive(channel, message)),
       ),
@@ -63,7 +66,7 @@ export class Server {
       this.#channels.beat(),
       this.#channels.greet(() => this.#asked),
     ];
-    for (const each of reading) {
+    for (const each of this.#reading) {
       each.catch((error: unknown) => this.#toMain({ type: "failed", message: String(error) }));
     }
     this.#ending.watch(parent, supervised);
@@ -72,11 +75,13 @@ export class Server {
     }
   }
 
-  /** Sends what waits and closes the sockets. */
+  /** Sends what waits and closes the sockets. The thread may end then: nothing of theirs is yet to be called, which would abort. */
   async close(): Promise<void> {
     clearNote();
     this.#streams.close();
     await this.#channels.close();
+    await Promise.allSettled(this.#reading);
+    await nextTurn();
   }
 
   #toMain(message: ToMain): void {
