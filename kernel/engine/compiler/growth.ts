@@ -6,8 +6,8 @@ import { GrowingProgram, type GrowingOptions, importsOf } from "./growing";
 import { affectsOthers, localFiles, type Needs, Reach } from "./reach";
 
 /** A program is given up after so many characters, for its checker keeps all that it has seen: when there is time, and at last. */
-const MANY = 40_000;
-const MOST = 4 * MANY;
+const MANY = 20_000;
+const MOST = 8 * MANY;
 
 export interface GrowthOptions extends Pick<GrowingOptions, "chunk" | "resolve"> {
   files: Files;

@@ -23,8 +23,6 @@ import { packageRoot } from "../packages";
 /** Of the compiler's process, also where a snapshot is made: Node.js refuses one that was made with others. */
 export const FLAGS = [
   ...["--max-semi-space-size=4", "--max-optimized-bytecode-size=6000", "--expose-gc"],
-  // Garbage is collected when programs are given up, which leaves holes of 20 MB.
-  "--compact-on-every-full-gc",
   // More threads would take the kernel's processor when V8 compiles or collects garbage.
   "--v8-pool-size=1",
 ];
