@@ -4,11 +4,11 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ModelConfig, StoredMatrix, WeightEntry, WeightPart, WeightType } from "../native";
+import type { ModelConfig, StoredMatrix, WeightEntry, WeightPart } from "../native";
 import { readJson } from "./config";
 import { quote, refusal, WeightsError } from "./error";
 import { Fields } from "./fields";
-import { bytesPerElement, floatTypes, isQuantised } from "./formats";
+import { bytesPerElement, floatTypes, isQuantised, type WeightType } from "./formats";
 import { type Projection, projections } from "./roles";
 import { readSafetensors, type SafeTensor } from "./safetensors";
 
