@@ -80,7 +80,7 @@ export async function bench(args) {
   };
   const { values } = parseArgs({ args, options });
   const require = createRequire(import.meta.url);
-  const { addon } = require("../dist/src/native.js");
+  const { addon } = require("../dist/src/native/index.js");
   const { problem } = addon().cuda();
   if (problem) throw new Error(problem);
   const made = values.model === undefined ? mkdtempSync(join(tmpdir(), "phi3lab-bench-")) : undefined;

@@ -23,7 +23,7 @@ const apart = "kernel/protocol/{children,message,outbox,parent,requests,supervis
 const parts = {
   generation: {
     mutate: ["src/generation/**/*.ts"],
-    tests: ["generation", "model", "pipeline", "memory"].map((name) => `test/src/${name}.test.ts`),
+    tests: ["generation", "model", "model_ending", "pipeline", "memory"].map((name) => `test/src/${name}.test.ts`),
   },
   tokenizer: { mutate: ["src/tokenizer/**/*.ts"], tests: ["test/src/tokenizer/*.test.ts"] },
   weights: {

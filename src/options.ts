@@ -19,9 +19,8 @@ export function checkOptions<T extends object>(given: T | undefined, names: Opti
   if (given === undefined) return;
   const known = Object.keys(names);
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new TypeError(
-      `Expected an object with options as the last argument of ${where} but received ${typeof given}.`,
-    );
+    const received = given === null ? "null" : Array.isArray(given) ? "array" : typeof given;
+    throw new TypeError(`Expected an object with options as the last argument of ${where} but received ${received}.`);
   }
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;

@@ -7,7 +7,7 @@ import { positionBytes } from "./position_bytes.mjs";
 
 const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
-const { addon } = require("../../dist/src/native.js");
+const { addon } = require("../../dist/src/native/index.js");
 
 addon().cpu(); // what any use of the library costs is not the model's
 globalThis.gc();

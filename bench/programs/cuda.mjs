@@ -5,7 +5,7 @@
 import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
-const { addon } = require("../../dist/src/native.js");
+const { addon } = require("../../dist/src/native/index.js");
 const { openWeights } = require("../../dist/src/weights/index.js");
 
 const [folder, rounds, ...works] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
-const { addon } = require("../../dist/src/native.js");
+const { addon } = require("../../dist/src/native/index.js");
 
 addon().cpu();
 const input_ids = Array.from({ length: 24 }, (_, i) => 500 + 7 * i);

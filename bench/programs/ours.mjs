@@ -8,7 +8,7 @@ import { positionBytes } from "./position_bytes.mjs";
 
 const require = createRequire(import.meta.url);
 const { AutoModelForCausalLM } = require("../../dist/src/index.js");
-const { addon } = require("../../dist/src/native.js");
+const { addon } = require("../../dist/src/native/index.js");
 const { openWeights } = require("../../dist/src/weights/index.js");
 const { bytesPerElement } = require("../../dist/src/weights/formats.js");
 

@@ -27,7 +27,7 @@ export function escapeHtml(text: string): string {
 }
 
 /** Text that Markdown shows as it is. */
-export function escapeMarkdown(text: string): string {
+function escapeMarkdown(text: string): string {
   return escapeHtml(text)
     .replace(/[\\`*_{}[\]()#+\-.!|~$]/g, "\\$&")
     .replace(/\r?\n/g, " ");

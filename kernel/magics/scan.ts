@@ -140,7 +140,7 @@ const end = (found: number, length: number, source: string): number => (found < 
 const lineEnd = (source: string, at: number): number => end(source.indexOf("\n", at), 0, source);
 
 /** Behind a string; one that does not end on its line ends there. */
-export function endOfString(source: string, at: number): number {
+function endOfString(source: string, at: number): number {
   let i = at + 1;
   for (; i < source.length && source[i] !== source[at]; i++) {
     if (source[i] === "\n") return i;

@@ -1,5 +1,5 @@
-// JavaScript ⇄ C++: what src/native.ts calls `Addon`. Every exception becomes a rejected promise or a thrown Error;
-// results travel from a model's thread to JavaScript's through a Dispatcher. No other folder includes napi.h.
+// JavaScript ⇄ C++: what src/native/addon.ts calls `Addon`. Every exception becomes a rejected promise or a thrown
+// Error; results travel from a model's thread to JavaScript's through a Dispatcher. No other folder includes napi.h.
 #include "abort_flag.h"
 #include "cache.h"
 #include "devices.h"

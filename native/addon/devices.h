@@ -1,4 +1,4 @@
-// `cpu` and `cuda`: what models can run on here; src/native.ts, `CpuInfo` and `CudaInfo`.
+// `cpu` and `cuda`: what models can run on here; src/native/devices.ts, `CpuInfo` and `CudaInfo`.
 #pragma once
 
 #include <napi.h>

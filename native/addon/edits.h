@@ -1,4 +1,4 @@
-// The edits of a call, as src/native.ts's NativeEdit has them.
+// The edits of a call, as src/native/edits.ts's NativeEdit has them.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// `NativeModel`: every call a promise over the model's own thread; src/native.ts says what each takes and gives.
+// `NativeModel`: every call a promise over the model's own thread; src/native/ says what each takes and gives.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// `open`: a model from what JavaScript read of its files' headers; src/native.ts, `OpenOptions`.
+// `open`: a model from what JavaScript read of its files' headers; src/native/open.ts, `OpenOptions`.
 #pragma once
 
 #include <napi.h>

@@ -1,5 +1,5 @@
 // What an architecture computes, as data: all that the forward pass knows of a model besides its weights.
-// src/native.ts, `Architecture`, has the same names.
+// src/native/config.ts, `Architecture`, has the same names.
 #pragma once
 
 #include <algorithm>

@@ -24,7 +24,7 @@ const oldest = "12.4";
 const asCpuOnly = "The addon is built for the CPU alone.";
 
 /** PHI3LAB_CUDA: on, off, or auto, the default. */
-export function wish(env = process.env) {
+function wish(env = process.env) {
   const given = env.PHI3LAB_CUDA || "auto";
   if (!["on", "off", "auto"].includes(given)) {
     throw new SetupProblem(`Expected on, off or auto for PHI3LAB_CUDA but received ${given}.`);

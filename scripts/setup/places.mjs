@@ -7,7 +7,7 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** The Python environment, its folder of programs, and a program in it. */
 export const venv = join(root, ".venv");
-export const venvBin = join(venv, "bin");
+const venvBin = join(venv, "bin");
 export const venvProgram = (name) => join(venvBin, name);
 
 /** What set-up writes for itself: the logs of its steps. */

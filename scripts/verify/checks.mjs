@@ -22,7 +22,7 @@ const same = (what, expected, found) => {
 };
 
 /** Two texts, and where they part. */
-export function compareText(what, expected, found) {
+function compareText(what, expected, found) {
   if (found === expected) return outcome(what, "same", `${found.length} characters`);
   let at = 0;
   while (at < expected.length && found[at] === expected[at]) at++;

@@ -17,7 +17,7 @@ const listOf = (test: (item: unknown) => boolean) => (value: unknown) => Array.i
 const isId = (value: unknown): boolean => isWhole(value, 0);
 const isRun = (value: unknown): boolean => listOf(isId)(value) && (value as unknown[]).length > 0;
 
-export const positiveInteger = check((value) => isWhole(value, 1), "integer > 0");
+const positiveInteger = check((value) => isWhole(value, 1), "integer > 0");
 export const wholeNumber = check(isId, "integer >= 0");
 export const flag = check((value) => typeof value === "boolean", "true or false", TypeError as typeof RangeError);
 const positive = check((value) => isNumber(value) && value > 0, "number > 0");

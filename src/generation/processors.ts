@@ -72,7 +72,7 @@ export function lastly({ renormalize_logits }: ProcessorOptions): RowProcessor[]
 }
 
 /** Scores of tokens that the text (or `of`) holds are divided by the penalty, or multiplied where they are negative. */
-export function repetitionPenalty(penalty: number, of?: readonly number[]): RowProcessor {
+function repetitionPenalty(penalty: number, of?: readonly number[]): RowProcessor {
   return (scores, ids) => {
     for (const id of new Set(of ?? ids)) {
       const score = scores[id];
@@ -82,7 +82,7 @@ export function repetitionPenalty(penalty: number, of?: readonly number[]): RowP
 }
 
 /** No end before so many new tokens. */
-export function minNewTokens(least: number, promptLength: number, eos: readonly number[]): RowProcessor {
+function minNewTokens(least: number, promptLength: number, eos: readonly number[]): RowProcessor {
   return suppress(eos, (length) => length - promptLength < least);
 }
 

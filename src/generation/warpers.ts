@@ -28,14 +28,14 @@ export function temperature(value: number): RowProcessor {
 }
 
 /** Keeps the k greatest scores, and all that equal the last of them. */
-export function topK(k: number): RowProcessor {
+function topK(k: number): RowProcessor {
   return (scores) => {
     if (k < scores.length) keepAbove(scores, scores, nthGreatest(scores, k));
   };
 }
 
 /** Keeps the fewest tokens whose probabilities add up to at least p; `least` at least. Of equal ones the first go first. */
-export function topP(p: number, least = 1): RowProcessor {
+function topP(p: number, least = 1): RowProcessor {
   return (scores) => {
     const order = scores.slice().sort();
     const most = order.at(-1) as number;
@@ -54,7 +54,7 @@ export function topP(p: number, least = 1): RowProcessor {
 }
 
 /** Of the 100 greatest scores, keeps the first whose entropy is at most this share of that of all 100. */
-export function topH(share: number): RowProcessor {
+function topH(share: number): RowProcessor {
   return (scores) => {
     const least = nthGreatest(scores, Math.min(100, scores.length));
     const order = possible(scores)
@@ -75,7 +75,7 @@ export function topH(share: number): RowProcessor {
 }
 
 /** Keeps tokens of at least p times the greatest probability. */
-export function minP(p: number, least = 1): RowProcessor {
+function minP(p: number, least = 1): RowProcessor {
   return (scores) => {
     const probabilities = softmax(scores);
     keepAbove(scores, probabilities, p * nthGreatest(probabilities, 1), least);
@@ -83,7 +83,7 @@ export function minP(p: number, least = 1): RowProcessor {
 }
 
 /** Keeps those closest to the expected surprise whose probabilities add up to at least `mass`. */
-export function typicalP(mass: number, least = 1): RowProcessor {
+function typicalP(mass: number, least = 1): RowProcessor {
   return (scores) => {
     const logs = logSoftmax(scores);
     const order = possible(scores);
@@ -101,12 +101,12 @@ export function typicalP(mass: number, least = 1): RowProcessor {
 }
 
 /** Keeps tokens of at least this probability. */
-export function epsilonCutoff(epsilon: number, least = 1): RowProcessor {
+function epsilonCutoff(epsilon: number, least = 1): RowProcessor {
   return (scores) => keepAbove(scores, softmax(scores), epsilon, least);
 }
 
 /** The same with a probability that sinks where the distribution is flat. */
-export function etaCutoff(epsilon: number, least = 1): RowProcessor {
+function etaCutoff(epsilon: number, least = 1): RowProcessor {
   return (scores) => {
     const probabilities = softmax(scores);
     const entropy = probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);

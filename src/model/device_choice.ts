@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { inspect } from "node:util";
 import { cudaInfo, fitsGpu, gpuMargin } from "../devices";
 import type { Compute, CudaInfo, Dtype, KvDtype, WeightPart } from "../native";
+import { sizeOf } from "../tensor/shape";
 import { bytesPerElement, gpuBytesPerElement, isQuantised, type Quantised } from "../weights";
 
 /** What `dtype` may be: "auto", a type of arithmetic, or what float weights are quantised to. */
@@ -40,7 +41,7 @@ export function checkKvDtype(kv_dtype: KvDtype | undefined, { device, dtype }: D
 }
 
 type Weights = Pick<WeightPart, "type" | "shape">[];
-const elements = ({ shape }: { shape: number[] }): number => shape.reduce((product, size) => product * size, 1);
+const elements = ({ shape }: { shape: number[] }): number => sizeOf(shape);
 
 /**
  * What "auto" is on a GPU: the type of most of the files' bytes where that is a type of floating-point numbers. Where

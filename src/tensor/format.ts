@@ -1,4 +1,5 @@
 /** Tensors as PyTorch prints them (torch/_tensor_str.py's rules at its default options: precision 4, 80 columns). */
+import { sizeOf } from "./shape";
 
 const precision = 4;
 const threshold = 1000;
@@ -18,7 +19,7 @@ export interface Printable {
 /** The text, `tensor([[1., 2.]])`. */
 export function formatTensor({ dims, values, floating, suffixes }: Printable): string {
   const prefix = "tensor(";
-  const size = dims.reduce((product, dim) => product * dim, 1);
+  const size = sizeOf(dims);
   if (size === 0) {
     const shape = dims.length === 1 ? [] : [`size=(${dims.join(", ")}${dims.length === 1 ? "," : ""})`];
     return withSuffixes(`${prefix}[]`, [...shape, ...suffixes], prefix.length);
@@ -95,7 +96,7 @@ function nested(
 ): string {
   const [dim, ...inner] = dims;
   if (dim === undefined) return format(first).trim();
-  const stride = inner.reduce((product, size) => product * size, 1);
+  const stride = sizeOf(inner);
   const cut = summarize && dim > 2 * edge;
   const item = (i: number): string =>
     inner.length === 0 ? format(first + i) : nested(inner, first + i * stride, indent + 1, summarize, format);

@@ -12,6 +12,7 @@ export function stridesOf(dims: readonly number[]): number[] {
   return strides;
 }
 
+/** How many numbers a shape has. */
 export function sizeOf(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }

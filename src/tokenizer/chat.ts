@@ -54,7 +54,7 @@ export interface ChatTemplateOptions extends Omit<TokenizerOptions, "add_special
 }
 
 /** Their names, for checking; `add_special_tokens` is accepted and ignored: the template writes them. */
-export const chatOptions: OptionNames<ChatTemplateOptions> = {
+const chatOptions: OptionNames<ChatTemplateOptions> = {
   ...tokenizerOptions,
   tokenize: true,
   add_generation_prompt: true,
@@ -80,14 +80,14 @@ export function isConversations(conversation: Message[] | Message[][]): conversa
  * @throws TypeError for another one.
  */
 export function checkChatOptions(options: ChatTemplateOptions, source: string): void {
-  if (typeof options !== "object" || options === null)
-    checkOptions(options, chatOptions, "tokenizer.apply_chat_template");
+  const where = "tokenizer.apply_chat_template";
+  if (typeof options !== "object" || options === null) checkOptions(options, chatOptions, where);
   const own: ChatTemplateOptions = {};
   for (const [name, value] of Object.entries(options)) {
     const read = /^\w+$/.test(name) && new RegExp(`\\b${name}\\b`).test(source);
     if (name in chatOptions || !read) own[name as keyof typeof own] = value;
   }
-  checkOptions(own, chatOptions, "tokenizer.apply_chat_template");
+  checkOptions(own, chatOptions, where);
 }
 
 /** What the names of a template stand for that callers give by options. */

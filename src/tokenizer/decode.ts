@@ -2,10 +2,26 @@
  * Turns token ids back into text, all at once or as they come. The same decoder serves both, so that the pieces of a
  * stream joined are the text of the whole.
  */
+import type { OptionNames } from "../options";
 import { bounded, enter } from "./parts/bounds";
 import { cleanUpSpaces, decoderSteps, finish, run, type Step } from "./parts/decoders";
 import { knownExpressions } from "./parts/trust";
 import type { JsonNode } from "./spec";
+
+/** What `decode` and its like take; the names are transformers'. */
+export interface DecodeOptions {
+  /** Leaves special tokens such as `<|im_end|>` out. Default: false. */
+  skip_special_tokens?: boolean;
+  /**
+   * Takes out spaces before punctuation. Default: what the tokenizer's files say. A byte-pair tokenizer (every model here
+   * has one) never does: its spaces are the text's own, and transformers 5 leaves them too.
+   */
+  clean_up_tokenization_spaces?: boolean;
+}
+export const decodeOptions: OptionNames<DecodeOptions> = {
+  skip_special_tokens: true,
+  clean_up_tokenization_spaces: true,
+};
 
 /** Decodes one sequence, piece by piece; what a later token could still change is held back. */
 export interface StreamDecoder {

@@ -1,6 +1,7 @@
 /** Token ids in every form that users have them: a number, a bigint, arrays of them, typed arrays, tensors. */
 import { inspect } from "node:util";
 import { Tensor } from "../tensor";
+import { sizeOf } from "../tensor/shape";
 
 /** One sequence of token ids, in any form: one id, an array of them, or a tensor of one row. */
 export type Ids = number | bigint | readonly (number | bigint)[] | Int32Array | BigInt64Array | Tensor;
@@ -19,8 +20,7 @@ export function isBatch(ids: unknown): boolean {
 export function toIds(ids: Ids): number[] {
   if (ids instanceof Tensor) {
     const [length = 1] = ids.dims.slice(-1);
-    const rows = ids.dims.slice(0, -1).reduce((product, size) => product * size, 1);
-    if (rows !== 1)
+    if (sizeOf(ids.dims.slice(0, -1)) !== 1)
       throw new TypeError(
         `Expected one sequence of ids but received a tensor [${ids.dims.join(", ")}]; batch_decode takes several.`,
       );

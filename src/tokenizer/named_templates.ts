@@ -1,8 +1,12 @@
-/** Chat templates by name: those in additional_chat_templates/, beside the one that a model has by default. */
+/**
+ * Chat templates by name: those in additional_chat_templates/, beside the one that a model has by default, and which of
+ * them a call asks for.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { templatesFolder } from "../hub/wanted";
 import { readText } from "../weights/regular";
+import type { ChatTemplateOptions } from "./chat";
 
 type Templates = string | Record<string, string> | undefined;
 
@@ -31,4 +35,26 @@ export function withNames(own: Templates, named: Record<string, string>): Templa
   const all = { ...(typeof own === "string" ? { default: own } : own), ...named };
   const [only, ...others] = Object.keys(all);
   return only === "default" && others.length === 0 ? all.default : all;
+}
+
+/**
+ * The template that a call asks for: by its name, or as Jinja source; where it asks for none, the one for tools when there
+ * are some, else the default one.
+ *
+ * @param own The tokenizer's.
+ * @returns undefined where there is none.
+ */
+export function chosenTemplate(own: Templates, { chat_template, tools }: ChatTemplateOptions): string | undefined {
+  if (chat_template !== undefined) return (typeof own === "object" ? own[chat_template] : undefined) ?? chat_template;
+  return typeof own === "object" ? ((tools === undefined ? undefined : own.tool_use) ?? own.default) : own;
+}
+
+/** What is said where {@link chosenTemplate} finds none. @param model The model's id or path. */
+export function noTemplate(own: Templates, model: string): Error {
+  const of = `The tokenizer of ${model} has`;
+  if (typeof own === "object") {
+    const names = Object.keys(own).sort().join(", ");
+    return new Error(`${of} no chat template named "default"; give one of ${names}, or your own, as chat_template.`);
+  }
+  return new Error(`${of} no chat template; give one as chat_template, or plain text to the tokenizer.`);
 }

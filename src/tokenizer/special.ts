@@ -1,5 +1,6 @@
 /** The special tokens of a tokenizer, by name and by id, under transformers' names. */
 import { Callable } from "../callable";
+import type { Vocabulary } from "./parts/vocabulary";
 import { type SpecialTokenName, specialTokenNames, type TokenizerSpec } from "./spec";
 
 /** The part of a tokenizer that knows its special tokens. */
@@ -8,19 +9,16 @@ export abstract class SpecialTokens extends Callable {
   readonly #additional: string[];
   readonly #ofModel: Record<string, string>;
   readonly #specialIds: Set<number>;
+  readonly #vocabulary: Vocabulary;
 
-  constructor(spec: TokenizerSpec) {
+  constructor(spec: TokenizerSpec, vocabulary: Vocabulary) {
     super();
+    this.#vocabulary = vocabulary;
     this.#special = { ...spec.special_tokens };
     this.#additional = [...spec.additional_special_tokens];
     this.#ofModel = { ...spec.model_special_tokens };
     this.#specialIds = new Set(spec.json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
   }
-
-  /** The id of a token of the vocabulary. */
-  protected abstract _idOf(token: string): number | undefined;
-  /** The token of an id of the vocabulary. */
-  protected abstract _tokenOf(id: number): string | undefined;
 
   /** Whether `skip_special_tokens` leaves an id out. */
   protected _isSpecial(id: number): boolean {
@@ -34,7 +32,7 @@ export abstract class SpecialTokens extends Callable {
 
   /** The tokens of `all_special_ids`, in the same order. */
   get all_special_tokens(): string[] {
-    return this.all_special_ids.map((id) => this._tokenOf(id) as string);
+    return this.all_special_ids.map((id) => this.#vocabulary.token(id) as string);
   }
 
   /** The special tokens by name (`eos_token`, …), as transformers prints them; those that the tokenizer has. */
@@ -51,11 +49,11 @@ export abstract class SpecialTokens extends Callable {
 
   #id(name: SpecialTokenName): number | undefined {
     const token = this.#special[name];
-    return token === undefined ? undefined : this._idOf(token);
+    return token === undefined ? undefined : this.#vocabulary.id(token);
   }
 
   #set(name: SpecialTokenName, token: string | undefined): void {
-    const id = token === undefined ? undefined : this._idOf(token);
+    const id = token === undefined ? undefined : this.#vocabulary.id(token);
     if (token !== undefined && id === undefined) {
       throw new Error(`Expected a token of the vocabulary for ${name}_token but received ${JSON.stringify(token)}.`);
     }

@@ -3,7 +3,7 @@
  * offers beyond that (`encode`, `convert_ids_to_tokens`, `pad_token = …`) is there too. The algorithms lie in parts/.
  */
 import { inspect } from "node:util";
-import { checkOptions, type OptionNames } from "../options";
+import { checkOptions } from "../options";
 import type { Tensor } from "../tensor";
 import {
   type BatchEncoding,
@@ -14,26 +14,13 @@ import {
   tokenizerOptions,
 } from "./batch";
 import { type ChatTemplateOptions, checkChatOptions, isConversations, type Message, renderChat } from "./chat";
-import { CleaningDecoder, decoderFactory, type DecoderFactory } from "./decode";
+import { Codec, type Decoding } from "./codec";
+import { type DecodeOptions, decodeOptions } from "./decode";
 import { type Ids, isBatch, toIds } from "./ids";
-import { TokenizerError } from "./parts/bounds";
-import { cleanUpSpaces } from "./parts/decoders";
-import { Encoder } from "./parts/encoder";
+import { chosenTemplate, noTemplate } from "./named_templates";
 import type { TokenizerSpec } from "./spec";
 import { SpecialTokens } from "./special";
-import { TokenStream } from "./stream";
-
-/** What `decode` and its like take; the names are transformers'. */
-export interface DecodeOptions {
-  /** Leaves special tokens such as `<|im_end|>` out. Default: false. */
-  skip_special_tokens?: boolean;
-  /**
-   * Takes out spaces before punctuation. Default: what the tokenizer's files say. A byte-pair tokenizer (every model here
-   * has one) never does: its spaces are the text's own, and transformers 5 leaves them too.
-   */
-  clean_up_tokenization_spaces?: boolean;
-}
-const decodeOptions: OptionNames<DecodeOptions> = { skip_special_tokens: true, clean_up_tokenization_spaces: true };
+import type { TokenStream } from "./stream";
 
 /** Calling a tokenizer encodes. */
 export interface PreTrainedTokenizer {
@@ -75,40 +62,18 @@ export class PreTrainedTokenizer extends SpecialTokens {
   truncation_side: "left" | "right";
   /** Jinja source of the chat template, or several by name, free to be set; undefined where there is none. */
   chat_template: string | Record<string, string> | undefined;
-  readonly #encoder: Encoder;
-  readonly #file: string;
-  readonly #decoder: DecoderFactory;
-  /** What decides where the caller does not; undefined where nothing is ever cleaned. */
-  readonly #cleanUp: boolean | undefined;
-  readonly #vocabSize: number;
-  readonly #size: number;
+  readonly #codec: Codec;
 
   /** @internal @throws Error when the parts do not make a tokenizer. */
   constructor(spec: TokenizerSpec) {
-    super(spec);
+    const codec = new Codec(spec);
+    super(spec, codec.vocabulary);
+    this.#codec = codec;
     this.name_or_path = spec.name_or_path;
-    this.#file = spec.file;
     this.model_max_length = spec.model_max_length;
     this.padding_side = spec.padding_side;
     this.truncation_side = spec.truncation_side;
     this.chat_template = spec.chat_template;
-    const { json } = spec;
-    const bytePair = json.model.type === "BPE" || (json.model.type === undefined && "merges" in json.model);
-    this.#cleanUp = bytePair ? undefined : spec.clean_up_tokenization_spaces;
-    try {
-      this.#encoder = new Encoder(json);
-      this.#decoder = decoderFactory(json.decoder);
-      // Damage to some parts shows only in use.
-      this.decode(this.#encoder.encode("a 1", { special: true }));
-    } catch (error) {
-      const { message } = error as Error;
-      const what = `${spec.name_or_path} holds no tokenizer that can be used: ${message.replace(/\.?$/, ".")}`;
-      throw new Error(what, { cause: error });
-    }
-    const vocab = json.model.vocab ?? {};
-    this.#vocabSize = Array.isArray(vocab) ? vocab.length : Object.keys(vocab).length;
-    const added = json.added_tokens.filter(({ id }) => id >= this.#vocabSize);
-    this.#size = this.#vocabSize + added.length;
   }
 
   /** Encodes one text or several; the same as calling the tokenizer. */
@@ -121,14 +86,6 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return collate(rows, several, options, this);
   }
 
-  protected override _idOf(token: string): number | undefined {
-    return this.#encoder.vocabulary.id(token);
-  }
-
-  protected override _tokenOf(id: number): string | undefined {
-    return this.#encoder.vocabulary.token(id);
-  }
-
   /** @param most Ids at most, the special ones around them included. */
   #ids(text: unknown, special: boolean, most = Infinity): number[] {
     if (typeof text !== "string") {
@@ -136,19 +93,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
         `Expected a string or an array of strings to tokenize but received ${inspect(text, { depth: 0 })}.`,
       );
     }
-    return this.#named("encode this text", () =>
-      this.#encoder.encode(text, { special, most, side: this.truncation_side }),
-    );
-  }
-
-  /** Runs a part of the tokenizer, with the file that it came from in its errors. */
-  #named<T>(task: string, run: () => T): T {
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof TokenizerError)) throw error;
-      throw new Error(`${this.#file} cannot ${task}: ${error.message}.`, { cause: error });
-    }
+    return this.#codec.encode(text, { special, most, side: this.truncation_side });
   }
 
   /**
@@ -185,9 +130,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   decode(ids: Ids, options: DecodeOptions = {}): string {
     checkOptions(options, decodeOptions, "tokenizer.decode");
-    const stream = new TokenStream(this.#decoder(), (id) => this.#token(id, options.skip_special_tokens));
-    const text = this.#named("decode these ids", () => stream.push(ids) + stream.end());
-    return this.#cleans(options) ? cleanUpSpaces(text) : text;
+    return this.#codec.decode(ids, this.#decoding(options));
   }
 
   /**
@@ -215,19 +158,12 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   stream(options: DecodeOptions = {}): TokenStream {
     checkOptions(options, decodeOptions, "tokenizer.stream");
-    const plain = this.#decoder();
-    const decoder = this.#cleans(options) ? new CleaningDecoder(plain) : plain;
-    return new TokenStream(decoder, (id) => this.#token(id, options.skip_special_tokens));
+    return this.#codec.stream(this.#decoding(options));
   }
 
-  #cleans({ clean_up_tokenization_spaces }: DecodeOptions): boolean {
-    return this.#cleanUp !== undefined && (clean_up_tokenization_spaces ?? this.#cleanUp);
-  }
-
-  /** The token to decode for an id; undefined when it is to be left out. */
-  #token(id: number, skip_special_tokens = false): string | undefined {
-    if (skip_special_tokens && this._isSpecial(id)) return undefined;
-    return this.#encoder.vocabulary.token(id);
+  #decoding({ skip_special_tokens, clean_up_tokenization_spaces }: DecodeOptions): Decoding {
+    const leftOut = skip_special_tokens ? (id: number) => this._isSpecial(id) : undefined;
+    return { leftOut, clean: clean_up_tokenization_spaces };
   }
 
   /**
@@ -245,7 +181,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   convert_ids_to_tokens(ids: Ids): (string | undefined)[];
   convert_ids_to_tokens(ids: Ids): string | undefined | (string | undefined)[] {
-    const tokens = toIds(ids).map((id) => this.#encoder.vocabulary.token(id));
+    const tokens = toIds(ids).map((id) => this.#codec.vocabulary.token(id));
     return typeof ids === "number" || typeof ids === "bigint" ? tokens[0] : tokens;
   }
 
@@ -263,7 +199,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   convert_tokens_to_ids(tokens: string[]): (number | undefined)[];
   convert_tokens_to_ids(tokens: string | string[]): number | undefined | (number | undefined)[] {
-    const id = (token: string) => this.#encoder.vocabulary.id(token) ?? this.unk_token_id;
+    const id = (token: string) => this.#codec.vocabulary.id(token) ?? this.unk_token_id;
     return Array.isArray(tokens) ? tokens.map(id) : id(tokens);
   }
 
@@ -296,13 +232,14 @@ export class PreTrainedTokenizer extends SpecialTokens {
    */
   apply_chat_template(conversation: Message[] | Message[][], options?: ChatTemplateOptions): BatchEncoding;
   apply_chat_template(conversation: Message[] | Message[][], options: ChatTemplateOptions = {}): unknown {
-    const { tokenize = true, return_dict = true } = options;
     const several = isConversations(conversation);
-    const found = this.#template(options?.chat_template, options?.tools !== undefined);
+    const { chat_template, name_or_path } = this;
+    const found = chosenTemplate(chat_template, options ?? {});
     checkChatOptions(options, found ?? "");
-    const source = found ?? this.#noTemplate();
+    if (found === undefined) throw noTemplate(chat_template, name_or_path);
+    const { tokenize = true, return_dict = true } = options;
     const texts = (several ? conversation : [conversation]).map((messages) =>
-      renderChat(source, messages, this.special_tokens_map, options, `The chat template of ${this.name_or_path}`),
+      renderChat(found, messages, this.special_tokens_map, options, `The chat template of ${name_or_path}`),
     );
     if (!tokenize) return several ? texts : texts[0];
     const limit = limitOf(options, this);
@@ -311,30 +248,14 @@ export class PreTrainedTokenizer extends SpecialTokens {
     return return_dict ? encoding : encoding.input_ids;
   }
 
-  #template(given: string | undefined, tools: boolean): string | undefined {
-    const own = this.chat_template;
-    if (given !== undefined) return (typeof own === "object" ? own[given] : undefined) ?? given;
-    return typeof own === "object" ? ((tools ? own.tool_use : undefined) ?? own.default) : own;
-  }
-
-  #noTemplate(): never {
-    const of = `The tokenizer of ${this.name_or_path} has`;
-    const { chat_template } = this;
-    if (typeof chat_template === "object") {
-      const names = Object.keys(chat_template).sort().join(", ");
-      throw new Error(`${of} no chat template named "default"; give one of ${names}, or your own, as chat_template.`);
-    }
-    throw new Error(`${of} no chat template; give one as chat_template, or plain text to the tokenizer.`);
-  }
-
   /** Tokens in the vocabulary, those added on top of it left out. */
   get vocab_size(): number {
-    return this.#vocabSize;
+    return this.#codec.modelSize;
   }
 
   /** Tokens in the vocabulary, the added ones included: Python's `len(tokenizer)`. */
   get size(): number {
-    return this.#size;
+    return this.#codec.size;
   }
 
   /**
@@ -343,7 +264,7 @@ export class PreTrainedTokenizer extends SpecialTokens {
    * @example tokenizer.get_vocab().get("ĠParis"); // => 7042
    */
   get_vocab(): Map<string, number> {
-    return this.#encoder.vocabulary.entries();
+    return this.#codec.vocabulary.entries();
   }
 
   /** What it is in a line or a few, as Python prints a tokenizer. */

@@ -4,11 +4,12 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ModelConfig, StoredMatrix, WeightEntry, WeightPart, WeightType } from "../native";
+import type { ModelConfig, StoredMatrix, WeightEntry, WeightPart } from "../native";
+import { sizeOf } from "../tensor/shape";
 import { readJson } from "./config";
 import { quote, refusal, WeightsError } from "./error";
 import { Fields } from "./fields";
-import { bytesPerElement, floatTypes, isQuantised } from "./formats";
+import { bytesPerElement, floatTypes, isQuantised, type WeightType } from "./formats";
 import { type Projection, projections } from "./roles";
 import { readSafetensors, type SafeTensor } from "./safetensors";
 
@@ -219,8 +220,7 @@ export function adapterNote(weights: readonly WeightEntry[]): string | undefined
   for (const { shape, type, conversion } of weights.flatMap(({ parts }) => parts)) {
     if (type !== "F16" || conversion?.added === undefined || !isQuantised(conversion.stored)) continue;
     matrices++;
-    more +=
-      (bytesPerElement(type) - bytesPerElement(conversion.stored)) * shape.reduce((product, size) => product * size, 1);
+    more += (bytesPerElement(type) - bytesPerElement(conversion.stored)) * sizeOf(shape);
   }
   if (matrices === 0) return undefined;
   const megabytes = (more / 1e6).toFixed(1);

@@ -2,9 +2,9 @@
  * A checkpoint's tensors as safetensors has them, under the names that transformers' language models give them, and in
  * formats that the backends have: F64 becomes float32, 8-bit floats with their scales become float16, at load.
  */
-import type { WeightEntry, WeightPart, WeightType } from "../native";
+import type { WeightEntry, WeightPart } from "../native";
 import { quote, refusal } from "./error";
-import { floatTypes } from "./formats";
+import { floatTypes, type WeightType } from "./formats";
 import { type Quantisation, quantisedBy } from "./quantised";
 import type { SafeTensor } from "./safetensors";
 

@@ -4,6 +4,7 @@
  * the tensors are not read. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import type { FileHandle } from "node:fs/promises";
+import { sizeOf } from "../tensor/shape";
 import { refuseLfsPointer, WeightsError } from "./error";
 import {
   ARRAY,
@@ -243,8 +244,7 @@ class HeaderReader {
       if (row % block !== 0) {
         this.#damaged(`the rows of the tensor ${name} have ${row} numbers, no multiple of ${type}'s ${block}`);
       }
-      const elements = shape.reduce((product, size) => product * size, 1);
-      tensors.push({ name, shape, type, format: type, offset, nbytes: (elements / block) * bytes });
+      tensors.push({ name, shape, type, format: type, offset, nbytes: (sizeOf(shape) / block) * bytes });
     }
     const start = Math.ceil(this.#at / alignment) * alignment;
     for (const tensor of tensors) tensor.offset += start;

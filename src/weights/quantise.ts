@@ -1,6 +1,6 @@
 /** Float weights quantised at load: `dtype: "q8"` and `"q4"`. */
-import type { WeightEntry, WeightPart, WeightType } from "../native";
-import { floatTypes } from "./formats";
+import type { WeightEntry, WeightPart } from "../native";
+import { floatTypes, type WeightType } from "./formats";
 
 /** Bits that a quantised weight's numbers take, without their scales. */
 export type Quantised = "q8" | "q4";

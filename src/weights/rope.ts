@@ -28,7 +28,7 @@ const at = (numbers: readonly number[], i: number): number => fround(numbers[i] 
 const divided = (frequencies: number[], factor: number): number[] => frequencies.map((f) => fround(f / fround(factor)));
 
 /** Of each head's numbers, how many are rotated; the small number keeps a GGUF's exact count from being cut short. */
-export function rotaryDims(config: ModelConfig): number {
+function rotaryDims(config: ModelConfig): number {
   return Math.trunc(config.head_dim * config.rope_parameters.partial_rotary_factor + 1e-6);
 }
 

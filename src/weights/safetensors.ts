@@ -2,6 +2,7 @@
  * Reads the header of a safetensors file and checks every claim of it against the file's size: what it returns can be
  * mapped and read. The numbers themselves are not read. The format: https://github.com/huggingface/safetensors
  */
+import { sizeOf } from "../tensor/shape";
 import { quote, refuseLfsPointer, WeightsError } from "./error";
 import { duplicateKey } from "./json";
 import { isFlat, members, NotJson, parsed } from "./members";
@@ -171,7 +172,7 @@ class HeaderChecker {
       this.#damaged(`the tensor ${quoted} has the offsets ${short(data_offsets)}`);
     }
     const [from, to] = data_offsets as [number, number];
-    const nbytes = shape.reduce((product, count) => product * count, sizes[dtype] as number);
+    const nbytes = (sizes[dtype] as number) * sizeOf(shape);
     if (to - from !== nbytes) {
       const expected = `${dtype} and [${shape.join(", ")}] make ${nbytes}`;
       this.#damaged(`the tensor ${quoted} takes ${to - from} bytes where ${expected}`);

@@ -4,7 +4,7 @@ can be edited by every operation, at all positions, one, and new ones; edges of 
     python make_edits.py                 # writes edits.json beside this file
     python make_edits.py FILE.gguf       # writes edits_smollm2.json: SmolLM2 steered, and without heads
 
-Places are named as `ForwardOptions.taps` in src/native.ts names them.
+Places are named as `ForwardOptions.taps` in src/native/passes.ts names them.
 """
 
 import json

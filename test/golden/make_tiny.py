@@ -2,7 +2,7 @@
 
     python make_tiny.py [NAME ...]   # writes tiny/<name>/ beside this file, of these names or of all
 
-The intermediates are named as `ForwardOptions.taps` in src/native.ts names them.
+The intermediates are named as `ForwardOptions.taps` in src/native/passes.ts names them.
 """
 
 import copy

@@ -156,7 +156,7 @@ describe("A weight file that changes while its model lives", function () {
 
   it("leaves other causes of the signal as they were", () => {
     const script = `
-      const { addon } = require(${JSON.stringify(join(__dirname, "../../dist/src/native.js"))});
+      const { addon } = require(${JSON.stringify(join(__dirname, "../../dist/src/native/index.js"))});
       const { openWeights } = require(${JSON.stringify(join(__dirname, "../../dist/src/weights"))});
       openWeights(${JSON.stringify(join(golden, "tiny/grouped"))}).then(async (opened) => {
         await addon().open({ ...opened, device: "cpu", dtype: "auto" });

@@ -8,7 +8,7 @@ const { AutoModelForCausalLM, defaultModel } = require(${JSON.stringify(join(__d
 (async () => {
   const id = await defaultModel({ print() {} });
   // What any use of the library costs (its code, the addon) is not the model's.
-  require(${JSON.stringify(join(__dirname, "..", "..", "src", "native.ts"))}).addon().cpu();
+  require(${JSON.stringify(join(__dirname, "..", "..", "src", "native", "index.ts"))}).addon().cpu();
   globalThis.gc();
   const before = process.memoryUsage().rss;
   const model = await AutoModelForCausalLM.from_pretrained(id);
@@ -31,7 +31,7 @@ const { AutoModelForCausalLM, defaultModel } = require(${JSON.stringify(join(__d
 `;
 
 const results = `
-const { addon } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "native.ts"))});
+const { addon } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "native", "index.ts"))});
 const { openWeights } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "weights", "index.ts"))});
 (async () => {
   const opened = await openWeights(${JSON.stringify(join(__dirname, "..", "golden", "tiny", "multi_head"))});

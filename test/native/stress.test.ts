@@ -72,7 +72,7 @@ describe("a model on the CPU without JavaScript", function () {
 describe("ten models that are loaded and disposed in turn", function () {
   this.timeout(300_000);
   const code = `
-    const { addon } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "native.ts"))});
+    const { addon } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "native", "index.ts"))});
     const { openWeights } = require(${JSON.stringify(join(__dirname, "..", "..", "src", "weights", "index.ts"))});
     (async () => {
       const opened = await openWeights(process.argv[1]);

@@ -7,7 +7,8 @@ import { AutoModelForCausalLM, devices } from "../../src";
 import { cudaInfo, listDevices, readDevice } from "../../src/devices";
 import { jupyterDisplay } from "../../src/host";
 import { autoDtype, checkKvDtype, chooseDevice, computeNote, gpuBytes, readDtype } from "../../src/model/device_choice";
-import type { CudaInfo, Dtype, WeightType } from "../../src/native";
+import type { CudaInfo, Dtype } from "../../src/native";
+import type { WeightType } from "../../src/weights/formats";
 import { openWeights, partsOf } from "../../src/weights";
 
 const root = join(__dirname, "..", "..");

@@ -1,89 +1,17 @@
-/** A model as cells call it: every form of ids, the two halves, caches, batches; and what is said, aborted and freed. */
+/** A model as cells call it: every form of ids, the two halves, caches, batches; and what is said of the rest. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { inspect } from "node:util";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { AutoModelForCausalLM, type IdsInput, type Phi3ForCausalLM } from "../../src";
-import { setHost } from "../../src/host";
-import { modelTree } from "../../src/model/tree";
-import type { ModelConfig } from "../../src/native";
 import { Tensor, tensor } from "../../src/tensor";
-import { readGolden } from "../golden/safetensors";
+import { close, floats, folder, golden, prompt, tokens } from "./multi_head";
 
 const goldens = join(__dirname, "..", "golden");
-const folder = join(goldens, "tiny", "multi_head");
-const { prompt, tokens } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as {
-  prompt: number[];
-  tokens: number[];
-};
-const taps = readGolden(join(folder, "taps.safetensors"));
 const batch = (
   JSON.parse(readFileSync(join(goldens, "generation.json"), "utf8")) as {
     batch: { input_ids: number[][]; attention_mask: number[][]; logits: { dims: number[]; data: number[] } };
   }
 ).batch;
-
-/** The tree that the book shows of Phi-3-mini-4k-instruct. */
-const phi3Tree = `Phi3ForCausalLM(
-  (model): Phi3Model(
-    (embed_tokens): Embedding(32064, 3072, padding_idx=32000)
-    (embed_dropout): Dropout(p=0.0, inplace=False)
-    (layers): ModuleList(
-      (0-31): 32 x Phi3DecoderLayer(
-        (self_attn): Phi3Attention(
-          (o_proj): Linear(in_features=3072, out_features=3072, bias=False)
-          (qkv_proj): Linear(in_features=3072, out_features=9216, bias=False)
-          (rotary_emb): Phi3RotaryEmbedding()
-        )
-        (mlp): Phi3MLP(
-          (gate_up_proj): Linear(in_features=3072, out_features=16384, bias=False)
-          (down_proj): Linear(in_features=8192, out_features=3072, bias=False)
-          (activation_fn): SiLU()
-        )
-        (input_layernorm): Phi3RMSNorm()
-        (resid_attn_dropout): Dropout(p=0.0, inplace=False)
-        (resid_mlp_dropout): Dropout(p=0.0, inplace=False)
-        (post_attention_layernorm): Phi3RMSNorm()
-      )
-    )
-    (norm): Phi3RMSNorm()
-  )
-  (lm_head): Linear(in_features=3072, out_features=32064, bias=False)
-)`;
-const phi3: ModelConfig = {
-  model_type: "phi3",
-  hidden_size: 3072,
-  intermediate_size: 8192,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  num_key_value_heads: 32,
-  head_dim: 96,
-  vocab_size: 32064,
-  max_position_embeddings: 4096,
-  rms_norm_eps: 1e-5,
-  hidden_act: "silu",
-  attention_bias: false,
-  mlp_bias: false,
-  rope_parameters: { rope_type: "default", rope_theta: 10000, partial_rotary_factor: 1 },
-  sliding_window: 2047,
-  tie_word_embeddings: false,
-  bos_token_id: 1,
-  eos_token_id: [32000, 32001, 32007],
-  pad_token_id: 32000,
-};
-
-function close(actual: ArrayLike<number>, expected: ArrayLike<number>, what = "values", limit = 1e-4): void {
-  assert.equal(actual.length, expected.length, what);
-  for (let i = 0; i < expected.length; i++)
-    assert.ok(
-      Math.abs((actual[i] as number) - (expected[i] as number)) <= limit,
-      `${what}: element ${i} is ${actual[i]}, not ${expected[i]}`,
-    );
-}
-const golden = (name: string): Float32Array => taps.get(name)?.data as Float32Array;
-const floats = (one: Tensor): Float32Array => one.data as Float32Array;
 
 describe("a model", function () {
   this.timeout(60_000);
@@ -92,7 +20,6 @@ describe("a model", function () {
     model = await AutoModelForCausalLM.from_pretrained(folder, { device: "cpu", torch_dtype: "auto" });
   });
   after(() => model.dispose());
-  afterEach(() => setHost(undefined));
 
   describe("takes token ids", () => {
     const rest = { int64: tensor(prompt), rows: tensor([prompt]), int32: new Tensor("int32", prompt, [prompt.length]) };
@@ -230,24 +157,6 @@ describe("a model", function () {
     });
   });
 
-  describe("prints", () => {
-    it("as the book shows Phi-3-mini", () => assert.equal(modelTree(phi3), phi3Tree));
-
-    it("with its own sizes", () => {
-      const text = String(model);
-      assert.equal(inspect(model), text);
-      assert.match(text, /\(embed_tokens\): Embedding\(211, 48, padding_idx=0\)/);
-      assert.match(text, /\(0-2\): 3 x Phi3DecoderLayer/);
-      assert.match(String(model.model), /^Phi3Model\(\n {2}\(embed_tokens\)[\s\S]*\n\)$/);
-      assert.equal(String(model.lm_head), "Linear(in_features=48, out_features=211, bias=False)");
-    });
-
-    it("and counts its weights", () => {
-      assert.equal(model.num_parameters(), 2 * 211 * 48 + 3 * (48 * (3 * 48) + 48 * 48 + 3 * 48 * 88 + 2 * 48) + 48);
-      assert.ok(model.memory().weights >= 4 * model.num_parameters());
-    });
-  });
-
   describe("says in a sentence what it cannot take", () => {
     const cases: [string, (m: Phi3ForCausalLM) => Promise<unknown>, RegExp][] = [
       ["text", (m) => m("The capital" as never), /token ids|whole numbers/],
@@ -303,100 +212,5 @@ describe("a model", function () {
       });
 
     it("and is right at the next call", async () => close(floats((await model(prompt)).logits), golden("logits")));
-  });
-
-  describe("stops when it is told to", () => {
-    const right = async (): Promise<void> => {
-      const ids = await model.generate({ input_ids: prompt, max_new_tokens: 30, eos_token_id: [] });
-      assert.deepEqual((ids.tolist() as bigint[][])[0]?.map(Number), [...prompt, ...tokens]);
-      close(floats((await model(prompt)).logits), golden("logits"));
-    };
-
-    it("by a signal amid generation, and the next call is right", async () => {
-      for (const extra of [{}, { use_cache: false }, { repetition_penalty: 1.1 }]) {
-        const controller = new AbortController();
-        let count = 0;
-        const put = (): void => {
-          if (++count === 4) controller.abort();
-        };
-        const streamer = { put, end: () => undefined };
-        await assert.rejects(
-          model.generate({
-            input_ids: prompt,
-            max_new_tokens: 110,
-            eos_token_id: [],
-            streamer,
-            signal: controller.signal,
-            ...extra,
-          }),
-          { name: "AbortError" },
-        );
-        assert.ok(count < 110, `${count} tokens came after all`);
-        await right();
-      }
-    });
-
-    it("by a signal that was given before, without any work", async () => {
-      const signal = AbortSignal.abort();
-      await assert.rejects(model(prompt, { signal }), { name: "AbortError" });
-      await assert.rejects(model.generate({ input_ids: prompt, signal }), { name: "AbortError" });
-      await right();
-    });
-
-    it("by the notebook's interrupt", async () => {
-      const controller = new AbortController();
-      setHost({ signal: controller.signal, display: () => undefined });
-      const streamer = { put: () => controller.abort(), end: () => undefined };
-      await assert.rejects(model.generate({ input_ids: prompt, streamer }), { name: "AbortError" });
-      setHost(undefined);
-      await right();
-    });
-
-    it("and a cache of an aborted call still continues what it holds", async () => {
-      const { past_key_values } = await model(prompt.slice(0, 5), { use_cache: true });
-      const signal = AbortSignal.abort();
-      await assert.rejects(model(prompt.slice(5), { past_key_values, signal }), { name: "AbortError" });
-      const { logits } = await model(prompt.slice(5), { past_key_values });
-      close(floats(logits), golden("logits").subarray(5 * 211));
-      past_key_values?.dispose();
-    });
-  });
-
-  describe("frees its memory", () => {
-    it("of results that nobody holds, without being told", async () => {
-      setFlagsFromString("--expose-gc");
-      const gc = runInNewContext("gc") as () => void;
-      const ids = Array.from({ length: 128 }, (_, i) => i);
-      // Each tensor's memory is known to the collector from its making to its finalizer, which frees it.
-      const before = process.memoryUsage().external;
-      for (let i = 0; i < 400; i++) await model.model(ids, { output_attentions: true });
-      // 400 results hold 325 MB: three layers' attention of 4 heads by 128 by 128, and the vectors. Finalizers run in
-      // turns of the event loop that the engine chooses, some time after the collection.
-      let held = Number.POSITIVE_INFINITY;
-      for (let turn = 0; turn < 100 && held > 10e6; turn++) {
-        gc();
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        held = process.memoryUsage().external - before;
-      }
-      assert.ok(held <= 10e6, `${Math.round(held / 1e6)} MB of 325 are still held`);
-    });
-
-    it("of a disposed model, whose later calls are sentences", async () => {
-      const other = await AutoModelForCausalLM.from_pretrained(folder, { device: "cpu" });
-      const { logits } = await other(prompt);
-      const hidden = tensor([Array(48).fill(0.5)]);
-      const under = other(prompt);
-      const sampled = other.generate({ input_ids: prompt, do_sample: true, top_k: 1, max_new_tokens: 5 });
-      await other.dispose();
-      assert.deepEqual((await under).logits.dims, [1, prompt.length, 211]);
-      assert.deepEqual((await sampled).dims, [1, prompt.length + 5]);
-      assert.throws(() => logits.data, /The tensor was disposed, or the model that it belongs to/);
-      await other.dispose();
-      await assert.rejects(async () => other(prompt), /disposed/);
-      await assert.rejects(async () => other.lm_head(hidden), /disposed/);
-      await assert.rejects(async () => other.generate({ input_ids: prompt }), /disposed/);
-      await assert.rejects(async () => other.generate({ input_ids: prompt, do_sample: true }), /disposed/);
-      assert.match(String(other), /^Phi3ForCausalLM/);
-    });
   });
 });

@@ -18,10 +18,11 @@ describe("options", () => {
     );
     assert.throws(() => checkOptions({ colour: 1 } as Some, names, "draw"), /it knows width, height/);
     assert.throws(() => checkOptions({ constructor: 1 } as Some, names, "draw"), /no option "constructor"/);
-    assert.throws(
-      () => checkOptions(3 as never, names, "draw"),
-      /Expected an object with options .* draw but received number/,
-    );
+    for (const [received, given] of Object.entries({ number: 3, null: null, array: [1] }))
+      assert.throws(
+        () => checkOptions(given as never, names, "draw"),
+        new RegExp(`Expected an object with options .* draw but received ${received}`),
+      );
   });
 
   it("are picked for a function that takes some of them", () => {

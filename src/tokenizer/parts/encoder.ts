@@ -1,5 +1,5 @@
 /** A tokenizer of tokenizer.json's parts: from a text to ids, as the Rust library goes. */
-import type { JsonNode, TokenizerJson } from "../spec";
+import type { TokenizerJson } from "../spec";
 import { AddedTokens } from "./added_tokens";
 import { bounded, enter, TokenizerError } from "./bounds";
 import { Bpe, type WordModel } from "./bpe";
@@ -94,10 +94,15 @@ export class Encoder {
   }
 }
 
-/** Old files do not name their model's type. */
-function wordModel(node: JsonNode & TokenizerJson["model"], ids: ReadonlyMap<string, number>): WordModel {
+/** The type of tokenizer.json's `model`, which old files do not name. */
+export function modelType(node: TokenizerJson["model"]): string {
   const guess = "merges" in node ? "BPE" : Array.isArray(node.vocab) ? "Unigram" : "WordPiece";
   const { type = guess } = node;
+  return type;
+}
+
+function wordModel(node: TokenizerJson["model"], ids: ReadonlyMap<string, number>): WordModel {
+  const type = modelType(node);
   switch (type) {
     case "BPE":
       return new Bpe(node, ids);

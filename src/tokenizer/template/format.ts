@@ -135,7 +135,7 @@ export function formatBraces(text: string, args: Args, depth = 0, counter = { ne
 }
 
 /** `format(value, spec)`. */
-export function formatValue(value: Value, spec: string): string {
+function formatValue(value: Value, spec: string): string {
   if (spec === "") return str(value);
   const found = /^(?:([\s\S])?([<>=^]))?([-+ ]?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([bcdeEfFgGnosxX%]?)$/u.exec(spec);
   if (!found) throw new TemplateError(`Invalid format specifier '${spec}'`);

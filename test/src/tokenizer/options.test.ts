@@ -94,10 +94,9 @@ describe("a small tokenizer", () => {
       assert.deepEqual(tokenizer.tokenize("a b", { add_special_tokens: true }), ["[BOS]", "a", "b"]);
     });
 
-    it("names the call to which an unknown option was given", () => {
-      const wrong = { nonsense_option: 1 } as never;
+    it("names the call to which an unknown option was given, or something that holds no options", () => {
       const chat = [{ role: "user", content: "a" }];
-      const calls: [string, () => unknown][] = [
+      const calls = (wrong: never): [string, () => unknown][] => [
         ["tokenizer", () => tokenizer("a", wrong)],
         ["tokenizer.encode", () => tokenizer.encode("a", wrong)],
         ["tokenizer.tokenize", () => tokenizer.tokenize("a", wrong)],
@@ -105,8 +104,10 @@ describe("a small tokenizer", () => {
         ["tokenizer.stream", () => tokenizer.stream(wrong)],
         ["tokenizer.apply_chat_template", () => tokenizer.apply_chat_template(chat, wrong)],
       ];
-      for (const [name, call] of calls)
+      for (const [name, call] of calls({ nonsense_option: 1 } as never))
         assert.throws(call, new RegExp(`^TypeError: ${name} has no option "nonsense_option"; it knows `));
+      for (const [name, call] of calls(null as never))
+        assert.throws(call, new RegExp(`^TypeError: Expected an object with options .* ${name} but received null\\.$`));
     });
 
     it("cuts at max_length alone, and not where only padding is asked for", () => {

@@ -7,6 +7,7 @@ import { architectureOf, checkArchitecture } from "../../../src/weights/architec
 import { readGguf } from "../../../src/weights/gguf";
 import { ggufConfig } from "../../../src/weights/gguf_config";
 import {
+  bytesOf,
   gguf,
   type GgufField,
   safetensors,
@@ -16,6 +17,7 @@ import {
   tinyFields,
   tinyGguf,
   tinyShapes,
+  withFields,
   writeModel,
 } from "./files";
 
@@ -159,8 +161,7 @@ describe("the family's configurations", () => {
 
   it("without a bias are not given one in silence", async () => {
     const shapes = { ...tinyShapes(), "model.layers.0.self_attn.o_proj.bias": [8] };
-    const bytes = 4 * Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    writeModel(folder, tinyConfig, safetensors(safetensorsHeader(shapes), bytes));
+    writeModel(folder, tinyConfig, safetensors(safetensorsHeader(shapes), bytesOf(shapes)));
     await assert.rejects(
       openWeights(folder),
       /the bias model\.layers\.0\.self_attn\.o_proj\.bias, which Phi3's layers have not/,
@@ -170,15 +171,13 @@ describe("the family's configurations", () => {
   describe("in GGUF files", () => {
     /** A Llama's file with other fields, and with tensors of numbers behind its own. */
     const opened = (fields: GgufField[], tensors: Record<string, number[]> = {}) => {
-      const parts = tinyGguf();
-      const keys = new Set(fields.map(([key]) => key));
+      const parts = withFields(...fields);
       const numbers = Object.entries(tensors);
       const start = parts.dataLength;
       for (const [i, [name, values]] of numbers.entries())
         parts.tensors.push({ name, shape: [values.length], type: 0, offset: start + 32 * i });
       const file = gguf({
         ...parts,
-        fields: [...tinyFields.filter(([key]) => !keys.has(key)), ...fields],
         dataLength: start + 32 * numbers.length,
       });
       for (const [i, [, values]] of numbers.entries())
@@ -267,12 +266,8 @@ describe("the family's configurations", () => {
         ["llama.rope.freq_base", 6, theta],
       ];
       const window = async (fields: GgufField[]) => {
-        const keys = new Set(fields.map(([key]) => key));
         const path = join(folder, "sizes.gguf");
-        writeFileSync(
-          path,
-          gguf({ ...tinyGguf(), fields: [...tinyFields.filter(([key]) => !keys.has(key)), ...fields] }),
-        );
+        writeFileSync(path, gguf(withFields(...fields)));
         return (await ggufConfig(await readGguf(path))).sliding_window;
       };
       assert.equal(await window([]), null);

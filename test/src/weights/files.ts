@@ -127,6 +127,12 @@ export function tinyGguf(): GgufParts {
   return { fields: tinyFields, tensors, dataLength: offset };
 }
 
+/** That Llama with these metadata in the place of its own of the same names, or beside them. */
+export function withFields(...fields: GgufField[]): GgufParts {
+  const keys = new Set(fields.map(([key]) => key));
+  return { ...tinyGguf(), fields: [...tinyFields.filter(([key]) => !keys.has(key)), ...fields] };
+}
+
 /** The sentence with which a model is refused. */
 export async function refusal(path: string): Promise<string> {
   const error = await openWeights(path).then(
@@ -135,6 +141,16 @@ export async function refusal(path: string): Promise<string> {
   );
   assert.ok(error instanceof WeightsError, String(error));
   return error.message;
+}
+
+/** That a model is refused in one sentence of ours, which says all this. */
+export async function rejects(path: string, ...said: (RegExp | string)[]): Promise<void> {
+  const message = await refusal(path);
+  for (const pattern of said) {
+    if (typeof pattern === "string") assert.ok(message.includes(pattern), `${message} ⊉ ${pattern}`);
+    else assert.match(message, pattern);
+  }
+  assert.match(message, /\.$/);
 }
 
 /** A GGUF file from its parts. */

@@ -16,6 +16,7 @@ import {
   tinyFields,
   tinyGguf,
   tinyShapes,
+  withFields,
   writeModel,
 } from "./files";
 
@@ -31,9 +32,8 @@ describe("a model's files", function () {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const withConfig = (change: object) => writeModel(folder, { ...tinyConfig, ...change }, weights);
-  const withFields = (...fields: GgufField[]): string => {
-    const keys = new Set(fields.map(([key]) => key));
-    return write({ ...tinyGguf(), fields: [...tinyFields.filter(([key]) => !keys.has(key)), ...fields] });
+  const writeFields = (...fields: GgufField[]): string => {
+    return write(withFields(...fields));
   };
   const write = (parts: GgufParts): string => {
     const file = join(folder, "tiny.gguf");
@@ -221,7 +221,7 @@ describe("a model's files", function () {
         [6, 8.5, "8\\.5"],
       ] as const)
         assert.match(
-          await refusal(withFields(["general.alignment", type, value])),
+          await refusal(writeFields(["general.alignment", type, value])),
           new RegExp(`general\\.alignment is ${shown}, no power of two from 8 on`),
         );
       const large = 2 ** 20;
@@ -246,12 +246,12 @@ describe("a model's files", function () {
         [[["bad\u00e9", 4, 1]], /metadata key.* is no plain text/],
         [[["x".repeat(256), 4, 1]], /is no plain text/],
       ];
-      for (const [fields, pattern] of cases) assert.match(await refusal(withFields(...fields)), pattern);
+      for (const [fields, pattern] of cases) assert.match(await refusal(writeFields(...fields)), pattern);
     });
 
     it("tells its special ids, a list of equal numbers as one, and stretched embeddings with all their numbers", async () => {
       const { config } = await openWeights(
-        withFields(
+        writeFields(
           ["tokenizer.ggml.bos_token_id", 4, 0],
           ["tokenizer.ggml.padding_token_id", 4, 9],
           ["tokenizer.ggml.eot_token_id", 4, 5],
@@ -272,12 +272,12 @@ describe("a model's files", function () {
         ...{ rope_type: "yarn", rope_theta: 500_000, partial_rotary_factor: 1, factor: 4 },
         ...{ original_max_position_embeddings: 16, beta_fast: 16, beta_slow: 2 },
       });
-      const none = (await openWeights(withFields(["tokenizer.ggml.bos_token_id", 6, 1.5]))).config;
+      const none = (await openWeights(writeFields(["tokenizer.ggml.bos_token_id", 6, 1.5]))).config;
       assert.deepEqual([none.bos_token_id, none.pad_token_id], [null, null]);
     });
 
     it("stretches embeddings linearly by either of the two names for it", async () => {
-      const rope = async (...fields: GgufField[]) => (await openWeights(withFields(...fields))).config.rope_parameters;
+      const rope = async (...fields: GgufField[]) => (await openWeights(writeFields(...fields))).config.rope_parameters;
       const plain = { rope_theta: 10_000, partial_rotary_factor: 1 };
       const linear = { ...plain, rope_type: "linear", factor: 4 };
       assert.deepEqual(await rope(["llama.rope.scale_linear", 6, 4]), linear);

@@ -4,11 +4,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AutoTokenizer } from "../../../src";
 import { openWeights, partsOf, WeightsError } from "../../../src/weights";
-import { safetensors, safetensorsHeader, temporaryFolder, tinyConfig, tinyShapes, writeModel } from "./files";
+import { bytesOf, safetensors, safetensorsHeader, temporaryFolder, tinyConfig, tinyShapes, writeModel } from "./files";
 
 const shapes = tinyShapes();
-const bytesOf = (some: Record<string, number[]>, size = 4): number =>
-  size * Object.values(some).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
 const file = (some: Record<string, number[]>): Buffer => safetensors(safetensorsHeader(some), bytesOf(some));
 const renamed = (rename: (name: string) => string): Record<string, number[]> =>
   Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [rename(name), shape]));
