@@ -188,7 +188,14 @@ const model = await AutoModelForCausalLM.from_pretrained(await defaultModel());`
       for (const button of document.querySelectorAll(".jp-RenderedHTML button")) button.click();
     });
     assert.notEqual(await running, true);
-    assert.match(outputText((await page.outputs())[1] ?? []), /The capital of France is Paris/);
+    assert.match(
+      outputText((await page.outputs())[1] ?? []),
+      /The capital of France is Paris[\s\S]+ new tokens, then stopped; /,
+    );
+    await cell
+      .getByText(/new tokens, then stopped; /)
+      .first()
+      .waitFor();
     await page.screenshot("watch-stopped");
     await page.close();
   });
