@@ -40,7 +40,7 @@ export const liveHeads = `function (root, data) {
     put(body, "div", kind + ": its attention to " + looks + " (heads downwards, layers to the right; pale 0, strong 1)", "padding: 6px 0 2px");
     const score = (head, layer) => scores[layer * heads + head];
     map(put(body, "div"), {
-      ...{ name: kind, width: 23, lines: 1, pick },
+      ...{ name: kind, width: 23, lines: 1, pick, start: best.length > 0 ? [best[0] % heads, Math.floor(best[0] / heads)] : undefined },
       rows: Array.from({ length: heads }, (_, head) => "head " + head),
       columns: Array.from({ length: layers }, (_, layer) => String(layer)),
       strength: (head, layer) => Math.max(0, Math.min(1, score(head, layer))),

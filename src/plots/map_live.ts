@@ -6,11 +6,12 @@
  * - `name`, what a screen reader calls it; `rows` and `columns`, the labels; `width` of a column in pixels;
  * - `strength(row, column)` of the colour from 0 to 1, or null; `text(row, column)` in the cell;
  * - `say(row, column)`, lines of which the first names the cell, and `lines`, how many there are on a page of usual width;
- * - `pick(row, column)`, what a click or Enter does, with a cell, or with the column where `picks` says so.
+ * - `pick(row, column)`, what a click or Enter does, with a cell, or with the column where `picks` says so; `start`, the cell
+ *   that is told of first; default: the last of the first row.
  *
  * It gives a function that draws it anew, and writes text as text alone.
  */
-export const liveMap = `(place, { name, rows, columns, width, strength, text, say, lines, pick, picks }) => {
+export const liveMap = `(place, { name, rows, columns, width, strength, text, say, lines, pick, picks, start }) => {
   const [high, head, foot] = [20, 6, width > 40 ? 20 : 18];
   const make = (kind, style) => {
     const made = document.createElement(kind);
@@ -43,7 +44,7 @@ export const liveMap = `(place, { name, rows, columns, width, strength, text, sa
   const told = make("div", "min-height: " + 1.3 * lines + "em; padding: 4px 0; white-space: pre-wrap; color: " + ink);
   told.setAttribute("role", "status");
   place.append(frame, told);
-  let [row, column, picked] = [0, columns.length - 1, undefined];
+  let [[row, column], picked] = [start || [0, columns.length - 1], undefined];
   const draw = () => {
     const [wide, tall, dense] = [Math.min(scroll.clientWidth, columns.length * width), head + rows.length * high + foot, window.devicePixelRatio || 1];
     if (wide === 0) return;
@@ -139,8 +140,11 @@ export const liveMap = `(place, { name, rows, columns, width, strength, text, sa
     event.stopPropagation();
   });
   scroll.addEventListener("scroll", draw);
-  // A page's theme is told of by nothing but its colours.
   new ResizeObserver(draw).observe(scroll);
+  // The page's own colours change with its theme.
+  const themed = () => requestAnimationFrame(draw);
+  new MutationObserver(themed).observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themed);
   scroll.addEventListener("mouseenter", draw);
   scroll.addEventListener("focus", () => { draw(); tell(); });
   scroll.scrollLeft = columns.length * width;

@@ -114,6 +114,18 @@ describe("views on a page of their own", function () {
     assert.equal(await entropy.getAttribute("aria-pressed"), "true");
     assert.equal(await page.locator("img").count(), 0);
     await shot("map-lens");
+
+    // Letters are the page's own colour, whatever theme the reader changes to.
+    const brightest = () =>
+      page.locator("canvas").evaluate((canvas: { width: number; height: number; getContext(kind: "2d"): never }) => {
+        const pen = canvas.getContext("2d") as { getImageData(...box: number[]): { data: Uint8Array } };
+        const { data } = pen.getImageData(0, canvas.height - 18, canvas.width, 18);
+        return Math.max(...data.filter((_, i) => i % 4 === 0));
+      });
+    assert.ok((await brightest()) < 128);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForTimeout(300);
+    assert.ok((await brightest()) > 200);
   });
 
   it("plotHeads shows a head's attention where a cache of it came along, and else what to type for it", async () => {
@@ -121,8 +133,11 @@ describe("views on a page of their own", function () {
     await open(plotHeads(headScores(["induction", "previous"]), { cache }), "dark");
     const [map] = await page.getByRole("application").all();
     const picked = page.getByRole("region", { name: "The picked head" });
+    // It begins with the strongest head.
+    assert.match(await told(), /^layer 18, head 6: induction 0\.820/);
     await map?.focus();
     await page.keyboard.press("Home");
+    for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowUp");
     assert.match(await told(), /^layer 0, head 0: induction 0\.\d{3}/);
     await page.keyboard.press("Enter");
     assert.match(
