@@ -1,7 +1,7 @@
 /** `pipeline`: a tokenizer and a model put to work on text. */
 import { inspect } from "node:util";
 import { Callable } from "./callable";
-import { padded, textsAtOnce, unpadded } from "./generation/batching";
+import { optionOf, padded, textsAtOnce, unpadded } from "./generation/batching";
 import { Conversation } from "./generation/conversation";
 import { tokenOptions } from "./generation/option_names";
 import type { TokenOptions } from "./generation/options";
@@ -145,8 +145,16 @@ export class TextGenerationPipeline extends Callable {
     });
   }
 
-  /** The ids that are continued. */
-  #prompt(input: string | Message[], { add_special_tokens }: PipelineOptions): number[] {
+  /** The ids that are continued; as in transformers, of no text the one that texts begin with. */
+  #prompt(input: string | Message[], options: PipelineOptions): number[] {
+    const ids = this.#encode(input, options);
+    if (ids.length > 0) return ids;
+    const bos = optionOf(this.model, options, "bos_token_id") ?? this.tokenizer.bos_token_id;
+    if (bos === undefined) throw new RangeError("Expected a text, since the model has no bos_token_id to begin with");
+    return [bos];
+  }
+
+  #encode(input: string | Message[], { add_special_tokens }: PipelineOptions): number[] {
     if (typeof input === "string")
       return this.tokenizer.encode(input, { add_special_tokens: add_special_tokens ?? true });
     const text = this.tokenizer.apply_chat_template(input, { tokenize: false, ...asContinuation(isContinued(input)) });

@@ -138,7 +138,7 @@ void check_conversion(const Conversion& conversion, const Files& files, const st
   if (conversion.scales) {
     const Scales& scales = *conversion.scales;
     check_matrix(scales.values, files, name);
-    const auto blocks = [](int64_t size, int64_t block) { return block < 1 ? 0 : (size + block - 1) / block; };
+    const auto blocks = [](int64_t size, int64_t block) { return block < 1 ? 0 : size / block + (size % block > 0); };
     if (blocks(rows, scales.block_rows) != scales.values.rows || blocks(cols, scales.block_cols) != scales.values.cols)
       fail("Expected a scale a block for " + name + " but received [" + std::to_string(scales.values.rows) + ", " +
            std::to_string(scales.values.cols) + "]");

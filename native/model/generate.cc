@@ -12,10 +12,8 @@ GreedyResult Session::generate_greedy(const GreedyRequest& request, const AbortR
   check_ids("generate", request.ids);
   check_context("generate", static_cast<int64_t>(request.ids.size()));
   check_files();
-  for (int64_t count : {request.length, request.chunk})
-    if (count < 0 || count > INT32_MAX)
-      throw std::runtime_error("[generate] Expected a length and a chunk from 0 to 2147483647 but received " +
-                               std::to_string(count));
+  check_count("length", request.length);
+  check_count("chunk", request.chunk);
   const AbortScope scope(*this, abort);
   const CacheRef cache = request.cache ? request.cache : make_cache();
   SequenceCache& sequence = reserved(cache);

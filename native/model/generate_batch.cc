@@ -28,6 +28,7 @@ struct Text {
 
 std::vector<GreedyResult> Session::generate_greedy(const GreedyBatchRequest& request, const AbortRef& abort) {
   model();
+  check_count("length", request.length);
   int64_t longest = request.length;
   for (const GreedyBatchRequest::Text& text : request.texts) {
     check_ids("generate", text.ids);
@@ -54,6 +55,8 @@ void Session::continue_texts(std::vector<GreedyResult>& results, const GreedyBat
     const GreedyBatchRequest::Text& text = request.texts[i];
     caches.push_back(text.cache ? text.cache : make_cache());
     SequenceCache& sequence = reserved(caches.back());
+    if (std::any_of(texts.begin(), texts.end(), [&](const Text& other) { return other.sequence == &sequence; }))
+      throw std::runtime_error("[generate] Expected a cache of its own for each text");
     texts.push_back({&sequence, &results[i], request.stopping, text.ids, held_of(sequence, text.ids)});
     texts.back().stopping.max_new_tokens = text.max_new_tokens;
   }

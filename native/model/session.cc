@@ -117,6 +117,12 @@ void Session::check_context(const char* operation, int64_t positions) const {
                              " tokens, the model's context, but received " + std::to_string(positions));
 }
 
+void Session::check_count(const char* name, int64_t count) {
+  if (count < 0 || count > INT32_MAX)
+    throw std::runtime_error(std::string("[generate] Expected a ") + name + " from 0 to 2147483647 but received " +
+                             std::to_string(count));
+}
+
 int64_t Session::rows_of(const char* operation, const DeviceTensor& hidden) const {
   const std::string prefix = std::string("[") + operation + "] ";
   if (!hidden.buffer) throw std::runtime_error(prefix + "The hidden states were disposed");
@@ -226,8 +232,8 @@ TensorRef Session::lm_head(const TensorRef& hidden, int64_t start, int64_t rows,
 }
 
 void Session::start_profile() {
-  auto profile = std::make_unique<Profile>(config_.num_hidden_layers);
   model().count_steps();
+  auto profile = std::make_unique<Profile>(config_.num_hidden_layers);
   model().backend().profile(profile.get());
   profile_ = std::move(profile);
 }
@@ -256,7 +262,8 @@ double Session::stream() {
 
 TensorRef Session::upload(const float* data, std::vector<int64_t> dims) {
   TensorRef made = tensor(std::move(dims));
-  model().backend().write(made->buffer->data, data, static_cast<size_t>(made->size()) * sizeof(float));
+  if (made->size() > 0)
+    model().backend().write(made->buffer->data, data, static_cast<size_t>(made->size()) * sizeof(float));
   return made;
 }
 

@@ -240,6 +240,8 @@ class Session {
   // Positions of a prompt that its cache holds already. Throws unless some of the prompt are left to compute.
   static int64_t held_of(const SequenceCache& sequence, const std::vector<int32_t>& prompt);
   void check_context(const char* operation, int64_t positions) const;
+  // Throws for a length or a number of tokens that no text has.
+  static void check_count(const char* name, int64_t count);
   // The rows of hidden states; throws where they are disposed, or of another width.
   int64_t rows_of(const char* operation, const DeviceTensor& hidden) const;
   Phi3& model();

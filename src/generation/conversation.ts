@@ -12,7 +12,8 @@ interface Generator {
 
 /**
  * The last conversation of a model. A prompt that begins as it did goes on from its keys and values; any other begins anew
- * where it turns away.
+ * where it turns away. What was computed under edits is nobody's beginning: they may be others in the next call, and say
+ * what is the prompt and what is new of each call by itself.
  */
 export class Conversation {
   #cache = new DynamicCache();
@@ -20,22 +21,24 @@ export class Conversation {
   #ids: readonly number[] = [];
   #busy = false;
 
-  /** `model.generate` of these ids; calls that come meanwhile, and beams or several sequences, compute all of theirs. */
+  /** `model.generate` of these ids; calls that come meanwhile, with edits, of beams or several sequences, compute all of theirs. */
   async generate(model: Generator, ids: readonly number[], options: TokenOptions): Promise<Tensor> {
     const value = <Name extends keyof GenerationOptions>(name: Name) => optionOf(model, options, name);
     const several = (value("num_beams") ?? 1) > 1 || (value("num_return_sequences") ?? 1) > 1;
-    if (this.#busy || several || value("use_cache") === false) return model.generate({ ...options, input_ids: ids });
+    const edited = (options.edits ?? []).length > 0;
+    if (this.#busy || several || edited || value("use_cache") === false)
+      return model.generate({ ...options, input_ids: ids });
     this.#busy = true;
     const cache = this.#cache;
     try {
       let common = 0;
       // The prompt's last token is always computed: its pass gives the first new one.
       while (common < ids.length - 1 && this.#ids[common] === ids[common]) common++;
-      if (common < this.#ids.length) cache.crop(common);
+      if (common < cache.get_seq_length()) cache.crop(common);
       this.#ids = ids.slice(0, common);
       const sequences = await model.generate({ ...options, input_ids: ids, past_key_values: cache });
       const all = Array.from(sequences.data as BigInt64Array, Number);
-      if (cache === this.#cache) this.#ids = all.slice(0, cache.get_seq_length());
+      if (cache === this.#cache && !cache.edited) this.#ids = all.slice(0, cache.get_seq_length());
       return sequences;
     } finally {
       this.#busy = false;

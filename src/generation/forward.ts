@@ -67,8 +67,7 @@ export class Passes {
   }
 
   #kept(result: ForwardResult): Omit<Step, "logits"> {
-    const batched = (tensor: NativeTensor): Tensor =>
-      Tensor.fromNative(tensor, this.#core.native.device, [1, ...tensor.dims]);
+    const batched = (tensor: NativeTensor): Tensor => Tensor.fromNative(tensor, this.#core.native, [1, ...tensor.dims]);
     const named = (attention: boolean): Tensor[] =>
       this.#taps
         .filter((name) => name.endsWith("attn_weights") === attention)

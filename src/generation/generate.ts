@@ -22,7 +22,7 @@ import { beamOutput, rowOutput } from "./results";
 import { type Prompt, readPrompts, Row, withEmbeds } from "./row";
 import { scoreChanger } from "./scores";
 import { readSettings, type Settings } from "./settings";
-import type { StreamTokenizer } from "./streamer";
+import type { BaseStreamer, StreamTokenizer } from "./streamer";
 
 /** One call: what it was given, and what that means. */
 interface Call {
@@ -56,13 +56,31 @@ export async function generate(
   checkAlone(given, settings, prompts.length * settings.num_return_sequences);
   const longest = Math.max(...batch.rows.map((row, r) => row.length + (batch.firsts?.[r] ?? 0)));
   const tokenizer = settings.stop_strings.length > 0 ? await tokenizerOf(core, given) : undefined;
-  given.streamer?.put(prompts[0]?.embedded && !input_ids ? [] : Array.from((prompts[0] as Prompt).ids));
   const call: Call = { core, given, settings, batch, prompts, tokenizer, longest };
-  const output = await abortable(given.signal ?? undefined, (abort) =>
-    settings.num_beams > 1 ? searchBeams(call, abort) : continueRows(call, abort),
-  );
-  given.streamer?.end();
+  const output = await streaming(given.streamer, () => {
+    given.streamer?.put(prompts[0]?.embedded && !input_ids ? [] : Array.from((prompts[0] as Prompt).ids));
+    return abortable(given.signal ?? undefined, (abort) =>
+      settings.num_beams > 1 ? searchBeams(call, abort) : continueRows(call, abort),
+    );
+  });
   return wantsMore(given) ? output : output.sequences;
+}
+
+/** Work whose tokens a streamer is told of, and then of their end: also where it fails, so that the next call begins anew. */
+async function streaming<T>(streamer: BaseStreamer | null | undefined, work: () => Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    try {
+      streamer?.end();
+    } catch {
+      // The first error stands.
+    }
+    throw error;
+  }
+  streamer?.end();
+  return result;
 }
 
 function readArguments(first: GenerateArguments | IdsInput, second: GenerateArguments | undefined): GenerateArguments {

@@ -12,7 +12,7 @@ import type { BaseStreamer, StreamTokenizer } from "./streamer";
 export interface NeutralOptions {
   /** Accepted and ignored: there is one kind of cache. */
   cache_implementation?: string | null;
-  /** Accepted and ignored: a prompt is always given. */
+  /** What a pipeline begins with where the text is empty. Default: the tokenizer's. */
   bos_token_id?: number | null;
   /** 1 or null: there is no guidance by a second prompt. */
   guidance_scale?: 1 | null;

@@ -45,6 +45,11 @@ function allowOnly({ scores, index }: ScoredRow, ids: readonly number[]): void {
     throw new TypeError(
       `Expected at least one token id of prefix_allowed_tokens_fn for prompt ${index} but received ${inspect(ids, { depth: 0 })}`,
     );
+  const outside = ids.find((id) => scores[id] === undefined);
+  if (outside !== undefined)
+    throw new RangeError(
+      `Expected token ids from 0 to ${scores.length - 1} of prefix_allowed_tokens_fn for prompt ${index} but received ${inspect(outside, { depth: 0 })}`,
+    );
   const kept = ids.map((id) => scores[id] as number);
   const none = kept.every((score) => score === Number.NEGATIVE_INFINITY);
   scores.fill(Number.NEGATIVE_INFINITY);

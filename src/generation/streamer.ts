@@ -15,7 +15,7 @@ import type { TokenStream } from "../tokenizer";
 export interface BaseStreamer {
   /** Gets ids as they come: first the prompt's together, then each new one. */
   put(ids: number[]): void;
-  /** Is told that no more come. */
+  /** Is told that no more come, after an error or an interrupt too. */
   end(): void;
 }
 

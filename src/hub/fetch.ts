@@ -75,12 +75,20 @@ class Fetching {
 
   async #tokenizer(): Promise<void> {
     if (!this.#here.has("tokenizer.json"))
-      throw new HubError(`${this.wanted.id} has no tokenizer.json.${ggufHint([...this.#here.keys()])}`);
+      throw new HubError(`${this.wanted.id} has no tokenizer.json.${this.#insteadOfTokenizer()}`);
     // Before the others: once these are here, none is missed.
     const templates = [...this.#here.keys()].filter((name) => isTemplate(name));
     await this.#get(templates);
     await this.#get([...tokenizerFiles, ...companions].filter((name) => this.#here.has(name)));
     await this.#note(templates.length > 0 ? tokenizerFiles : [...tokenizerFiles, templatesFolder]);
+  }
+
+  /** What a repository without tokenizer.json has: vocabularies that Python's transformers makes one of. */
+  #insteadOfTokenizer(): string {
+    const names = [...this.#here.keys()];
+    const older = ["tokenizer.model", "vocab.json", "vocab.txt", "tekken.json"].find((name) => this.#here.has(name));
+    if (older === undefined) return ggufHint(names);
+    return ` It has ${older}, of which Python's transformers makes one: python -c "from transformers import AutoTokenizer as T; T.from_pretrained('${this.wanted.id}').save_pretrained('converted')".`;
   }
 
   async #weights(): Promise<void> {

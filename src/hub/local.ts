@@ -1,6 +1,7 @@
 /** What a user may say about where a model lies, and models that lie in a folder or a .gguf file of this disk. */
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { inspect } from "node:util";
 import type { ProgressInfo } from "./download";
 import type { OptionNames } from "../options";
 import { HubError } from "./error";
@@ -49,6 +50,41 @@ export const resolveOptions: OptionNames<ResolveOptions> = {
   progress_callback: true,
   signal: true,
 };
+
+const kinds: { readonly [Name in keyof ResolveOptions]-?: readonly [(value: unknown) => boolean, string] } = {
+  revision: [isText, "a string"],
+  subfolder: [isText, "a string"],
+  gguf_file: [isText, "a string"],
+  cache_dir: [isText, "a string"],
+  local_files_only: [isFlag, "true or false"],
+  force_download: [isFlag, "true or false"],
+  token: [(value) => isText(value) || isFlag(value), "a string, true or false"],
+  progress_callback: [(value) => typeof value === "function", "a function"],
+  signal: [(value) => value instanceof AbortSignal, "an AbortSignal"],
+};
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+function isFlag(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+
+/**
+ * The options without those that are null, which are not given, as Python's None is not.
+ *
+ * @throws TypeError for one that is something else than it must be.
+ */
+export function givenOptions<T extends ResolveOptions>(options: T): T {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
+  for (const [name, value] of given) {
+    const [is, what] = kinds[name as keyof ResolveOptions] ?? [];
+    if (is?.(value) === false)
+      throw new TypeError(`Expected ${what} for ${name} but received ${inspect(value, { depth: 0 })}`);
+  }
+  return Object.fromEntries(given) as T;
+}
 
 export interface ResolvedModel {
   /** The folder with the files, or with the .gguf file. */

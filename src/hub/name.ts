@@ -33,7 +33,8 @@ export function readName(model: string): ModelName {
   if (address) return readAddress(model);
   const [, inside, fileRevision, gguf_file] = toFile.exec(model) ?? [];
   // A path whose folder is here was meant as one.
-  const isPath = /^(\.{0,2}[/\\]|[A-Za-z]:[/\\])/.test(model) || (inside && existsSync(model.split("/")[0] as string));
+  const isPath =
+    /^(\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model) || (inside && existsSync(model.split("/")[0] as string));
   if (isPath || (/\.gguf$/i.test(model) && inside === undefined))
     throw new HubError(`There is no model at ${model}: neither a folder nor a file.`);
   const [, name = inside, given = fileRevision, tag] = plain.exec(model) ?? [];

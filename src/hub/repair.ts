@@ -34,7 +34,7 @@ export async function openResolved<T>(
     const suspects = await suspected(error, found);
     const damaged: string[] = [];
     for (const blob of suspects) if (await isDamaged(blob)) damaged.push(blob);
-    if (damaged.length === 0) throw error;
+    if (damaged.length === 0) throw withCure(error, found);
     if (options.local_files_only ?? offline()) {
       const what = `What the cache holds of ${model} is damaged (${(error as Error).message})`;
       throw new HubError(`${what}, and nothing may be fetched; load it once with the network, which replaces it.`, {
@@ -48,6 +48,16 @@ export async function openResolved<T>(
     );
     return open(await resolveModel(model, { ...options, force_download: false }));
   }
+}
+
+/**
+ * A cache that was copied, or lies where there are no links, holds files whose names tell no hash: that they are damaged
+ * is only their reader's guess, so the error says how they are fetched again.
+ */
+function withCure(error: unknown, found: ResolvedModel | undefined): unknown {
+  if (found?.commit !== undefined && error instanceof Error)
+    error.message = error.message.replace(/download it again/, "$&, with { force_download: true }");
+  return error;
 }
 
 /** The blobs that may be to blame: the file that the error names, or the small ones of the model's folder. */

@@ -11,7 +11,7 @@ import { type Cached, inCache } from "./cached";
 import { HubClient } from "./client";
 import { HubError } from "./error";
 import { fetchModel } from "./fetch";
-import { type ResolvedModel, type ResolveOptions, resolveLocal } from "./local";
+import { givenOptions, type ResolvedModel, type ResolveOptions, resolveLocal } from "./local";
 import { readName } from "./name";
 import { isUnreachable } from "./request";
 import { endpoint, expandHome, hubCache, offline, savedToken } from "./settings";
@@ -30,6 +30,7 @@ export type WantedOptions = ResolveOptions & {
  *   ("owner/name:Q4_K_M") or a file's path ("owner/name/file.gguf") behind it; the address of a page of the hub; a folder
  *   or a .gguf file.
  * @throws HubError, one sentence: nowhere, not given out, no network, no space, interrupted.
+ * @throws TypeError for an option of another type than its own; null is none.
  * @example const { path } = await resolveModel("HuggingFaceTB/SmolLM2-135M-Instruct");
  */
 export async function resolveModel(model: string, options: WantedOptions = {}): Promise<ResolvedModel> {
@@ -37,9 +38,10 @@ export async function resolveModel(model: string, options: WantedOptions = {}): 
     const given = typeof model === "string" ? "an empty name" : inspect(model, { depth: 0 });
     throw new HubError(`Expected a model's id, a folder or a .gguf file, but received ${given}.`);
   }
-  const local = await resolveLocal(expandHome(model), options);
+  const given = givenOptions(options);
+  const local = await resolveLocal(expandHome(model), given);
   if (local) return local;
-  return new HubModel(new Wanted(readName(model), options), options).resolve();
+  return new HubModel(new Wanted(readName(model), given), given).resolve();
 }
 
 /** When each hub was last found silent: for a while models in the cache do not wait for it. */

@@ -63,7 +63,7 @@ export class ActivationCache {
     this.#kept = kept;
     for (const name of kept.names) {
       const native = kept.taps[name] as NativeTensor;
-      this.#tensors.set(name, Tensor.fromNative(native, core.native.device, [1, ...native.dims]));
+      this.#tensors.set(name, Tensor.fromNative(native, core.native, [1, ...native.dims]));
     }
   }
 

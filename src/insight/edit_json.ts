@@ -18,9 +18,9 @@ function ordered(bytes: Buffer): Buffer {
   return littleEndian ? bytes : bytes.swap32();
 }
 
-/** The float32 tensor that a value says. */
+/** The float32 tensor that a value says, in JavaScript's memory: no model's end takes it away. */
 export function decodeTensor(value: Tensor | StoredTensor | readonly number[]): Tensor {
-  if (value instanceof Tensor) return value.to("float32");
+  if (value instanceof Tensor) return new Tensor("float32", value.to("float32").data as Float32Array, value.dims);
   if (Array.isArray(value)) return new Tensor("float32", value as number[], [value.length]);
   const { dtype, shape, data } = value as StoredTensor;
   if (dtype !== "float32" || !Array.isArray(shape) || typeof data !== "string")

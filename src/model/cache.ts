@@ -53,6 +53,7 @@ export class DynamicCache {
    * Forgets every position from `length` on, to go on from there another way; below 0, so many of the last ones.
    *
    * @throws Error while a call uses the cache.
+   * @throws TypeError for what is no whole number.
    * @example
    * const { past_key_values } = await model(input_ids, { use_cache: true });
    * past_key_values!.crop(3);
@@ -60,6 +61,7 @@ export class DynamicCache {
    */
   crop(length: number): void {
     this.#checkFree("crop");
+    if (!Number.isInteger(length)) throw new TypeError(`Expected an integer for crop but received ${inspect(length)}`);
     const keep = length < 0 ? Math.max(0, this.get_seq_length() + length) : length;
     this.#columns.forEach((row, r) => {
       row.length = Math.min(row.length, keep);

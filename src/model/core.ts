@@ -17,7 +17,8 @@ export interface Core {
 }
 
 /**
- * Runs native work on vectors, (…, width): in place where they lie on the device row after row, else on a copy there.
+ * Runs native work on vectors, (…, width): in place where they lie in the model's memory row after row, else on a copy there,
+ * which those of another model are as well.
  *
  * @param name Of the module, for the errors.
  * @throws TypeError or RangeError for what is no tensor, or has no vectors of this width.
@@ -35,9 +36,8 @@ export async function onVectors<T>(
   if (vectors.dims.at(-1) !== width || vectors.size === 0)
     throw new RangeError(`Expected vectors of ${width} numbers for ${name} but received [${vectors.dims.join(", ")}]`);
   const rows = vectors.size / width;
-  const range = vectors.nativeRange;
-  if (range !== undefined && vectors.device === native.device && range.start % width === 0)
-    return work(range.native, range.start / width, rows);
+  const range = vectors.nativeRange(native);
+  if (range !== undefined && range.start % width === 0) return work(range.native, range.start / width, rows);
   const copy = native.upload(vectors.to("float32").data as Float32Array, [rows, width]);
   try {
     return await work(copy, 0, rows);

@@ -151,21 +151,27 @@ function toRows(ids: IdsInput, name: string): Int32Array[] {
     return Array.from({ length: count }, (_, r) => toInts(data.subarray(r * width, (r + 1) * width), name));
   }
   if (typeof ids === "number" || typeof ids === "bigint") return [toInts([ids], name)];
-  if (typeof ids !== "object" || ids === null || typeof (ids as ArrayLike<unknown>).length !== "number")
+  if (!isList(ids))
     throw new TypeError(
       `Expected token ids for ${name} (a tensor, a number or an array) but received ${inspect(ids, { depth: 0 })}; a tokenizer makes them of text`,
     );
-  const list = ids as ArrayLike<unknown>;
+  const list: ArrayLike<unknown> = ids;
   if (list.length > 0 && typeof list[0] === "object" && list[0] !== null)
-    return Array.from(list, (row) =>
-      row instanceof Tensor ? toRows(row, name).flat() : [toInts(row as ArrayLike<number>, name)],
-    ).flat();
-  return [toInts(list as ArrayLike<number>, name)];
+    return Array.from(list, (row) => {
+      if (row instanceof Tensor) return toRows(row, name).flat();
+      if (!isList(row)) throw new TypeError(`Expected rows of token ids in ${name} but received ${inspect(row)}`);
+      return [toInts(row, name)];
+    }).flat();
+  return [toInts(list, name)];
 }
 
-function toInts(list: ArrayLike<number | bigint>, name: string): Int32Array {
+function isList(value: unknown): value is ArrayLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as ArrayLike<unknown>).length === "number";
+}
+
+function toInts(list: ArrayLike<unknown>, name: string): Int32Array {
   return Int32Array.from(list as ArrayLike<number>, (id) => {
-    const value = Number(id);
+    const value = typeof id === "number" || typeof id === "bigint" ? Number(id) : Number.NaN;
     if (!Number.isInteger(value) || Math.abs(value) > 0x7fffffff)
       throw new TypeError(`Expected whole numbers in ${name} but received ${inspect(id, { depth: 0 })}`);
     return value;

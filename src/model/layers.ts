@@ -58,7 +58,7 @@ export class Module extends Printed {
     return onVectors(this.#core, vectors, width, name, async (given, start, rows) => {
       const made = await native.apply(role, layer, given, start, rows);
       const leading = (vectors as Tensor).dims.slice(0, -1);
-      const whole = Tensor.fromNative(made, native.device, [...leading, made.dims[1] as number]);
+      const whole = Tensor.fromNative(made, native, [...leading, made.dims[1] as number]);
       return columns === undefined ? whole : whole.slice(...leading.map(() => null), columns);
     });
   }
@@ -105,7 +105,7 @@ export class Embedding extends Printed {
     for (const [r, row] of rows.entries()) ids.set(row, r * width);
     const single = input instanceof Tensor ? input.ndim < 2 : rows.length === 1 && !isNested(input);
     const leading = single ? [width] : [rows.length, width];
-    return Tensor.fromNative(await native.embed(ids), native.device, [...leading, config.hidden_size]);
+    return Tensor.fromNative(await native.embed(ids), native, [...leading, config.hidden_size]);
   }
 
   /** Its sizes, as PyTorch prints them. */

@@ -113,7 +113,7 @@ export class Phi3Model extends Printed {
     const [first] = tensors as [ForwardResult["last_hidden_state"]];
     const n = first.dims[1] as number;
     if (tensors.length === 1 && first.dims[0] === batch.width)
-      return Tensor.fromNative(first, this.#core.native.device, [1, batch.width, n]);
+      return Tensor.fromNative(first, this.#core.native, [1, batch.width, n]);
     const data = new Float32Array(tensors.length * batch.width * n);
     tensors.forEach((tensor, r) => {
       const start = r * batch.width + (batch.starts[r] as number);
@@ -128,7 +128,7 @@ export class Phi3Model extends Printed {
     const tensors = results.map((result) => result.taps[name] as ForwardResult["last_hidden_state"]);
     const [heads, t, positions] = (tensors[0] as ForwardResult["last_hidden_state"]).dims as [number, number, number];
     if (tensors.length === 1 && t === batch.width)
-      return Tensor.fromNative(tensors[0] as never, this.#core.native.device, [1, heads, t, positions]);
+      return Tensor.fromNative(tensors[0] as never, this.#core.native, [1, heads, t, positions]);
     const { width } = batch;
     // Positions that a cache held before; of rows with fewer of them, the first columns stay zero.
     const past = Math.max(...tensors.map(({ dims: [, rows, columns] }) => (columns as number) - (rows as number)));
@@ -209,7 +209,7 @@ export class LmHead extends Printed {
     const dims = (last: number): number[] => [...hidden.dims.slice(0, -1), last];
     return onVectors(this.#core, hidden, config.hidden_size, "lm_head", async (given, start, rows) => {
       if (tokens === undefined)
-        return Tensor.fromNative(await native.lmHead(given, start, rows), native.device, dims(config.vocab_size));
+        return Tensor.fromNative(await native.lmHead(given, start, rows), native, dims(config.vocab_size));
       const each = Int32Array.from({ length: rows * tokens.length }, (_, i) => tokens[i % tokens.length] as number);
       const { token_logits } = await native.summarise({ hidden: given, start, rows, norm: false, k: 0, tokens: each });
       return new Tensor("float32", token_logits, dims(tokens.length));

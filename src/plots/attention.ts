@@ -69,6 +69,15 @@ export function plotAttention(cache: ActivationCache, options: PlotAttentionOpti
   return attentionView(weights, title);
 }
 
+/** @internal What the script of attention gets of all the heads that a cache holds. */
+export function attentionData(cache: ActivationCache, options: PlotAttentionOptions): object {
+  if (!(cache instanceof ActivationCache))
+    throw new TypeError(
+      `Expected what model.run_with_cache gave for cache of plotHeads but received ${inspect(cache, { depth: 0 })}`,
+    );
+  return packed(picked(cache, options), 0);
+}
+
 /** @internal The view of weights that are picked out already. */
 export function attentionView(weights: Weights, title: string): View {
   const shown = pointed(weights);

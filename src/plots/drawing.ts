@@ -6,10 +6,13 @@ import { jupyterDisplay, type MimeBundle, mime } from "../host";
 import { png } from "./png";
 
 /** Bytes of an output at most: notebooks drop what comes faster than a megabyte a second. */
-const most = 500_000;
+export const most = 500_000;
 
 /** How much larger than its letters say a picture in a notebook is: sharp on a dense screen, and small in the file. */
-const notebookScale = 1.5;
+export const notebookScale = 1.5;
+
+/** What an output takes in a notebook's file, in bytes. */
+export const bytesOf = (bundle: MimeBundle): number => Buffer.byteLength(JSON.stringify(bundle));
 
 /**
  * A finished drawing: a {@link Figure} or a {@link View}. As a cell's last value it is shown; `String(drawing)` is its text.
@@ -81,7 +84,7 @@ export abstract class Drawing {
 
   /** @throws RangeError, with what makes it smaller, where a notebook may drop the output. */
   protected checkSize(rich: MimeBundle, shrink: string): void {
-    const bytes = Buffer.byteLength(JSON.stringify({ ...rich, [mime.text]: this.#text }));
+    const bytes = bytesOf({ ...rich, [mime.text]: this.#text });
     if (bytes > most)
       throw new RangeError(
         `Expected an output of at most ${most.toLocaleString("en-US")} bytes but this one takes ${bytes.toLocaleString("en-US")}: ${shrink}`,

@@ -1,10 +1,17 @@
 /** What each head of each layer does: maps of the scores of all heads. */
 import { inspect } from "node:util";
 import type { HeadScoreKind, HeadScores } from "../insight/results";
+import type { StreamTokenizer } from "../generation/streamer";
+import type { ActivationCache } from "../insight/activation_cache";
 import { checkOptions } from "../options";
-import { Figure } from "./figure";
-import type { Cells, Panel } from "./plot";
+import { attentionData } from "./attention";
+import { liveHeads } from "./heads_live";
+import { inWords, letters } from "./letters";
+import { picture } from "./picture";
+import type { Cells, Panel, Plot } from "./plot";
 import { costLine } from "./said";
+import { tableHtml } from "./table";
+import { stillImage, View } from "./view";
 
 /** The options of {@link plotHeads}. */
 export interface PlotHeadsOptions {
@@ -12,6 +19,13 @@ export interface PlotHeadsOptions {
   kinds?: HeadScoreKind[];
   /** Heads of each kind that are numbered on its map and named below, from 0 to 99. Default: 5. */
   n?: number;
+  /**
+   * Attention weights of some of the heads, which a click shows: what `run_with_cache` kept of the scores' `input_ids`.
+   * Default: a click says what to type for it.
+   */
+  cache?: ActivationCache;
+  /** Names the tokens of that attention. */
+  tokenizer?: StreamTokenizer;
   /** Default: `What heads look at`. */
   title?: string;
 }
@@ -25,16 +39,19 @@ const looksAt: Record<HeadScoreKind, string> = {
 };
 
 /**
- * Draws a map for each kind of score: layers to the right, heads downwards, the strongest numbered.
+ * Draws a map for each kind of score: layers to the right, heads downwards, the strongest numbered. Live, a head that is
+ * pointed at, or reached by the arrow keys, tells its score; a click or Enter shows what it looks at, where `cache` holds
+ * that.
  *
  * @param scores What {@link Phi3ForCausalLM.head_scores} gave.
- * @throws TypeError for anything else; RangeError for a kind that was not scored.
+ * @throws TypeError for anything else; RangeError for a kind that was not scored, and for a cache without
+ *   attention weights.
  * @example
  * const scores = await model.head_scores(["induction", "previous"]);
  * plotHeads(scores, { kinds: ["induction"] });
  */
-export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): Figure {
-  checkOptions(options, { kinds: true, n: true, title: true }, "plotHeads");
+export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): View {
+  checkOptions(options, { kinds: true, n: true, cache: true, tokenizer: true, title: true }, "plotHeads");
   if (typeof scores?.best !== "function")
     throw new TypeError(
       `Expected what model.head_scores gave for plotHeads but received ${inspect(scores, { depth: 0 })}`,
@@ -52,21 +69,55 @@ export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): F
   });
   const { length, repeats, seed, cost } = scores;
   const how = `${length} random tokens, ${repeats} times (seed ${seed}); ${costLine(cost)}`;
-  return new Figure({
+  const about = [...(n > 0 ? named : []), how];
+  const plot: Plot = {
     title,
-    caption: [...(n > 0 ? named : []), how].join("\n"),
+    caption: about.join("\n"),
     panels: kinds.map((kind, k) => map(scores, kind, best[k] ?? [])),
-    table: {
-      name: "The strongest heads as a table",
-      head: ["kind", "layer", "head", "score"],
-      rows: kinds.flatMap((kind) =>
-        scores
-          .best(kind, Math.max(10, n))
-          .map(({ layer, head, score }) => [kind, String(layer), String(head), score.toFixed(3)]),
-      ),
-    },
-    shrink: "name fewer kinds",
+  };
+  const table = tableHtml({
+    name: "The strongest heads as a table",
+    head: ["kind", "layer", "head", "score"],
+    rows: kinds.flatMap((kind) =>
+      scores
+        .best(kind, Math.max(10, n))
+        .map(({ layer, head, score }) => [kind, String(layer), String(head), score.toFixed(3)]),
+    ),
   });
+  const svg = picture(plot);
+  const { cache, tokenizer } = options;
+  return new View({
+    text: letters(plot),
+    svg,
+    html: stillImage(picture(withoutAbout(plot)), inWords(plot)) + table,
+    live: {
+      data: {
+        ...{ title, about, kept: cache && attentionData(cache, { tokenizer }) },
+        ...mapsOf(scores, kinds, best),
+      },
+      script: liveHeads,
+    },
+    shrink: "name fewer kinds, or keep the attention of fewer heads",
+  });
+}
+
+/** What an image does not show: what is said of a cell that is pointed at. */
+const withoutAbout = (plot: Plot): Plot => ({
+  ...plot,
+  panels: plot.panels.map((panel) => ({
+    ...panel,
+    marks: panel.marks.map((mark) => (mark.mark === "cells" ? { ...mark, about: undefined } : mark)),
+  })),
+});
+
+/** The maps as their script gets them. */
+function mapsOf({ scores }: HeadScores, kinds: readonly HeadScoreKind[], best: ReturnType<HeadScores["best"]>[]) {
+  const [layers = 0, heads = 0] = scores[kinds[0] as HeadScoreKind]?.dims ?? [];
+  const maps = kinds.map((kind, k) => ({
+    ...{ kind, looks: looksAt[kind], best: best[k]?.map(({ layer, head }) => layer * heads + head) ?? [] },
+    scores: Array.from(scores[kind].data as Float32Array, (score) => Number(score.toFixed(4))),
+  }));
+  return { layers, heads, maps };
 }
 
 function usualKinds({ kinds, scores }: HeadScores): HeadScoreKind[] {

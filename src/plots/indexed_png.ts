@@ -30,27 +30,38 @@ export function indexedPng(width: number, height: number, points: Uint8Array, { 
     chunk("IHDR", header),
     chunk("PLTE", colours),
     ...(cover ? [chunk("tRNS", cover)] : []),
-    chunk("IDAT", deflateSync(rows, { level: 9 })),
+    chunk("IDAT", deflateSync(rows, { level: 6 })), // Level 9 takes six times as long for 3% less.
     chunk("IEND", Buffer.alloc(0)),
   ]);
 }
 
 /** The file of a picture without transparency: of more than 256 colours the rare ones, at letters' edges, become the nearest. */
 export function paletteOf(pixels: Uint8Array, width: number, height: number): Buffer {
-  const colourAt = (i: number): number =>
-    ((pixels[4 * i] as number) << 16) | ((pixels[4 * i + 1] as number) << 8) | (pixels[4 * i + 2] as number);
+  const all = new Uint32Array(pixels.buffer, pixels.byteOffset, width * height);
+  // Most points are as the one before them.
   const counts = new Map<number, number>();
-  const points = new Uint8Array(width * height);
-  for (let i = 0; i < points.length; i++) counts.set(colourAt(i), (counts.get(colourAt(i)) ?? 0) + 1);
+  for (let i = 0, from = 0; i < all.length; i = from) {
+    const colour = all[i] as number;
+    for (from = i + 1; from < all.length && all[from] === colour; ) from++;
+    counts.set(colour, (counts.get(colour) ?? 0) + from - i);
+  }
   const order = [...counts].sort((a, b) => b[1] - a[1]).map(([colour]) => colour);
   const kept = order.slice(0, 256).map(channels);
   const numbers = new Map(order.map((colour, i) => [colour, i < 256 ? i : nearest(channels(colour), kept)]));
-  for (let i = 0; i < points.length; i++) points[i] = numbers.get(colourAt(i)) as number;
+  const points = new Uint8Array(all.length);
+  let [last, number] = [-1, 0];
+  for (let i = 0; i < all.length; i++) {
+    if (all[i] !== last) {
+      last = all[i] as number;
+      number = numbers.get(last) as number;
+    }
+    points[i] = number;
+  }
   return indexedPng(width, height, points, { colours: Uint8Array.from(kept.flat()) });
 }
 
 type Rgb = [red: number, green: number, blue: number];
-const channels = (colour: number): Rgb => [colour >> 16, (colour >> 8) & 255, colour & 255];
+const channels = (colour: number): Rgb => Array.from(new Uint8Array(Uint32Array.of(colour).buffer, 0, 3)) as Rgb;
 
 function nearest([red, green, blue]: Rgb, kept: readonly Rgb[]): number {
   let [best, least] = [0, Number.POSITIVE_INFINITY];

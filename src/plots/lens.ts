@@ -2,8 +2,13 @@
 import { LensResult } from "../insight/logit_lens";
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
-import type { Cells, Line } from "./plot";
-import { seriesColour } from "./style";
+import { lensData, liveLens } from "./lens_live";
+import { inWords, letters } from "./letters";
+import { picture } from "./picture";
+import type { Cells, Line, Plot } from "./plot";
+import { seriesColour, strength } from "./style";
+import { tableHtml } from "./table";
+import { stillImage, View } from "./view";
 
 /** The options of {@link plotLens}. */
 export interface PlotLensOptions {
@@ -24,56 +29,94 @@ export interface PlotRanksOptions {
   title?: string;
 }
 
-/** Cells that a notebook's output holds as a picture, live and as text. */
-const most = 2000;
+/** Cells of the still picture and of the table: they show the end of a longer prompt, and the live map all of it. */
+const most = 500;
 
 /**
  * Draws a lens: layers upwards, positions to the right, and in each cell the token that the head would have said there.
+ * Live, a cell that is pointed at, or reached by the arrow keys, tells its numbers; a click or Enter shows that position's
+ * top tokens through all layers, and buttons choose what colours say.
  *
  * @param lens What {@link Phi3ForCausalLM.logit_lens} gave.
- * @throws TypeError for anything else; RangeError for more than 2,000 cells, and for ranks where no token was watched.
+ * @throws TypeError for anything else; RangeError for ranks where no token was watched, and for more than a notebook's output
+ *   holds.
  * @example
  * const lens = await model.logit_lens(prompt, { positions: "all" });
  * plotLens(lens);
  */
-export function plotLens(lens: LensResult, options: PlotLensOptions = {}): Figure {
+export function plotLens(lens: LensResult, options: PlotLensOptions = {}): View {
   checkOptions(options, { colour: true, title: true }, "plotLens");
   checkLens(lens, "plotLens");
   const { colour = "probability", title = "Logit lens" } = options;
-  const { layers, labels, positions, tokens, probabilities } = lens;
-  if (layers.length * positions.length > most)
-    throw new RangeError(
-      `Expected at most ${most.toLocaleString("en-US")} cells for plotLens but received ${(layers.length * positions.length).toLocaleString("en-US")}: look at fewer positions or layers`,
-    );
   const shown = coloured(lens, colour);
-  const about = labels.map((label, l) =>
-    positions.map((position, p) => {
-      const top = tokens[l]?.[p]?.map((token, i) => `${token} ${percent(probabilities[l]?.[p]?.[i] as number)}`);
-      const where = `${label}, position ${position} (${lens.prompt[p]})`;
-      const numbers = `entropy ${number(lens.entropy[l]?.[p])}, KL ${number(lens.kl[l]?.[p])} nats`;
-      const ranks = lens.watch.map(({ label, rank }) => `${label}: rank ${rank[l]?.[p]?.toLocaleString("en-US")}`);
-      return [where, ...(top ?? []), numbers, ...ranks].join("\n");
-    }),
-  );
+  const names = ["probability", "entropy", "kl", ...(lens.watch.length > 0 ? ["rank"] : [])] as const;
+  const others = names.filter((name) => name !== colour).map((name) => coloured(lens, name as typeof colour));
+  const { positions } = lens;
+  const count = Math.min(positions.length, Math.max(1, Math.floor(most / lens.layers.length)));
+  const note =
+    count < positions.length
+      ? `\nThis picture shows the last ${count} of ${positions.length.toLocaleString("en-US")} positions.`
+      : "";
+  const still = plotOf(lens, shown, { title, from: positions.length - count, about: false, note });
+  return new View({
+    text: letters(plotOf(lens, shown, { title, from: 0, about: false, note: "" })),
+    svg: picture(plotOf(lens, shown, { title, from: positions.length - count, about: true, note })),
+    html: stillImage(picture(still), inWords(still)) + tableOf(lens, positions.length - count),
+    live: {
+      data: lensData(
+        lens,
+        [shown, ...others].map(({ name, ends, values, range }) => ({
+          ...{ name, ends },
+          strength: values.map((row) => row.map((value) => strength(value, range))),
+        })),
+        title,
+      ),
+      script: liveLens,
+    },
+    shrink: "look at fewer positions or layers, or fewer tokens in each place (k)",
+  });
+}
+
+/** The lens' positions from the `from`th on as a plot. */
+function plotOf(
+  lens: LensResult,
+  shown: ReturnType<typeof coloured>,
+  { title, from, about, note }: { title: string; from: number; about: boolean; note: string },
+): Plot {
+  const { labels, positions, tokens, probabilities } = lens;
   const cells: Cells = {
     mark: "cells",
-    values: shown.values,
+    values: shown.values.map((row) => row.slice(from)),
     colour: { name: shown.name, range: shown.range, format: shown.format },
-    text: tokens.map((row) => row.map((top) => top[0] ?? "")),
-    about,
+    text: tokens.map((row) => row.slice(from).map((top) => top[0] ?? "")),
   };
-  const x = { kind: "category" as const, labels: lens.prompt, name: "position", monospace: true };
+  if (about)
+    cells.about = labels.map((label, l) =>
+      positions.slice(from).map((position, i) => {
+        const p = from + i;
+        const top = tokens[l]?.[p]?.map((token, n) => `${token} ${percent(probabilities[l]?.[p]?.[n] as number)}`);
+        const where = `${label}, position ${position} (${lens.prompt[p]})`;
+        const numbers = `entropy ${number(lens.entropy[l]?.[p])}, KL ${number(lens.kl[l]?.[p])} nats`;
+        const ranks = lens.watch.map(({ label, rank }) => `${label}: rank ${rank[l]?.[p]?.toLocaleString("en-US")}`);
+        return [where, ...(top ?? []), numbers, ...ranks].join("\n");
+      }),
+    );
+  const x = { kind: "category" as const, labels: lens.prompt.slice(from), name: "position", monospace: true };
   const y = { kind: "category" as const, labels, reversed: true };
-  const table = {
-    name: "Every cell as a table",
-    head: ["layer", ...lens.prompt],
-    rows: layers.map((_layer, l) => [
-      labels[l] as string,
-      ...positions.map((_, p) => `${tokens[l]?.[p]?.[0]} ${percent(probabilities[l]?.[p]?.[0] as number)}`),
+  return { title, caption: `${lens.about}${note}`, panels: [{ x, y, marks: [cells] }] };
+}
+
+function tableOf({ labels, prompt, positions, tokens, probabilities }: LensResult, from: number): string {
+  return tableHtml({
+    name: from === 0 ? "Every cell as a table" : `The last ${positions.length - from} positions as a table`,
+    head: ["layer", ...prompt.slice(from)],
+    rows: labels.map((label, l) => [
+      label,
+      ...positions
+        .slice(from)
+        .map((_, i) => `${tokens[l]?.[from + i]?.[0]} ${percent(probabilities[l]?.[from + i]?.[0] as number)}`),
     ]),
-  };
-  const shrink = "look at fewer positions or layers, or fewer tokens in each place (k)";
-  return new Figure({ title, caption: lens.about, panels: [{ x, y, marks: [cells] }], table, shrink });
+  });
 }
 
 /** The numbers that colours stand for, and how far they reach. */
@@ -82,11 +125,18 @@ function coloured(lens: LensResult, colour: PlotLensOptions["colour"]) {
   const greatest = (values: number[][]): number => Math.max(1e-6, ...values.flat());
   if (colour === "probability") {
     const values = lens.probabilities.map((row) => row.map(([first]) => first as number));
-    return { name: "probability", values, range: [0, 1] as [number, number], format: "percent" as const };
+    return {
+      name: "probability",
+      ends: "pale 0%, strong 100%",
+      values,
+      range: [0, 1] as [number, number],
+      format: "percent" as const,
+    };
   }
   if (colour === "entropy" || colour === "kl") {
     const values = table[colour];
-    return { name: `${colour} (nats)`, values, range: [0, greatest(values)] as [number, number] };
+    const ends = `pale 0, strong ${greatest(values).toFixed(2)}`;
+    return { name: `${colour} (nats)`, ends, values, range: [0, greatest(values)] as [number, number] };
   }
   if (colour !== "rank")
     throw new TypeError(`Expected "probability", "entropy", "kl" or "rank" for colour but received ${String(colour)}`);
@@ -96,7 +146,8 @@ function coloured(lens: LensResult, colour: PlotLensOptions["colour"]) {
   const values = watched.rank.map((row) => row.map((rank) => -Math.log10(rank)));
   const low = Math.min(-1, ...values.flat());
   const shifted = values.map((row) => row.map((value) => value - low));
-  return { name: `rank of ${watched.label}, from 1 down`, values: shifted, range: [0, -low] as [number, number] };
+  const ends = `pale rank ${Math.round(10 ** -low).toLocaleString("en-US")}, strong rank 1`;
+  return { name: `rank of ${watched.label}, from 1 down`, ends, values: shifted, range: [0, -low] as [number, number] };
 }
 
 /**

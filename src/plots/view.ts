@@ -5,7 +5,11 @@
 import { randomBytes } from "node:crypto";
 import { type MimeBundle, mime } from "../host";
 import { escapeMarkup, scriptJson } from "../markup";
-import { Drawing } from "./drawing";
+import { bytesOf, Drawing, most, notebookScale } from "./drawing";
+import { png, pngLater } from "./png";
+
+/** The sizes that a picture beside HTML is tried in, the sharpest first: where none leaves the output small enough, the HTML alone shows it. */
+const scales = [notebookScale, 1];
 
 /** What a view is made of. */
 export interface ViewParts {
@@ -43,7 +47,40 @@ export class View extends Drawing {
 
   /** @internal */
   protected rich(): MimeBundle {
-    return { [mime.html]: this.#html, [mime.png]: this.static()[mime.png] };
+    for (const scale of scales) {
+      const bundle = this.#beside(png(this.toSVG(), scale));
+      if (bundle) return bundle;
+    }
+    return { [mime.html]: this.#html };
+  }
+  #beside(picture: Buffer): MimeBundle | undefined {
+    const bundle = { [mime.html]: this.#html, [mime.png]: picture.toString("base64") };
+    return bytesOf({ ...bundle, [mime.text]: String(this) }) <= most ? bundle : undefined;
+  }
+
+  /**
+   * What a notebook shows, its picture drawn beside the main thread.
+   *
+   * @internal
+   */
+  async later(): Promise<MimeBundle> {
+    const text = { [mime.text]: String(this) };
+    if (process.env.PHI3LAB_STATIC)
+      return { [mime.png]: (await pngLater(this.toSVG(), notebookScale)).toString("base64"), ...text };
+    for (const scale of scales) {
+      const bundle = this.#beside(await pngLater(this.toSVG(), scale));
+      if (bundle) return { ...bundle, ...text };
+    }
+    return { [mime.html]: this.#html, ...text };
+  }
+  /**
+   * What a notebook shows of a state that the next one soon replaces: no picture is drawn of it.
+   *
+   * @internal
+   */
+  passing(): MimeBundle {
+    const text = { [mime.text]: String(this) };
+    return process.env.PHI3LAB_STATIC ? text : { [mime.html]: this.#html, ...text };
   }
   /** @internal */
   protected page(): string {
@@ -55,6 +92,9 @@ export class View extends Drawing {
 /** A picture as an image of the still form, which no notebook takes out: inline SVG and `image/svg+xml` are not shown while a notebook is not trusted. */
 export const stillImage = (svg: string, alt: string): string =>
   `<img alt="${escapeMarkup(alt)}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}"/>`;
+
+/** What the parts take as a notebook's output without the picture, in bytes. */
+export const viewBytes = (parts: ViewParts): number => bytesOf({ [mime.html]: htmlOf(parts), [mime.text]: parts.text });
 
 /** The still form, and behind it the script that finds it by its class and makes it live. */
 function htmlOf({ html, live }: ViewParts): string {

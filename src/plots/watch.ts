@@ -71,7 +71,7 @@ export class WatchResult {
 /**
  * Generates and shows what happens, at most ten times a second: the tokens as they come, coloured by how likely they were,
  * what each layer would have said in the newest one's place, the time of a token and the memory of keys and values. The
- * notebook's stop button ends it, and so does the one that it shows; the last state stays.
+ * notebook's stop button ends it, and so does the one that it shows; the last state stays, and says whether it was stopped.
  *
  * @param model The model; one with edits is watched with them.
  * @throws TypeError or RangeError as `generate` does; an `AbortError` when it is stopped.
@@ -93,9 +93,12 @@ export async function watch(model: Phi3ForCausalLM, options: WatchOptions): Prom
   const ids = await promptIds(model.core, prompt, "watch");
   const tokenizer = await ownTokenizer(model.core, "watch");
   const watched = new Watched(model, tokenizer, Array.from(ids), { views, title });
-  const signals = [given.signal ?? undefined, host()?.signal].filter((signal) => signal !== undefined);
-  const stopped = (): void => void watched.show("stopped");
-  for (const signal of signals) signal.addEventListener("abort", stopped);
+  const signals = [given.signal ?? undefined, host()?.signal].filter(
+    // What is no signal generate refuses.
+    (signal) => typeof signal?.addEventListener === "function",
+  ) as AbortSignal[];
+  const stop = (): void => void watched.stop();
+  for (const signal of signals) signal.addEventListener("abort", stop);
   try {
     watched.show("running");
     await model.generate({
@@ -106,7 +109,10 @@ export async function watch(model: Phi3ForCausalLM, options: WatchOptions): Prom
       on_step: (step) => watched.step(step),
     });
     return new WatchResult(await watched.end());
+  } catch (error) {
+    await watched.stopped();
+    throw error;
   } finally {
-    for (const signal of signals) signal.removeEventListener("abort", stopped);
+    for (const signal of signals) signal.removeEventListener("abort", stop);
   }
 }

@@ -15,7 +15,7 @@ import {
   stripTable,
 } from "./token_strip";
 import { liveTokens } from "./tokens_live";
-import { View } from "./view";
+import { View, type ViewParts, viewBytes } from "./view";
 import { shorten } from "./words";
 
 /** What is shown of a generation. */
@@ -42,19 +42,39 @@ export interface Moment {
   cache: number;
 }
 
-/** The view of a moment. */
+/** Tokens that a picture holds, and a state that the next one soon replaces: the newest. */
+const newest = 300;
+/** Bytes of the HTML and the text at most: the rest is the picture's. */
+const room = 350_000;
+
+/** The view of a moment; of a text too long for an output it shows the end. */
 export function watchView(moment: Moment): View {
-  const { state, title, views, scores } = moment;
-  const shown = views.includes("tokens") ? grouped(scores.tokens, "probability") : [];
+  const count = moment.scores.tokens.length;
+  let shown = moment.state === "running" ? Math.min(newest, count) : count;
+  let parts = partsOf(moment, shown);
+  for (let bytes = viewBytes(parts); bytes > room && shown > 1; bytes = viewBytes(parts)) {
+    shown = Math.max(1, Math.floor((0.95 * shown * room) / bytes));
+    parts = partsOf(moment, shown);
+  }
+  return new View(parts);
+}
+
+/** What the view of the last `count` tokens is made of. */
+function partsOf(moment: Moment, count: number): ViewParts {
+  const { state, title, views } = moment;
+  const last = (most: number): Shown[] =>
+    views.includes("tokens") ? grouped(moment.scores.tokens.slice(-most), "probability") : [];
+  const shown = last(count);
   const lens = views.includes("lens") ? moment.lens : undefined;
-  const caption = captionOf(moment);
+  const caption = captionOf(moment, count);
   const [words = "", ...least] = stripLetters(shown);
   const below = [...least, ...(lens ? lensLetters(lens) : []), caption];
   const running = state === "running";
-  return new View({
+  const drawn = Math.min(count, newest);
+  return {
     text: [title, words, ...below].join("\n"),
     ansi: [title, stripAnsi(shown), ...below].join("\n"),
-    svg: picture(title, shown, lens, caption),
+    svg: running ? "" : picture(title, last(drawn), lens, captionOf(moment, drawn)),
     html: [
       `<div><b>${escapeMarkup(title)}</b></div>`,
       stripHtml(shown),
@@ -64,20 +84,27 @@ export function watchView(moment: Moment): View {
     ].join(""),
     ...(running ? { live: { data: null, script: stopButton } } : {}),
     ...(shown.length > 0 && !running ? { live: { data: stripData(shown), script: liveTokens } } : {}),
-    shrink: "generate fewer tokens, or ask for fewer alternatives (k)",
-  });
+    shrink: "ask for fewer alternatives (k)",
+  };
 }
 
-function captionOf({ state, scores, token_ms, cache }: Moment): string {
-  const count = scores.tokens.filter(({ log_prob }) => log_prob !== null).length;
+/** `shown` of the tokens are. */
+function captionOf({ state, views, scores, token_ms, cache }: Moment, shown: number): string {
+  const { tokens } = scores;
+  const count = tokens.filter(({ log_prob }) => log_prob !== null).length;
   const parts = [
-    `${count.toLocaleString("en-US")} new token${count === 1 ? "" : "s"}${{ running: " so far", done: "", stopped: ", then stopped" }[state]}`,
+    `${number(count)} new token${count === 1 ? "" : "s"}${{ running: " so far", done: "", stopped: ", then stopped" }[state]}`,
     ...(Number.isFinite(token_ms) ? [`${token_ms.toFixed(1)} ms a token, with the looking`] : []),
     `keys and values ${bytesText(cache)}`,
     `${(scores.cost.ms / 1000).toFixed(1)} s in all`,
+    ...(views.includes("tokens") && shown < tokens.length
+      ? [`shown are the last ${number(shown)} of ${number(tokens.length)} tokens`]
+      : []),
   ];
   return parts.join("; ");
 }
+
+const number = (count: number): string => count.toLocaleString("en-US");
 
 /** Layers that say the same, one behind the other, are one line. */
 function runs(words: readonly LayerWord[]): { layers: string; label: string; probability: number }[] {

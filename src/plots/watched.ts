@@ -1,6 +1,6 @@
 /** A generation that is watched: its state so far, and the output that shows it. */
 import type { ChosenLogProb, GenerationStep } from "../generation";
-import { host, jupyterDisplay, mime } from "../host";
+import { host, type MimeBundle } from "../host";
 import { pieceLabel, tokenTexts } from "../insight/label";
 import { type TokenScore, TokenScores } from "../insight/log_probs";
 import { layerName } from "../insight/logit_lens";
@@ -30,6 +30,8 @@ export class Watched {
   #lens: Moment["lens"];
   #shownAt = Number.NEGATIVE_INFINITY;
   #shown = false;
+  /** The state that stays; nothing that comes is shown behind it. */
+  #last: View | undefined;
   #cache = 0;
   /** Bytes of other texts' keys and values. */
   readonly #before: number;
@@ -52,17 +54,33 @@ export class Watched {
     this.#tokens.push(token);
     this.#times.push(performance.now());
     this.#vectors = hidden_states;
-    if (performance.now() - this.#shownAt < every) return;
+    if (this.#last || !host() || performance.now() - this.#shownAt < every) return;
     await this.#look();
-    this.show("running");
+    if (!this.#last) this.show("running");
   }
 
   /** The last state, which stays. */
   async end(): Promise<{ text: string; scores: TokenScores; view: View }> {
     await this.#look();
-    const view = this.show("done");
+    this.#last ??= this.#view("done");
+    await this.#keep(this.#last);
     const ids = [...this.#prompt, ...this.#tokens.map(({ id }) => id)];
-    return { text: this.#tokenizer.decode(ids, { skip_special_tokens: false }), scores: this.#scores(), view };
+    return {
+      text: this.#tokenizer.decode(ids, { skip_special_tokens: false }),
+      scores: this.#scores(),
+      view: this.#last,
+    };
+  }
+
+  /** Says at once that it was stopped, without a picture: an interrupted cell is given no time to draw one. */
+  stop(): View {
+    this.#last ??= this.show("stopped");
+    return this.#last;
+  }
+
+  /** It was stopped, or failed: the state that stays. */
+  stopped(): Promise<void> {
+    return this.#keep(this.stop());
   }
 
   /** What the layers would have said in the newest token's place. */
@@ -89,21 +107,32 @@ export class Watched {
 
   /** Shows where it stands. */
   show(state: Moment["state"]): View {
+    const view = this.#view(state);
+    // A picture for each state would take longer than its tokens.
+    this.#put(view.passing());
+    this.#shownAt = performance.now();
+    return view;
+  }
+
+  /** Shows a state with its picture. */
+  async #keep(view: View): Promise<void> {
+    if (host()) this.#put(await view.later());
+  }
+
+  #put(bundle: MimeBundle): void {
+    host()?.display(bundle, { display_id: this.#id, update: this.#shown });
+    this.#shown = true;
+  }
+
+  #view(state: Moment["state"]): View {
     const [first, last] = [this.#times[0] ?? Number.NaN, this.#times.at(-1) ?? Number.NaN];
     // A generation frees its own when it ends.
     this.#cache = Math.max(this.#cache, this.#model.memory().cache - this.#before);
-    const view = watchView({
+    return watchView({
       ...this.#what,
       ...{ state, scores: this.#scores(), lens: this.#lens, cache: this.#cache },
       token_ms: (last - first) / (this.#times.length - 1),
     });
-    const bundle = view[jupyterDisplay]();
-    // A picture for each state would take longer than its tokens.
-    if (state === "running") delete bundle[mime.png];
-    host()?.display(bundle, { display_id: this.#id, update: this.#shown });
-    this.#shown = true;
-    this.#shownAt = performance.now();
-    return view;
   }
 }
 

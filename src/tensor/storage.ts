@@ -1,6 +1,6 @@
 /** Where a tensor's numbers lie: in an array of JavaScript's, or on a device until someone reads them. */
 import { inspect } from "node:util";
-import type { NativeTensor } from "../native";
+import type { NativeModel, NativeTensor } from "../native";
 import { sizeOf } from "./shape";
 
 /** The number types that a tensor may have, under PyTorch's names; `bool` is kept as 0 and 1. */
@@ -72,16 +72,19 @@ export function gather(
   return result;
 }
 
+/** Whose memory a tensor lies in. */
+export type Owner = Pick<NativeModel, "device" | "original">;
+
 /** The elements under one or more tensors. */
 export class Storage {
   #data: DataArray | undefined;
   #native: NativeTensor | undefined;
+  readonly #owner: Owner | undefined;
   readonly length: number;
-  readonly device: "cpu" | "cuda";
   #disposed = false;
 
-  constructor(source: DataArray | NativeTensor, device: "cpu" | "cuda" = "cpu") {
-    this.device = device;
+  constructor(source: DataArray | NativeTensor, owner?: Owner) {
+    this.#owner = owner?.original ?? owner;
     if (ArrayBuffer.isView(source)) {
       this.#data = source;
       this.length = source.length;
@@ -91,9 +94,13 @@ export class Storage {
     }
   }
 
-  /** The device's own tensor, when the elements lie there. */
-  get native(): NativeTensor | undefined {
-    return this.#native;
+  get device(): "cpu" | "cuda" {
+    return this.#owner?.device ?? "cpu";
+  }
+
+  /** The model's own tensor, when the elements lie in that model's memory. */
+  nativeOf(model: Owner): NativeTensor | undefined {
+    return this.#owner === (model.original ?? model) ? this.#native : undefined;
   }
 
   /** Elements [start, start + count): the array itself where it holds just these, else a copy. */

@@ -18,6 +18,7 @@ import {
   gather,
   isArrayOf,
   makeArray,
+  type Owner,
   Storage,
 } from "./storage";
 import { type Layout, Views } from "./views";
@@ -92,15 +93,15 @@ export class Tensor extends Views {
     return new Tensor(dtype, data, dims);
   }
 
-  /** @internal A float32 tensor over a device's memory. */
-  static fromNative(native: NativeTensor, device: "cpu" | "cuda", dims: readonly number[] = native.dims): Tensor {
-    const storage = new Storage(native, device);
+  /** @internal A float32 tensor over memory of a model. */
+  static fromNative(native: NativeTensor, model: Owner, dims: readonly number[] = native.dims): Tensor {
+    const storage = new Storage(native, model);
     return new Tensor({ storage, offset: 0, dims: [...dims], strides: stridesOf(dims), dtype: "float32" });
   }
 
-  /** @internal The device's tensor and the first element of it, when this is a row-major range of one. */
-  get nativeRange(): { native: NativeTensor; start: number } | undefined {
-    const { native } = this.#storage;
+  /** @internal The model's own tensor and the first element of it, when this is a row-major range of one. */
+  nativeRange(model: Owner): { native: NativeTensor; start: number } | undefined {
+    const native = this.#storage.nativeOf(model);
     return native && this.#contiguous ? { native, start: this.#offset } : undefined;
   }
 

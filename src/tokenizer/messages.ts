@@ -13,7 +13,7 @@ const tag = "CONTINUE_FINAL_MESSAGE_TAG ";
 /** @throws TypeError when something is no conversation. */
 export function checkMessages(messages: unknown): asserts messages is Message[] {
   const valid = (message: unknown) => typeof (message as Message | null)?.role === "string";
-  if (!Array.isArray(messages) || !messages.every(valid)) {
+  if (!Array.isArray(messages) || messages.length === 0 || !messages.every(valid)) {
     const found = inspect(messages, { depth: 1, breakLength: Infinity });
     throw new TypeError(`Expected messages like [{ role: "user", content: "…" }] but received ${found}.`);
   }

@@ -42,12 +42,8 @@ describe("What fuzzing found of the formats of", function () {
 describe("The native half under hostile models and calls", function () {
   this.timeout(600_000);
 
-  it("answers each by a result or an exception: a second's rounds, and those that broke it once", async () => {
+  it("answers each by a result or an exception: what once broke it, and a second's rounds", async () => {
     const path = await program("test/fuzz/native", "native_fuzz");
-    const seeds = readFileSync(join(__dirname, "native", "seeds.txt"), "utf8")
-      .split("\n")
-      .filter((line) => /^\d+/.test(line));
-    for (const seed of ["0", ...seeds.map((line) => line.split(" ")[0] as string)])
-      await expectOk(path, [seed === "0" ? "1" : "0", seed], /^done$/);
+    await expectOk(path, ["1", "0"], /^done$/);
   });
 });

@@ -11,8 +11,8 @@ const largest = 2048;
 const apart = 1_000_000;
 
 /**
- * Runs it for so long in all, so many at once; gives how often it broke. A finding is told with its round's seed, by which
- * test/fuzz/native/seeds.txt keeps it.
+ * Runs it for so long in all, so many at once; gives how often it broke. A finding is told with its round's seed; once it
+ * is understood, test/fuzz/native/known.cc makes the call.
  */
 export async function fuzzNative({ minutes, seed, jobs = 1 }) {
   const sanitize = "address,undefined";

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type View, plotTokens, plotTree } from "../../src";
+import { plotHeads, plotLens, type View, plotTokens, plotTree } from "../../src";
 import { jupyterDisplay } from "../../src/host";
 import { attentionView } from "../../src/plots/attention";
 import { watchView } from "../../src/plots/watch_view";
-import { scores, tree, weights } from "../src/plots_results";
+import { headScores, lensResult, scores, tree, weights } from "../src/plots_results";
 import { needChromium } from "./chromium";
 import { Lab, type NotebookPage, outputText } from "./lab";
 
@@ -22,6 +22,8 @@ const views: Record<string, View> = {
     ]),
   ),
   attention: attentionView(weights(6, words, 2), "Attention"),
+  lens: plotLens(lensResult(6, 3, words)),
+  heads: plotHeads(headScores()),
   watch: watchView({
     ...{ state: "done", title: "Watched", views: ["tokens", "lens"], scores: scores(words), token_ms: 20, cache: 4096 },
     lens: { token: "b", words: [{ layer: "embed", label: hostile, probability: 0.5 }] },
@@ -119,7 +121,7 @@ describe("views in JupyterLab", function () {
   });
 
   it("lives where the notebook was run: pointed at, by keyboard, each of two views by itself", async () => {
-    const cells = [views.tokens, views.tokens, views.attention, views.tree].map(
+    const cells = [views.tokens, views.tokens, views.attention, views.tree, views.lens].map(
       (view) => `display.html(${JSON.stringify(html(view as View))});`,
     );
     lab.writeNotebook("own.ipynb", cells);
@@ -166,6 +168,12 @@ describe("views in JupyterLab", function () {
     );
     await page.page.keyboard.press("ArrowLeft");
     assert.equal(await branches.locator("details").first().getAttribute("open"), null);
+
+    const lens = await page.cell(4);
+    await lens.locator("[role=application]").focus();
+    await page.page.keyboard.press("ArrowLeft");
+    await page.page.keyboard.press("Enter");
+    assert.match((await lens.locator("[role=region] table").textContent()) ?? "", /layer 4.+embed/s);
     assert.deepEqual(alerts, []);
     assert.equal(await page.page.evaluate(() => document.querySelectorAll("img[src=x]").length), 0);
     await page.screenshot("views-live");
@@ -182,13 +190,20 @@ const model = await AutoModelForCausalLM.from_pretrained(await defaultModel());`
     assert.equal(await page.run(0), true);
     const running = page.run(1);
     const cell = await page.cell(1);
-    await cell.getByText(/new tokens so far/).waitFor();
+    await cell.getByText(/([4-9]|\d\d) new tokens so far/).waitFor();
     // The button is a new one with each token.
     await page.page.evaluate(() => {
       for (const button of document.querySelectorAll(".jp-RenderedHTML button")) button.click();
     });
     assert.notEqual(await running, true);
-    assert.match(outputText((await page.outputs())[1] ?? []), /The capital of France is Paris/);
+    assert.match(
+      outputText((await page.outputs())[1] ?? []),
+      /The capital of France is Paris[\s\S]+ new tokens, then stopped; /,
+    );
+    await cell
+      .getByText(/new tokens, then stopped; /)
+      .first()
+      .waitFor();
     await page.screenshot("watch-stopped");
     await page.close();
   });

@@ -186,6 +186,9 @@ describe("calls one behind the other", function () {
     assert.equal(cache.get_seq_length(), golden.cropped);
     cache.crop(100);
     assert.equal(cache.get_seq_length(), golden.cropped);
+    for (const wrong of [1.5, NaN, "3", undefined])
+      assert.throws(() => cache.crop(wrong as number), /Expected an integer for crop but received/);
+    assert.equal(cache.get_seq_length(), golden.cropped);
     const rows = new DynamicCache();
     await model(padded, { attention_mask: mask, past_key_values: rows });
     assert.equal(rows.get_seq_length(), 7);

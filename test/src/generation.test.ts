@@ -383,6 +383,46 @@ describe("generate", function () {
     }
   });
 
+  it("tells a streamer of the end after an abort or an error too, so that the next run begins with its prompt", async () => {
+    const folder = await phi3Folder();
+    try {
+      const tokenizer = await AutoTokenizer.from_pretrained(folder);
+      for (const extra of [{}, { repetition_penalty: 1.0001 }]) {
+        const pieces: string[] = [];
+        const streamer = new TextStreamer(tokenizer, {
+          skip_prompt: true,
+          callback_function: (piece) => void pieces.push(piece),
+        });
+        const run = (signal?: AbortSignal) =>
+          model.generate({ input_ids: prompt, max_new_tokens: 5, eos_token_id: null, streamer, signal, ...extra });
+        await run();
+        const whole = pieces.join("");
+        const controller = new AbortController();
+        const put = streamer.put.bind(streamer);
+        let calls = 0;
+        streamer.put = (ids) => {
+          if (++calls === 3) controller.abort();
+          put(ids);
+        };
+        await assert.rejects(run(controller.signal), { name: "AbortError" });
+        streamer.put = () => {
+          throw new Error("no more paper");
+        };
+        await assert.rejects(run(), /no more paper/);
+        streamer.put = put;
+        pieces.length = 0;
+        await run();
+        assert.equal(pieces.join(""), whole);
+      }
+      const failing = { put: () => undefined, end: () => assert.fail("the end") };
+      const wrong = new AbortController();
+      wrong.abort(new Error("first"));
+      await assert.rejects(model.generate({ input_ids: prompt, streamer: failing, signal: wrong.signal }), /first/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it("an error of the streamer ends the generation and is the call's", async () => {
     for (const extra of [{}, { repetition_penalty: 1.1 }]) {
       let calls = 0;

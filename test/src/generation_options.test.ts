@@ -133,6 +133,11 @@ describe("generate's options", function () {
         { stopping_criteria: () => [true, true] },
         /each of 1 rows, of a stopping criterion but received \[ true, true \]/,
       ],
+      [
+        { prefix_allowed_tokens_fn: () => [1, 999999] },
+        /ids from 0 to \d+ of prefix_allowed_tokens_fn .+ received 999999/,
+      ],
+      [{ prefix_allowed_tokens_fn: () => [-1] }, /of prefix_allowed_tokens_fn for prompt 0 but received -1/],
       [{ prefix_allowed_tokens_fn: () => [] }, /at least one token id of prefix_allowed_tokens_fn for prompt 0/],
       [{ suppress_tokens: Array.from({ length: 211 }, (_, i) => i), do_sample: true }, /every score is -Infinity/],
     ];

@@ -8,8 +8,10 @@ import { join } from "node:path";
 import {
   AutoModelForCausalLM,
   AutoTokenizer,
+  edit,
   type GenerateOptions,
   type GenerateOutput,
+  type Message,
   type Phi3ForCausalLM,
   type PreTrainedTokenizer,
   pipeline,
@@ -193,6 +195,25 @@ describe("SmolLM2 generates as transformers does", function () {
     await assert.rejects(stopped, { name: "AbortError" });
     assert.deepEqual(await generator(third), [alone[2]]);
     assert.deepEqual(await generator(first), [alone[0]]);
+  });
+
+  it("an answer under edits is what it is alone, and leaves the chat's later answers alone", async () => {
+    const chat = [{ role: "user", content: "Name a color." }];
+    const edits = [edit({ at: "model.layers.5.mlp.down_proj", op: "multiply", scale: -3, positions: "prompt" })];
+    const made = (of = model) => pipeline("text-generation", { model: of, tokenizer, max_new_tokens: 8 });
+    const plain = await made()(chat);
+    const edited = await made()(chat, { edits });
+    assert.notDeepEqual(edited, plain);
+    const generator = made();
+    for (const options of [{}, { edits }, {}, { edits }, { edits: [] }])
+      assert.deepEqual(await generator(chat, options), options.edits?.length ? edited : plain);
+    // Of a model that is always edited, what was new in one turn is the prompt of the next.
+    const view = model.with_edits(edits);
+    const always = made(view);
+    assert.deepEqual(await always(chat), edited);
+    const next = [...(edited[0] as { generated_text: Message[] }).generated_text, { role: "user", content: "Why?" }];
+    assert.deepEqual(await always(next), await made(view)(next));
+    assert.deepEqual(await always(next), await made()(next, { edits }));
   });
 
   it("several answers of a prompt are several results, by beams and drawn", async () => {

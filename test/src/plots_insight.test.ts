@@ -8,6 +8,7 @@ import {
   plotCompare,
   plotEmbeddings,
   plotHeads,
+  plotLens,
   plotMemory,
   plotPatch,
   plotTree,
@@ -23,7 +24,9 @@ import {
   comparison,
   filled,
   grid,
+  dataOf,
   headScores,
+  lensResult,
   memory,
   noise,
   scores,
@@ -39,6 +42,7 @@ const hostile = "</script><img src=x onerror=alert(1)>";
 /** Every kind of drawing, of tokens with this label. */
 const drawings = (label: string): Record<string, Drawing> => ({
   heads: plotHeads(headScores()),
+  lens: plotLens(lensResult(6, 3, [label, "b"])),
   attribution: plotAttribution(attribution("layer", 30, 9, label)),
   "attribution by head": plotAttribution(attribution("head", 30, 9, label)),
   patch: plotPatch(grid("position", 30, 5, label)),
@@ -187,9 +191,12 @@ describe("what drawings say", () => {
       String(figure),
       /induction \(what followed the same token before\): L18H6 0\.82, L17H3 0\.74, L17H4 0\.7/,
     );
-    const [map] = figure.data as { z: number[][]; text: string[][] }[];
-    assert.equal(map?.text[6]?.[18], "1");
-    assert.ok(Math.abs((map?.z[6]?.[18] as number) - 0.82) < 1e-6);
+    const shown = bundle(figure)["text/html"] as string;
+    const { maps, heads } = dataOf(shown) as { maps: { best: number[]; scores: number[] }[]; heads: number };
+    assert.equal(heads, 9);
+    assert.equal(maps[0]?.best[0], 18 * 9 + 6);
+    assert.equal(maps[0]?.scores[18 * 9 + 6], 0.82);
+    assert.match(figure.toSVG(), /layer 18, head 6\ninduction 0\.820/);
   });
 
   it("plotAttribution's sum so far ends where the head's score is", () => {

@@ -1,6 +1,6 @@
 /** Results of looking inside, made by hand, as small or as large as a test wants them. */
 import type { Attribution, Comparison, ContinuationTree, Grid, HeadScoreKind, HeadScores, TreeNode } from "../../src";
-import { Tensor, TokenScores } from "../../src";
+import { LensResult, Tensor, TokenScores } from "../../src";
 
 const cost = { ms: 812.4, passes: 90, bytes: 3_250_585 };
 const named = (label: string, id = 1) => ({ id, label, text: label.replaceAll("␣", " ") });
@@ -186,3 +186,26 @@ export const scores = (labels: string[]): TokenScores =>
     })),
     cost,
   );
+
+/** A lens of layers, the first of them the embeddings, at positions. */
+export function lensResult(layers: number, positions: number, labels = ["␣Paris", "␣the", "\n"], k = 5): LensResult {
+  const each = <T>(make: (layer: number, position: number) => T): T[][] =>
+    Array.from({ length: layers }, (_, l) => Array.from({ length: positions }, (_position, p) => make(l, p)));
+  const word = (l: number, p: number, i: number) => labels[(l + 2 * p + i) % labels.length] as string;
+  return new LensResult({
+    ...{ layers: Array.from({ length: layers }, (_, l) => l - 1), norm: true, cost },
+    labels: Array.from({ length: layers }, (_, l) => (l === 0 ? "embed" : `layer ${l - 1}`)),
+    positions: Array.from({ length: positions }, (_, p) => p),
+    prompt: Array.from({ length: positions }, (_, p) => labels[p % labels.length] as string),
+    ids: each(() => Array.from({ length: k }, (_, i) => i)),
+    tokens: each((l, p) => Array.from({ length: k }, (_, i) => word(l, p, i))),
+    probabilities: each((l) => Array.from({ length: k }, (_, i) => (0.1 + (0.8 * l) / layers) / 2 ** i)),
+    entropy: each((l) => 6 - (5 * l) / layers),
+    kl: each((l) => 8 - (8 * l) / layers),
+    watch: [{ id: 1, label: "␣Paris", rank: each((l) => 40_000 - 1000 * l), log_prob: each(() => -1) }],
+  } as unknown as LensResult);
+}
+
+/** What the script of a view is given. */
+export const dataOf = (html: string): unknown =>
+  JSON.parse(/\)\(root, (.+)\); \} \}\)\(\);<\/script>/s.exec(html)?.[1] as string);

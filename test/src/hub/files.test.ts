@@ -112,6 +112,11 @@ describe("The files of a model", () => {
     await rejects(resolveModel(id), /^acme\/tiny has no config\.json: it is no transformers model\.$/);
     has("model.safetensors", "config.json");
     await rejects(resolveModel(id), /^acme\/tiny has no tokenizer\.json\.$/);
+    has("model.safetensors", "config.json", "tokenizer.model", "tokenizer_config.json");
+    await rejects(
+      resolveModel(id),
+      /^acme\/tiny has no tokenizer\.json\. It has tokenizer\.model, of which Python's transformers makes one: python -c ".+T\.from_pretrained\('acme\/tiny'\)\.save_pretrained\('converted'\)"\.$/,
+    );
     has("model.safetensors", "m-Q8_0.gguf", "sub/n-Q6_K.gguf");
     await rejects(
       resolveModel(id),

@@ -260,6 +260,19 @@ describe("A model in the cache", function () {
       assert.ok(existsSync(blob(path, "model.safetensors")), "nothing is removed that nobody can bring back");
     });
 
+    it("is an error that says how to fetch it again where the cache is a copy without links", async () => {
+      const { path } = await resolveModel(id, { only: "weights" });
+      const file = join(path, "config.json");
+      rmSync(file);
+      writeFileSync(file, "{");
+      const load = (options = {}) => AutoModelForCausalLM.from_pretrained(id, { device: "cpu", ...options });
+      const cure = /config\.json .+download it again, with \{ force_download: true \}\.$/;
+      await assert.rejects(load(), { name: "WeightsError", message: cure });
+      await assert.rejects(load({ local_files_only: true }), { name: "WeightsError", message: cure });
+      await resolveModel(id, { only: "weights", force_download: true });
+      assert.deepEqual(readFileSync(file), repo.files["config.json"]);
+    });
+
     it("is the model's own error where the hub's file is so, and where the files are no cache's", async () => {
       const path = await opened();
       repo.files["config.json"] = Buffer.from("[]");

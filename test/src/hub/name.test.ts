@@ -21,6 +21,7 @@ describe("A model's name", () => {
       "./a",
       "../a",
       "/a/b",
+      "~/a",
       "\\a",
       ".\\a",
       "C:\\a",

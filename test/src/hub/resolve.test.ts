@@ -315,6 +315,41 @@ describe("resolveModel", function () {
     assert.equal(server.seen.length, 0);
   });
 
+  it("takes null for an option that is not given, and says of what is none of its kind what was expected", async () => {
+    const none = {
+      revision: null,
+      subfolder: null,
+      gguf_file: null,
+      cache_dir: null,
+      local_files_only: null,
+      force_download: null,
+      token: null,
+      progress_callback: null,
+      signal: null,
+    } as never;
+    const { path } = await resolveModel(`${id}@main`, none);
+    assert.equal(path, (await resolveModel(id)).path);
+    assert.deepEqual(await resolveModel(path, none), { folder: path, path });
+    const before = server.seen.length;
+    for (const [name, value, what] of [
+      ["revision", 5, "a string"],
+      ["subfolder", 5, "a string"],
+      ["gguf_file", true, "a string"],
+      ["cache_dir", {}, "a string"],
+      ["local_files_only", "yes", "true or false"],
+      ["force_download", 1, "true or false"],
+      ["token", 5, "a string, true or false"],
+      ["progress_callback", "bar", "a function"],
+      ["signal", {}, "an AbortSignal"],
+    ] as const)
+      for (const model of [id, path])
+        await assert.rejects(resolveModel(model, { [name]: value }), {
+          name: "TypeError",
+          message: new RegExp(`^Expected ${what} for ${name} but received `),
+        });
+    assert.equal(server.seen.length, before);
+  });
+
   it("says which folder cannot be written", async () => {
     if (process.getuid?.() === 0) {
       // Root may write everywhere: a file where the folder should be stands for it.

@@ -10,6 +10,7 @@ import {
   type View,
 } from "../../../src";
 import { jupyterDisplay } from "../../../src/host";
+import { dataOf } from "../plots_results";
 import { golden, smollmModel } from "./golden";
 
 const bundle = (shown: object): Record<string, string> =>
@@ -36,9 +37,30 @@ describe("views of what is inside", function () {
     assert.match(text, /31 layers at 5 positions\. \d+ ms, 1 pass/);
     const svg = figure.toSVG();
     assert.ok(svg.includes("␣Paris</text>") && svg.includes("␣Paris: rank 1"));
-    const [trace] = figure.data as { type: string; z: number[][] }[];
-    assert.equal(trace?.type, "heatmap");
-    assert.equal(trace?.z.flat().length, 31 * 5);
+    const html = bundle(figure)["text/html"] as string;
+    const data = dataOf(html) as Record<"layers" | "prompt" | "words" | "colours", string[]> & Record<string, string>;
+    assert.deepEqual([data.layers[0], data.layers.at(-1), data.prompt.length], ["layer 29", "embed", 5]);
+    // The last layer's numbers come first: its top token at the last position, of 5 at each, and how probable that is.
+    const whole = (packed: string | undefined) =>
+      new Uint16Array(Uint8Array.from(Buffer.from(packed ?? "", "base64")).buffer);
+    assert.equal(data.words[whole(data.tokens)[4 * 5] as number], "␣Paris");
+    assert.ok(Math.abs(Math.exp(-(whole(data.nats)[4 * 5] as number) / 2000) - 0.77253) < 1e-3);
+    assert.equal(whole(data.entropy).length, 31 * 5);
+    assert.deepEqual(
+      (data.colours as unknown as { name: string }[]).map(({ name }) => name),
+      ["probability", "entropy (nats)", "kl (nats)", "rank of ␣Paris, from 1 down"],
+    );
+  });
+
+  it("plotLens shows a long prompt whole where scripts run, and its end in the still form", async () => {
+    const long = await model.logit_lens("All work and no play makes Jack a dull boy. ".repeat(11), {
+      positions: "all",
+    });
+    const shown = bundle(plotLens(long));
+    const size = Buffer.byteLength(JSON.stringify(shown));
+    assert.ok(long.positions.length > 120 && size <= 500_000, `${long.positions.length} positions, ${size} bytes`);
+    assert.equal((dataOf(shown["text/html"] as string) as { prompt: string[] }).prompt.length, long.positions.length);
+    assert.match(shown["text/html"] as string, /The last 16 positions as a table/);
   });
 
   it("plotLens colours by entropy, KL and rank as well, and refuses what it cannot draw", async () => {

@@ -1,7 +1,9 @@
 /** watch and on_step: what is shown while a text is generated is what generate chose, and the last state stays. */
 import assert from "node:assert/strict";
 import { type GenerationStep, type Phi3ForCausalLM, type Tensor, watch } from "../../../src";
-import { type DisplayOptions, type Host, type MimeBundle, setHost } from "../../../src/host";
+import { type DisplayOptions, type Host, jupyterDisplay, type MimeBundle, setHost } from "../../../src/host";
+import { watchView } from "../../../src/plots/watch_view";
+import { scores } from "../plots_results";
 import { golden, smollmModel } from "./golden";
 
 const numbers = (ids: Tensor): number[] => Array.from(ids.data as BigInt64Array, Number);
@@ -112,9 +114,74 @@ describe("watch", function () {
     await assert.rejects(watch(model, { prompt: "The capital of France is", max_new_tokens: 400, eos_token_id: [] }), {
       name: "AbortError",
     });
+    assertStopped(shown);
+  });
+
+  function assertStopped(shown: readonly Display[]): void {
     const last = shown.at(-1)?.data as Record<string, string>;
-    assert.match(last["text/plain"] as string, /new tokens?, then stopped; /);
+    assert.match(last["text/plain"] as string, /\n\d+ new tokens?, then stopped; /);
     assert.match(last["text/plain"] as string, /The capital of France is Paris/);
+    assert.match(last["text/html"] as string, /new tokens?, then stopped; /);
+    assert.deepEqual(Object.keys(last), ["text/html", "image/png", "text/plain"]);
+    // At once it says so without a picture, then with it; nothing comes between.
+    const stopped = shown.findIndex(({ data }) => data["text/plain"]?.includes("then stopped"));
+    assert.equal(stopped, shown.length - 2);
+    assert.ok(!("image/png" in (shown[stopped]?.data ?? {})));
+    assert.equal(shown[stopped]?.data["text/plain"], last["text/plain"]);
+  }
+
+  it("leaves it as well when the caller's signal aborts, with what that says, and when the generation fails", async () => {
+    const { shown, host } = notebook();
+    const stop = new AbortController();
+    const own = new Error("long enough");
+    setHost({
+      ...host,
+      display: (data, options) => {
+        host.display(data, options);
+        // While it waits for what the layers say of the newest token.
+        if (shown.length === 3) setTimeout(() => stop.abort(own), 120);
+      },
+    });
+    const endless = { prompt: "The capital of France is", max_new_tokens: 400, eos_token_id: [] };
+    await assert.rejects(watch(model, { ...endless, signal: stop.signal }), own);
+    assertStopped(shown);
+
+    const failed = notebook();
+    setHost(failed.host);
+    const logits_processor = [
+      (ids: number[][], scores: Tensor) => {
+        if ((ids[0] as number[]).length > 8) throw own;
+        return scores;
+      },
+    ];
+    await assert.rejects(watch(model, { ...endless, logits_processor }), own);
+    assertStopped(failed.shown);
+    assert.match(failed.shown.at(-1)?.data["text/plain"] as string, /\n4 new tokens, then stopped; /);
+
+    // One that has aborted already: nothing was made, and that is said.
+    const early = notebook();
+    setHost(early.host);
+    await assert.rejects(watch(model, { ...endless, signal: AbortSignal.abort() }), { name: "AbortError" });
+    assert.match(early.shown.at(-1)?.data["text/plain"] as string, /\n0 new tokens, then stopped; /);
+    assert.ok("image/png" in (early.shown.at(-1)?.data ?? {}));
+    await assert.rejects(watch(model, { ...endless, signal: 5 as never }), /Expected an AbortSignal for signal/);
+  });
+
+  it("shows the end of a text that is too long for an output, and says so; a state that passes is small", () => {
+    const words = Array.from({ length: 3000 }, (_, i) => `␣word${i}`);
+    const moment = { title: "Long", views: ["tokens"] as const, lens: undefined, token_ms: 20, cache: 4096 };
+    const view = watchView({ ...moment, state: "done", scores: scores(words) });
+    assert.match(String(view), /2,999 new tokens; .+; shown are the last \d+ of 3,000 tokens$/);
+    const shown = (view as unknown as Record<symbol, () => Record<string, string>>)[jupyterDisplay]?.() ?? {};
+    assert.deepEqual(Object.keys(shown), ["text/html", "image/png", "text/plain"]);
+    assert.ok(JSON.stringify(shown).length <= 500_000, `${JSON.stringify(shown).length} bytes`);
+    for (const text of [shown["text/html"], shown["text/plain"], view.toSVG()]) {
+      assert.match(text ?? "", /word2999/);
+      assert.doesNotMatch(text ?? "", /word5\b/);
+    }
+    const running = watchView({ ...moment, state: "running", scores: scores(words) }).passing();
+    assert.match(running["text/plain"] as string, /shown are the last 300 of 3,000 tokens$/);
+    assert.ok(JSON.stringify(running).length < 100_000);
   });
 
   it("draws tokens as well as greedy ones, and refuses what it does not know", async () => {

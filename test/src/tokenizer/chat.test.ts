@@ -130,7 +130,7 @@ describe("a conversation's last message", () => {
 
   it("cannot be where there is none to go on with, or where an answer is begun too", () => {
     const go = { continue_final_message: true };
-    assert.throws(() => render(plain, [], go), /Expected a last message with a "content" to continue/);
+    assert.throws(() => render(plain, [], go), /Expected messages like .+ but received \[\]/);
     assert.throws(() => render(plain, [{ role: "assistant" }], go), /Expected a last message with a "content"/);
     assert.throws(() => render("{{ 'content' }}", chat, go), /the chat template does not write it as it is/);
     assert.throws(() => render(plain, [user({ a: 1 })], go), /Expected text to continue but received/);

@@ -261,6 +261,8 @@ describe("tokenizers", function () {
     const messages = [{ role: "user", content: "x" }];
     const render = (chat_template: string) => phi3.apply_chat_template(messages, { tokenize: false, chat_template });
     assert.throws(() => phi3.apply_chat_template("Hello" as never), /Expected messages like \[\{ role: "user"/);
+    // As transformers: nothing that was said has no answer.
+    assert.throws(() => phi3.apply_chat_template([]), /Expected messages like .+ but received \[\]/);
     assert.throws(
       () => render("{{ raise_exception('only system messages') }}"),
       /cannot be rendered: only system messages\./,
