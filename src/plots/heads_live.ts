@@ -2,6 +2,7 @@
  * The script that makes maps of heads live: a click on a head, or Enter, shows what it looks at, where its attention came
  * along, and else what to type for it. It gets the still form's root, the maps' scores and the attention.
  */
+import { livePut } from "./live";
 import { liveAttention } from "./attention_live";
 import { liveMap } from "./map_live";
 
@@ -9,13 +10,7 @@ export const liveHeads = `function (root, data) {
   const map = ${liveMap};
   const attention = ${liveAttention};
   const { layers, heads, maps, about, kept } = data;
-  const put = (parent, name, text, style) => {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (style) made.style.cssText = style;
-    parent.append(made);
-    return made;
-  };
+  const put = ${livePut};
   const body = document.createElement("div");
   body.style.cssText = "color: var(--jp-content-font-color1, currentColor)";
   put(body, "div", data.title, "font-weight: 600");

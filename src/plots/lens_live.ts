@@ -2,6 +2,7 @@
  * The script that makes a lens live: the map of all positions, buttons for what its colours say, and of the position that is
  * picked a column with the top tokens of each layer. It gets the still form's root and the numbers, as `lensData` packs them.
  */
+import { livePercent, livePut } from "./live";
 import type { LensResult } from "../insight/logit_lens";
 import { liveMap } from "./map_live";
 
@@ -69,15 +70,9 @@ export const liveLens = `function (root, data) {
   const colours = data.colours.map(({ strengths }) => bytes(strengths));
   const cell = (row, column) => row * prompt.length + column;
   const chance = (i) => Math.exp(-nats[i] * unit);
-  const percent = (p) => (p >= 0.0995 ? (p * 100).toFixed(1) : (p * 100).toPrecision(2)) + "%";
+  const percent = ${livePercent};
   let shown = 0;
-  const put = (parent, name, text, style) => {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (style) made.style.cssText = style;
-    parent.append(made);
-    return made;
-  };
+  const put = ${livePut};
   const body = document.createElement("div");
   body.style.cssText = "color: var(--jp-content-font-color1, currentColor)";
   put(body, "div", data.title, "font-weight: 600");

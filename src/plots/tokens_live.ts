@@ -3,20 +3,16 @@
  * text, with bars; a click, or Enter, keeps it there. It gets the still form's root, what is said of each ground, and which
  * one it begins with; it writes text as text alone, and takes the page's own colours.
  */
+import { livePercent, livePut } from "./live";
+
 export const liveTokens = `function (root, { said, first }) {
   const spans = root.querySelectorAll("span");
   const told = document.createElement("div");
   told.setAttribute("role", "status");
   told.style.cssText = "min-height: 7.5em; padding: 6px 0; color: var(--jp-content-font-color1, currentColor)";
   let pinned = -1;
-  const put = (parent, name, text, style) => {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (style) made.style.cssText = style;
-    parent.append(made);
-    return made;
-  };
-  const percent = (p) => (p >= 0.0995 ? (p * 100).toFixed(1) : (p * 100).toPrecision(2)) + "%";
+  const put = ${livePut};
+  const percent = ${livePercent};
   const tell = (i) => {
     told.textContent = "";
     for (const [label, numbers, top] of said[i]) {
