@@ -89,7 +89,7 @@ describe("ten models that are loaded and disposed in turn", function () {
       console.log(JSON.stringify(resident));
     })();`;
 
-  it("leave the process within 10 MiB of what it was after the first", function () {
+  it("leave the process within 20 MiB of what it was after the first, and the last five within 5", function () {
     const args = ["--expose-gc", "--require", require.resolve("tsx/cjs"), "-e", code, needSmollm2(this)];
     const run = spawnSync(process.execPath, args, { encoding: "utf8" });
     assert.equal(run.status, 0, run.stderr);
@@ -97,7 +97,9 @@ describe("ten models that are loaded and disposed in turn", function () {
     const [first = 0] = resident;
     const grown = resident.map((bytes) => ((bytes - first) / 2 ** 20).toFixed(1)).join(", ");
     console.log(`      ${(first / 2 ** 20).toFixed(0)} MiB after the first; beyond it, in MiB: ${grown}`);
-    // One model is 97 MB. The bound is what V8's heap and malloc's arenas wander by.
-    assert.ok(Math.max(...resident) - first < 10 * 2 ** 20, `grew by ${grown} MiB`);
+    // One model is 97 MB. V8's heap and malloc's arenas, one a thread, wander by a few, and come to rest; what leaks does not.
+    assert.ok(Math.max(...resident) - first < 20 * 2 ** 20, `grew by ${grown} MiB`);
+    const [from = 0, ...last] = resident.slice(5);
+    assert.ok(Math.max(...last) - from < 5 * 2 ** 20, `still grew: ${grown} MiB`);
   });
 });
