@@ -167,7 +167,7 @@ describe("views on a page of their own", function () {
     "a patch grid of 30 layers at 24 positions": () => plotPatch(grid("position", 30, 24)),
   };
   for (const [name, make] of Object.entries(large))
-    it(`${name} does not hold the page up, shown, pointed at, or gone through by keys`, async () => {
+    it(`leave the page free with ${name}, shown, pointed at and gone through by keys`, async () => {
       await open(make());
       await page.waitForTimeout(1000);
       // A chart's page brings plotly's four megabytes along, which a notebook has read already.
