@@ -60,10 +60,7 @@ export interface HeadMap {
 export function plotAttention(cache: ActivationCache, options: PlotAttentionOptions = {}): View {
   const names = { layer: true, heads: true, tokenizer: true, tokens: true, title: true } as const;
   checkOptions(options, names, "plotAttention");
-  if (!(cache instanceof ActivationCache))
-    throw new TypeError(
-      `Expected what model.run_with_cache gave for plotAttention but received ${inspect(cache, { depth: 0 })}`,
-    );
+  checkKept(cache, "plotAttention");
   const { title = "What heads look at" } = options;
   const weights = picked(cache, options);
   return attentionView(weights, title);
@@ -71,11 +68,15 @@ export function plotAttention(cache: ActivationCache, options: PlotAttentionOpti
 
 /** @internal What the script of attention gets of all the heads that a cache holds. */
 export function attentionData(cache: ActivationCache, options: PlotAttentionOptions): object {
+  checkKept(cache, "cache of plotHeads");
+  return packed(picked(cache, options), 0);
+}
+
+function checkKept(cache: unknown, where: string): void {
   if (!(cache instanceof ActivationCache))
     throw new TypeError(
-      `Expected what model.run_with_cache gave for cache of plotHeads but received ${inspect(cache, { depth: 0 })}`,
+      `Expected what model.run_with_cache gave for ${where} but received ${inspect(cache, { depth: 0 })}`,
     );
-  return packed(picked(cache, options), 0);
 }
 
 /** @internal The view of weights that are picked out already. */

@@ -8,7 +8,7 @@ import { attentionData } from "./attention";
 import { liveHeads } from "./heads_live";
 import { inWords, letters } from "./letters";
 import { picture } from "./picture";
-import type { Cells, Panel, Plot } from "./plot";
+import { type Cells, type Panel, type Plot, withoutAbout } from "./plot";
 import { costLine } from "./said";
 import { tableHtml } from "./table";
 import { stillImage, View } from "./view";
@@ -101,15 +101,6 @@ export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): V
   });
 }
 
-/** What an image does not show: what is said of a cell that is pointed at. */
-const withoutAbout = (plot: Plot): Plot => ({
-  ...plot,
-  panels: plot.panels.map((panel) => ({
-    ...panel,
-    marks: panel.marks.map((mark) => (mark.mark === "cells" ? { ...mark, about: undefined } : mark)),
-  })),
-});
-
 /** The maps as their script gets them. */
 function mapsOf({ scores }: HeadScores, kinds: readonly HeadScoreKind[], best: ReturnType<HeadScores["best"]>[]) {
   const [layers = 0, heads = 0] = scores[kinds[0] as HeadScoreKind]?.dims ?? [];
@@ -122,7 +113,7 @@ function mapsOf({ scores }: HeadScores, kinds: readonly HeadScoreKind[], best: R
 
 function usualKinds({ kinds, scores }: HeadScores): HeadScoreKind[] {
   const [first] = kinds;
-  return first === undefined || scores[first].dims.reduce((a, b) => a * b, 1) <= 500 ? kinds : [first];
+  return first === undefined || scores[first].size <= 500 ? kinds : [first];
 }
 
 function map({ scores }: HeadScores, kind: HeadScoreKind, best: ReturnType<HeadScores["best"]>): Panel {

@@ -5,7 +5,7 @@ import { Figure } from "./figure";
 import { lensData, liveLens } from "./lens_live";
 import { inWords, letters } from "./letters";
 import { picture } from "./picture";
-import type { Cells, Line, Plot } from "./plot";
+import { type Cells, type Line, type Plot, withoutAbout } from "./plot";
 import { seriesColour, strength } from "./style";
 import { tableHtml } from "./table";
 import { stillImage, View } from "./view";
@@ -57,11 +57,11 @@ export function plotLens(lens: LensResult, options: PlotLensOptions = {}): View 
     count < positions.length
       ? `\nThis picture shows the last ${count} of ${positions.length.toLocaleString("en-US")} positions.`
       : "";
-  const still = plotOf(lens, shown, { title, from: positions.length - count, about: false, note });
+  const still = plotOf(lens, shown, { title, from: positions.length - count, note });
   return new View({
-    text: letters(plotOf(lens, shown, { title, from: 0, about: false, note: "" })),
-    svg: picture(plotOf(lens, shown, { title, from: positions.length - count, about: true, note })),
-    html: stillImage(picture(still), inWords(still)) + tableOf(lens, positions.length - count),
+    text: letters(plotOf(lens, shown, { title, from: 0, note: "" })),
+    svg: picture(still),
+    html: stillImage(picture(withoutAbout(still)), inWords(still)) + tableOf(lens, positions.length - count),
     live: {
       data: lensData(
         lens,
@@ -81,7 +81,7 @@ export function plotLens(lens: LensResult, options: PlotLensOptions = {}): View 
 function plotOf(
   lens: LensResult,
   shown: ReturnType<typeof coloured>,
-  { title, from, about, note }: { title: string; from: number; about: boolean; note: string },
+  { title, from, note }: { title: string; from: number; note: string },
 ): Plot {
   const { labels, positions, tokens, probabilities } = lens;
   const cells: Cells = {
@@ -89,9 +89,7 @@ function plotOf(
     values: shown.values.map((row) => row.slice(from)),
     colour: { name: shown.name, range: shown.range, format: shown.format },
     text: tokens.map((row) => row.slice(from).map((top) => top[0] ?? "")),
-  };
-  if (about)
-    cells.about = labels.map((label, l) =>
+    about: labels.map((label, l) =>
       positions.slice(from).map((position, i) => {
         const p = from + i;
         const top = tokens[l]?.[p]?.map((token, n) => `${token} ${percent(probabilities[l]?.[p]?.[n] as number)}`);
@@ -100,7 +98,8 @@ function plotOf(
         const ranks = lens.watch.map(({ label, rank }) => `${label}: rank ${rank[l]?.[p]?.toLocaleString("en-US")}`);
         return [where, ...(top ?? []), numbers, ...ranks].join("\n");
       }),
-    );
+    ),
+  };
   const x = { kind: "category" as const, labels: lens.prompt.slice(from), name: "position", monospace: true };
   const y = { kind: "category" as const, labels, reversed: true };
   return { title, caption: `${lens.about}${note}`, panels: [{ x, y, marks: [cells] }] };

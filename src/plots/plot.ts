@@ -147,3 +147,12 @@ export interface Rule {
   /** Its name stands at the left, where it would be on a line's end at the right. */
   left?: boolean;
 }
+
+/** A plot for an image, which does not show what is said of a cell that is pointed at. */
+export const withoutAbout = (plot: Plot): Plot => ({
+  ...plot,
+  panels: plot.panels.map((panel) => ({
+    ...panel,
+    marks: panel.marks.map((mark) => (mark.mark === "cells" ? { ...mark, about: undefined } : mark)),
+  })),
+});
