@@ -123,6 +123,11 @@ class CudaBackend : public Backend {
   }
   bool prompt_fits(int64_t tokens, int64_t cols) const;
   void gemm(void* out, const void* in, const CudaWeight& weight, int64_t tokens, bool out_float32, bool accumulate);
+  /** The norm of a prompt's rows, as 16-bit numbers. */
+  void prompt_norm(Tensor normed, Tensor hidden, const Weight& norm, float eps);
+  /** And their product with a weight. */
+  void norm_gemm(void* out, Tensor normed, Tensor hidden, const Weight& norm, const CudaWeight& weight, float eps,
+                 bool out_float32);
   /** Calls visit(numbers, first, rows) with all rows of a weight as dense `dtype` numbers: at once, or of a compact one
    * part by part, each unpacked into `unpacked_`. */
   void each_dense(const CudaWeight& weight, Dtype dtype,

@@ -8,6 +8,17 @@
 
 namespace phi3lab::cuda {
 
+void CudaBackend::prompt_norm(Tensor normed, Tensor hidden, const Weight& norm, float eps) {
+  prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
+                  kernels_, stream());
+}
+
+void CudaBackend::norm_gemm(void* out, Tensor normed, Tensor hidden, const Weight& norm, const CudaWeight& weight,
+                            float eps, bool out_float32) {
+  prompt_norm(normed, hidden, norm, eps);
+  gemm(out, normed.data, weight, hidden.rows, out_float32, false);
+}
+
 void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed, Tensor hidden, const Weight& norm,
                                        const QkvProjection& projection, const PassInput& input, Tensor table,
                                        int64_t layer, const AttentionShape& shape, float eps) {
@@ -21,9 +32,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
   }
   if (taken && input.sequences > 1 && decode_attend_fits(shape)) {
     if (prompt_fits(hidden.rows, hidden.cols)) {
-      prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
-                      kernels_, stream());
-      gemm(qkv.data, normed.data, w, hidden.rows, true, false);
+      norm_gemm(qkv.data, normed, hidden, norm, w, eps, true);
     } else {
       rms_norm(normed, hidden, norm, eps);
       matmul(qkv, normed, projection.weight);
@@ -33,9 +42,7 @@ void CudaBackend::norm_qkv_rope_append(Tensor& qkv, Cache& cache, Tensor normed,
   }
   if (taken && input.sequences == 1 && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(shape.context_cols()) &&
       prompt_attend_fits(shape, device_)) {
-    prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
-                    kernels_, stream());
-    gemm(qkv.data, normed.data, w, hidden.rows, false, false);
+    norm_gemm(qkv.data, normed, hidden, norm, w, eps, false);
     prompt_rope_append(qkv.data, view_of(cache), input.position, table.data, hidden.rows, layer, shape, format_,
                        kernels_, stream());
     qkv.layout = Layout::half_qkv;
@@ -64,11 +71,15 @@ void CudaBackend::norm_gate_up_swiglu(Tensor& activation, Tensor normed, Tensor 
     return;
   }
   if (!tapped(Half::feed_forward, layer) && prompt_fits(hidden.rows, hidden.cols) && gemm_fits(activation.cols)) {
-    prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
-                    kernels_, stream());
-    gemm(gate_up.data, normed.data, w, hidden.rows, false, false);
-    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, kernels_, stream());
     activation.layout = Layout::half_activation;
+    if (!cublaslt_ && w.compact.empty() && gemm_gates(hidden.rows, kernels_)) {
+      prompt_norm(normed, hidden, norm, eps);
+      Gemm p{activation.data, normed.data, w.memory.data(), hidden.rows, activation.cols, w.cols, format_, false};
+      p.up_after = activation.cols;
+      return tensor_gemm(p, device_, kernels_, partials_, stream());
+    }
+    norm_gemm(gate_up.data, normed, hidden, norm, w, eps, false);
+    prompt_swiglu(activation.data, gate_up.data, hidden.rows, activation.cols, format_, kernels_, stream());
     return;
   }
   Backend::norm_gate_up_swiglu(activation, normed, gate_up, hidden, norm, weight, layer, eps);
@@ -91,9 +102,7 @@ void CudaBackend::norm_lm_head(Tensor logits, Tensor normed, Tensor hidden, cons
                                float eps) {
   const CudaWeight& w = uploaded(weight);
   if (!tapped(Half::head, -1) && prompt_fits(hidden.rows, hidden.cols)) {
-    prompt_rms_norm(normed.data, hidden.data, uploaded(norm).as<float>(), hidden.rows, hidden.cols, eps, format_,
-                    kernels_, stream());
-    return gemm(logits.data, normed.data, w, hidden.rows, true, false);
+    return norm_gemm(logits.data, normed, hidden, norm, w, eps, true);
   }
   if (tapped(Half::head, -1) || !token_fits(w, hidden.rows, GemvEnd::logits))
     return Backend::norm_lm_head(logits, normed, hidden, norm, weight, eps);

@@ -38,6 +38,12 @@ __device__ __forceinline__ __half saturated<__half>(float x) {
   return __float2half_rn(bounded < -65504.f ? -65504.f : bounded);
 }
 
+/** up · silu(gate), for a result of 16 bits: the fast exponential and quotient err by a few float32 roundings, far
+ * below them; a quotient below 2^-126 is 0. */
+__device__ __forceinline__ float swiglu_16_bit(float gate, float up) {
+  return up * __fdividef(gate, 1 + __expf(-gate));
+}
+
 /** 16 bytes of a weight, which no token reads twice. */
 __device__ __forceinline__ uint4 read_once(const uint4* from) {
 #if __CUDA_ARCH__ >= 800

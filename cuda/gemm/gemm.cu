@@ -39,6 +39,8 @@ void tensor_gemm(const Gemm& p, const DeviceProperties& device, const KernelSet&
   if (!gemm_fits(p.cols)) throw std::runtime_error("[gemm] cols must be a multiple of 8");
   if (p.dtype == Dtype::float32) throw std::runtime_error("[gemm] inputs must have 16 bits");
   if (p.accumulate && !p.out_float32) throw std::runtime_error("[gemm] only float32 accumulates");
+  if (p.up_after > 0 && (p.out_float32 || !gemm_gates(p.tokens, kernels)))
+    throw std::runtime_error("[gemm] only 16-bit products of many tokens by mma.sync have gates");
   if (p.tokens <= kStreamedTokens) return gemm_mma_few(p, device, kernels, partials, stream);
   if (kernels.wgmma) return gemm_wgmma(p, device, kernels, stream, choose_wgmma_tile(p, device));
   gemm_mma_many(p, device, kernels, partials, stream);

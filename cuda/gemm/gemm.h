@@ -10,7 +10,10 @@
 namespace phi3lab::cuda {
 
 /** out (tokens, rows) = in (tokens, cols) · weight (rows, cols)ᵀ, or += when `accumulate`. All row-major; `in` and
- * `weight` dense. */
+ * `weight` dense.
+ *
+ * Where `up_after` is not 0, row r of `weight` is a gate and row r + up_after its up, `rows` counts gates, and out = up
+ * · silu(gate) in `dtype`, where float16 stops at its largest number: for shapes that `gemm_gates` takes. */
 struct Gemm {
   void* out = nullptr;           // float32, or `dtype`
   const void* in = nullptr;      // `dtype`
@@ -21,6 +24,7 @@ struct Gemm {
   bool accumulate = false;    // float32 only
   int64_t out_stride = 0;     // numbers from a token of `out` to the next; 0: `rows`
   bool fresh_weight = false;  // the kernel before writes the weight: nothing of it may be read ahead
+  int64_t up_after = 0;       // rows
 };
 
 /** Numbers from a token of `out` to the next. */
@@ -31,6 +35,11 @@ inline bool gemm_fits(int64_t cols) { return cols % 8 == 0; }
 
 /** Up to so many tokens the weight's bytes are the limit. */
 constexpr int64_t kStreamedTokens = 64;
+
+/** Whether our own product of so many tokens may have `up_after`. */
+inline bool gemm_gates(int64_t tokens, const KernelSet& kernels) {
+  return tokens > kStreamedTokens && kernels.mma_bf16 && !kernels.wgmma;
+}
 
 /** Our own, by mma.sync (before 8.0 of float16 numbers alone) or wgmma (9.0). Any tokens ≥ 1, rows ≥ 1, cols % 8 == 0.
  * Only launches. What blocks share of a result meets in `partials` where the GPU has no clusters, or not for this

@@ -89,42 +89,48 @@ __device__ __forceinline__ int turn_of(int row) {
 template <class Tile>
 constexpr bool kRunsTile = Tile::kEverywhere || kForCopies;
 
-/** Copies stages into shared memory: rows of kDepth numbers, their pieces turned. */
+/** Copies stages into shared memory: rows of kDepth numbers, their pieces turned. With gates (Gemm::up_after), the rows
+ * that the threads copy at once are as many gates, and behind them their ups. */
 template <class T, class Tile>
 struct StageLoader {
   static constexpr int kPieces = Tile::kDepth / 8, kStep = Tile::kThreads / kPieces;
   static_assert(kStep % 8 == 0 && Tile::kRows % kStep == 0 && Tile::kTokens % kStep == 0);
   const T *weight, *in;       // this thread's first piece of a stage, of the first stage
   int rows, tokens;           // from its first row on
+  int row_step;               // from a row of the weight that it copies to the next
   int cols, all_cols;         // from its piece on; of a row
   uint32_t shared, in_stage;  // address of stage 0; of the piece, in a stage
 
+  /** row0: of the weight, or the first gate. */
   __device__ StageLoader(const Gemm& p, uint32_t shared, int row0, int token0)
       : all_cols(static_cast<int>(p.cols)), shared(shared) {
     const int first = threadIdx.x / kPieces, piece = threadIdx.x % kPieces;
-    rows = static_cast<int>(p.rows) - row0 - first, tokens = static_cast<int>(p.tokens) - token0 - first;
+    const bool gates = p.up_after > 0, up = gates && first >= kStep / 2;
+    const int row = row0 + first - (up ? kStep / 2 : 0);
+    row_step = gates ? kStep / 2 : kStep;
+    rows = static_cast<int>(p.rows) - row, tokens = static_cast<int>(p.tokens) - token0 - first;
     cols = all_cols - piece * 8;
-    weight = static_cast<const T*>(p.weight) + static_cast<int64_t>(row0 + first) * all_cols + piece * 8;
+    weight = static_cast<const T*>(p.weight) + (row + (up ? p.up_after : 0)) * all_cols + piece * 8;
     in = static_cast<const T*>(p.in) + static_cast<int64_t>(token0 + first) * all_cols + piece * 8;
     in_stage = (first * kPieces + (piece ^ turn_of<kPieces>(first))) * 16;
   }
 
   template <int kCount>
-  __device__ void load(uint32_t to, const T* from, int there, int step) const {
+  __device__ void load(uint32_t to, const T* from, int there, int row_step, int step) const {
     const int bytes = step * Tile::kDepth < cols ? 16 : 0;
     from += step * Tile::kDepth;
 #pragma unroll
     for (int i = 0; i < kCount / kStep; ++i)
       copy_16_bytes<Tile::kEverywhere>(to + i * kStep * kPieces * 16,
-                                       from + static_cast<int64_t>(all_cols) * (i * kStep),
-                                       i * kStep < there ? bytes : 0);
+                                       from + static_cast<int64_t>(all_cols) * (i * row_step),
+                                       i * row_step < there ? bytes : 0);
   }
   __device__ void load_weight(int stage, int step) const {
-    load<Tile::kRows>(shared + stage * Tile::kStageBytes + in_stage, weight, rows, step);
+    load<Tile::kRows>(shared + stage * Tile::kStageBytes + in_stage, weight, rows, row_step, step);
   }
   __device__ void load_in(int stage, int step) const {
     load<Tile::kTokens>(shared + stage * Tile::kStageBytes + Tile::kRows * Tile::kDepth * 2 + in_stage, in, tokens,
-                        step);
+                        kStep, step);
   }
 };
 

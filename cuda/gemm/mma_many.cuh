@@ -1,4 +1,4 @@
-// The kernel of product_many.cu: a block's tile of rows × tokens in the registers of its warps, stages of both operands
+// The kernel of mma_many.cu: a block's tile of rows × tokens in the registers of its warps, stages of both operands
 // by cp.async, fragments of the next step fetched while this one's are multiplied.
 #pragma once
 
@@ -14,6 +14,8 @@ struct ManyTile {
   static constexpr int kRowWarps = row_warps, kWarps = row_warps * token_warps, kThreads = 32 * kWarps;
   static constexpr int kWarpRows = rows / row_warps, kWarpTokens = tokens / token_warps;
   static constexpr int kStageBytes = (rows + tokens) * depth * 2;
+  // Whether a thread's sums of gates have those of their ups beside them: StageLoader copies a warp's rows at once.
+  static constexpr bool kGates = kThreads / (depth / 8) == kWarpRows && kWarpRows % 32 == 0;
   // A warp's sums leave through shared memory, 16 tokens at a time, so that stores fill whole sectors.
   static constexpr int kLeaveTokens = 16, kLeaveStride = kWarpRows + 4;
   static constexpr int kLeaveBytes = kWarps * kLeaveTokens * kLeaveStride * 4;
@@ -52,6 +54,44 @@ __device__ __forceinline__ bool meet_split(float (&sums)[kQuads][4], const ManyP
   return true;
 }
 
+/** Where a warp's sums belong. */
+struct WarpPlace {
+  int token, row;
+};
+
+/** Brings a warp's sums of its first kRowParts · 16 rows to `out`, through `leaving`, its shared memory; `adds`: as
+ * store_sums does. */
+template <class T, class Tile, int kRowParts, int kQuadCount>
+__device__ __forceinline__ void leave(const Gemm& p, float (&sums)[kQuadCount][4], float* leaving, WarpPlace at,
+                                      bool adds) {
+  constexpr int kLeave = Tile::kLeaveTokens, kStride = Tile::kLeaveStride, kQuads = kRowParts * 4;
+  constexpr int kTokenParts = Tile::kWarpTokens / 8;
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int part = 0; part < Tile::kWarpTokens / kLeave; ++part) {
+    const int first = at.token + part * kLeave;
+    if (first >= static_cast<int>(p.tokens)) break;
+#pragma unroll
+    for (int i = 0; i < kRowParts * 8; ++i)
+      leaving[(i / 4 % 2 * 8 + lane % 4 * 2 + i % 2) * kStride + i / 8 * 16 + lane / 4 + i / 2 % 2 * 8] =
+          sums[i / 8 * kTokenParts + part * 2 + i / 4 % 2][i % 4];
+    __syncwarp();
+    float4 fours[kLeave * kQuads / 32];
+#pragma unroll
+    for (int i = 0; i < kLeave * kQuads / 32; ++i) {
+      const int quad = lane + i * 32;
+      fours[i] = *reinterpret_cast<const float4*>(leaving + quad / kQuads * kStride + quad % kQuads * 4);
+    }
+#pragma unroll
+    for (int i = 0; i < kLeave * kQuads / 32; ++i) {
+      const int quad = lane + i * 32, token = first + quad / kQuads, row = at.row + quad % kQuads * 4;
+      if (token < static_cast<int>(p.tokens) && row < static_cast<int>(p.rows))
+        store_sums<T>(p, token, row, fours[i], adds);
+    }
+    __syncwarp();
+  }
+}
+
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, 1)
     gemm_many_kernel(const __grid_constant__ Gemm p, const __grid_constant__ ManyPlan plan) {
@@ -75,7 +115,8 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
   const int shared_tile = sharer < 0 ? 0 : sharer / split, rank = sharer < 0 ? 0 : sharer % split;
   const TilePlace place =
       place_tile(sharer < 0 ? blockIdx.x : plan.whole + shared_tile, plan.row_tiles, plan.token_tiles);
-  const int row0 = place.row_tile * Tile::kRows, token0 = place.token_tile * Tile::kTokens;
+  const bool gates = Tile::kGates && p.up_after > 0;
+  const int row0 = place.row_tile * (gates ? Tile::kRows / 2 : Tile::kRows), token0 = place.token_tile * Tile::kTokens;
   const int steps = (static_cast<int>(p.cols) + kDepth - 1) / kDepth;
   const int begin = steps * rank / split, end = steps * (rank + 1) / split;
 
@@ -104,7 +145,20 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
     for (int t = 0; t < kTokenParts / 2; ++t)
       load_matrices(in[buffer][t], base + in_row + t * 16 * kDepth * 2 + (((step * 2 + in_piece) ^ turn) * 16));
   };
-  float sums[kRowParts * kTokenParts][4] = {};
+  // What the sums are added to comes while the first stages do; of blocks that share a tile, to the first.
+  float sums[kRowParts * kTokenParts][4];
+  const WarpPlace at{token0 + warp_token, row0 + (gates ? warp_row / 2 : warp_row)};
+  const bool adds = p.accumulate && !plan.adds_in_cache && rank == 0;
+#pragma unroll
+  for (int i = 0; i < kRowParts * kTokenParts; ++i) {
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const int row = at.row + i / kTokenParts * 16 + lane / 4 + j / 2 * 8;
+      const int token = at.token + i % kTokenParts * 8 + lane % 4 * 2 + j % 2;
+      const bool there = adds && row < static_cast<int>(p.rows) && token < static_cast<int>(p.tokens);
+      sums[i][j] = there ? static_cast<const float*>(p.out)[token * out_stride(p) + row] : 0.f;
+    }
+  }
   int stage = 0;
   wait_copies<kStages - 2>();
   __syncthreads();
@@ -118,16 +172,18 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
         stage = stage + 1 == kStages ? 0 : stage + 1;
       }
       fetch((i + 1) % 2, stage, (i + 1) % kSteps);  // behind the last step nobody uses it
-      if (i == 0) {                                 // since the last barrier nobody reads the stage before this one
-        const int ahead = step + kStages - 1, free_stage = stage == 0 ? kStages - 1 : stage - 1;
-        if (ahead < end) {
-          loader.load_weight(free_stage, ahead);
-          loader.load_in(free_stage, ahead);
-        }
-        commit_copies();
-      }
 #pragma unroll
       for (int r = 0; r < kRowParts; ++r) {
+        // Since the last barrier nobody reads the stage before this one. Right behind the fetches, asynchronous copies
+        // would cost 7%; others are waited for, and have the more products behind them.
+        if (i == 0 && r == (Tile::kEverywhere ? 0 : kRowParts / 2)) {
+          const int ahead = step + kStages - 1, free_stage = stage == 0 ? kStages - 1 : stage - 1;
+          if (ahead < end) {
+            loader.load_weight(free_stage, ahead);
+            loader.load_in(free_stage, ahead);
+          }
+          commit_copies();
+        }
 #pragma unroll
         for (int t = 0; t < kTokenParts; ++t)
           multiply<T, Tile::kEverywhere>(sums[r * kTokenParts + t], weight[i % 2][r], in[i % 2][t / 2][t % 2 * 2],
@@ -139,30 +195,19 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
   if (split > 1 && !meet_split<Tile>(sums, plan, shared_tile, rank)) return;
   wait_copies<0>();
   __syncthreads();  // the stages' memory becomes the sums'
-  constexpr int kLeave = Tile::kLeaveTokens, kStride = Tile::kLeaveStride, kQuads = Tile::kWarpRows / 4;
-  float* const leaving = reinterpret_cast<float*>(shared) + warp * kLeave * kStride;
+  float* const leaving = reinterpret_cast<float*>(shared) + warp * Tile::kLeaveTokens * Tile::kLeaveStride;
+  if constexpr (Tile::kGates) {
+    if (gates) {
 #pragma unroll
-  for (int part = 0; part < Tile::kWarpTokens / kLeave; ++part) {
-    const int first = token0 + warp_token + part * kLeave;
-    if (first >= static_cast<int>(p.tokens)) break;
+      for (int i = 0; i < kRowParts / 2 * kTokenParts; ++i) {
 #pragma unroll
-    for (int i = 0; i < kRowParts * 8; ++i)
-      leaving[(i / 4 % 2 * 8 + lane % 4 * 2 + i % 2) * kStride + i / 8 * 16 + lane / 4 + i / 2 % 2 * 8] =
-          sums[i / 8 * kTokenParts + part * 2 + i / 4 % 2][i % 4];
-    __syncwarp();
-    float4 fours[kLeave * kQuads / 32];
-#pragma unroll
-    for (int i = 0; i < kLeave * kQuads / 32; ++i) {
-      const int quad = lane + i * 32;
-      fours[i] = *reinterpret_cast<const float4*>(leaving + quad / kQuads * kStride + quad % kQuads * 4);
+        for (int j = 0; j < 4; ++j)
+          sums[i][j] = to_float(saturated<T>(swiglu_16_bit(sums[i][j], sums[i + kRowParts / 2 * kTokenParts][j])));
+      }
+      return leave<T, Tile, kRowParts / 2>(p, sums, leaving, at, false);
     }
-    store_all<T>(p, fours, plan.adds_in_cache, [&](int i, int& token, int& row) {
-      const int quad = lane + i * 32;
-      token = first + quad / kQuads, row = row0 + warp_row + quad % kQuads * 4;
-      return token < static_cast<int>(p.tokens) && row < static_cast<int>(p.rows);
-    });
-    __syncwarp();
   }
+  leave<T, Tile, kRowParts>(p, sums, leaving, at, p.accumulate && plan.adds_in_cache);
 }
 
 }  // namespace phi3lab::cuda

@@ -119,11 +119,8 @@ __global__ void swiglu_kernel(T* out, const T* gate_up, int ffn) {
   const Numbers up = *reinterpret_cast<const Numbers*>(row + ffn + col);
   Numbers activation;
 #pragma unroll
-  for (int j = 0; j < kPack; ++j) {
-    // The fast exp and quotient err by a few float32 roundings, far below 16 bits; a quotient below 2^-126 is 0.
-    const float g = to_float(gate.at[j]);
-    activation.at[j] = saturated<T>(to_float(up.at[j]) * __fdividef(g, 1 + __expf(-g)));
-  }
+  for (int j = 0; j < kPack; ++j)
+    activation.at[j] = saturated<T>(swiglu_16_bit(to_float(gate.at[j]), to_float(up.at[j])));
   *reinterpret_cast<Numbers*>(out + static_cast<int64_t>(blockIdx.y) * ffn + col) = activation;
 }
 

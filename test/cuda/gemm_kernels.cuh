@@ -70,6 +70,7 @@ inline void fill(void* out, int64_t count, Dtype dtype, uint32_t seed, float sca
 struct Path {
   std::string name;
   std::function<bool(const Gemm&, cudaStream_t)> gemm;
+  bool gates = false;  // whether it has Gemm::up_after, for many tokens
 };
 
 }  // namespace phi3lab::cuda::test

@@ -50,6 +50,19 @@ __global__ void reference_kernel(float* expected, float* scale, const T* in, con
 
 /** *worst = the largest of (|out − expected| − rounding · |expected|) / scale, its bits ordered as integers; +∞ for
  * NaN. */
+/** Makes of products with `gates` gates and as many ups what gates and ups give, (tokens, gates): up · silu(gate); and
+ * of their scales what an error of theirs is worth there. */
+__global__ void gate_kernel(float* gated, float* gated_scale, const float* products, const float* scale, int64_t tokens,
+                            int gates) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < tokens * gates; i += step) {
+    const int64_t at = i / gates * 2 * gates + i % gates;
+    const float gate = products[at], up = products[at + gates], silu = gate / (1 + expf(-gate));
+    gated[i] = up * silu;
+    gated_scale[i] = fabsf(silu) * scale[at + gates] + 1.1f * fabsf(up) * scale[at];  // silu's slope is 1.1 at most
+  }
+}
+
 template <class T>
 __global__ void compare_kernel(uint32_t* worst, const T* out, const float* expected, const float* scale, int64_t count,
                                bool accumulate, float rounding) {
@@ -117,22 +130,32 @@ class Checks {
     std::string wrong;
     float worst = 0.f;
     int taken = 0;
+    const auto check = [&](Gemm p, const char* mode, const Memory& expected, const Memory& scale) {
+      if (!compute(path, p)) return;
+      ++taken;
+      const std::string where = "\n    " + std::to_string(p.tokens) + " tokens, " + mode + ": ";
+      const float error = compare(p, expected, scale);
+      worst = std::max(worst, error);
+      if (!(error <= kTolerance)) wrong += where + "error " + std::to_string(error) + " of the scale";
+      if (guard_touched(p)) wrong += where + "wrote behind its end";
+      p.out = again.get();
+      compute(path, p);
+      if (differences(out.get(), again.get(), bytes_of(p))) wrong += where + "other bits the second time";
+    };
     for (int tokens : kTokenCounts) {
       if (tokens > shape.tokens) continue;
-      for (const Mode& mode : kModes) {
-        Gemm p = {out.get(),  in.get(), weight.get(),     tokens,         shape.rows,
-                  shape.cols, dtype,    mode.out_float32, mode.accumulate};
-        if (!compute(path, p)) continue;
-        ++taken;
-        const std::string where = "\n    " + std::to_string(tokens) + " tokens, " + mode.name + ": ";
-        const float error = compare(p, expected, scale);
-        worst = std::max(worst, error);
-        if (!(error <= kTolerance)) wrong += where + "error " + std::to_string(error) + " of the scale";
-        if (guard_touched(p)) wrong += where + "wrote behind its end";
-        p.out = again.get();
-        compute(path, p);
-        if (differences(out.get(), again.get(), bytes_of(p))) wrong += where + "other bits the second time";
-      }
+      for (const Mode& mode : kModes)
+        check({out.get(), in.get(), weight.get(), tokens, shape.rows, shape.cols, dtype, mode.out_float32,
+               mode.accumulate},
+              mode.name, expected, scale);
+      if (!path.gates || tokens <= kStreamedTokens || shape.rows % 2 != 0) continue;
+      Memory gated(size_t{2} * tokens * shape.rows), gated_scale(gated.bytes());
+      gate_kernel<<<1024, 256>>>(static_cast<float*>(gated.get()), static_cast<float*>(gated_scale.get()),
+                                 static_cast<const float*>(expected.get()), static_cast<const float*>(scale.get()),
+                                 tokens, shape.rows / 2);
+      Gemm p = {out.get(), in.get(), weight.get(), tokens, shape.rows / 2, shape.cols, dtype, false};
+      p.up_after = shape.rows / 2;
+      check(p, "gates", gated, gated_scale);
     }
     if (taken == 0) return;
     std::printf("%s %s (%d, %d) %s: %.1e%s\n", wrong.empty() ? "ok" : "not ok", path.name.c_str(), shape.rows,
@@ -218,7 +241,8 @@ int run(const std::string& command, const std::string& only) {
 
   std::vector<Path> ways;
   const auto add = [&](const std::string& group, const std::string& name, auto product) {
-    if (only.empty() ? group != "tiles" : group == only) ways.push_back({name, product});
+    if (only.empty() ? group != "tiles" : group == only)
+      ways.push_back({name, product, group == "mma" || group == "older"});
   };
   add("mma", "mma", [=](const Gemm& p, cudaStream_t stream) {
     KernelSet without = kernels;

@@ -135,6 +135,7 @@ void feed_forward_chain_cases(std::vector<Case>& table) {
   put({3072, 8192, W::Q4_K, 1}, false);
   put({3072, 8192, W::BF16, 1}, false);
   put({3072, 1024, W::BF16, 16}, false);
+  put({576, 1536, W::BF16, 300}, false);
   const auto put_head = [&](const Shape& shape, int64_t vocab, bool quick) {
     table.push_back(
         {"head " + std::to_string(vocab) + "x" + text(shape), quick, [=](Bench& b) { return head(b, shape, vocab); }});
