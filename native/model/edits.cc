@@ -94,6 +94,12 @@ std::atomic<int64_t> lists{0};
 
 }  // namespace
 
+bool is_made_within(const std::string& part, Half half) {
+  if (half == Half::head) return part == "model.norm";
+  const bool feed_forward = part.compare(0, 4, "mlp.") == 0 || part == "post_attention_layernorm";
+  return !part.empty() && feed_forward == (half == Half::feed_forward);
+}
+
 bool EditRequests::hooked() const {
   return std::any_of(edits.begin(), edits.end(), [](const EditRequest& edit) { return static_cast<bool>(edit.hook); });
 }
@@ -176,11 +182,8 @@ bool EditList::same(const EditRequests& other) const {
 
 bool EditList::within(Half half, int64_t layer) const {
   if (half == Half::attention && blocked(layer).count > 0) return true;
-  return std::any_of(entries(layer).begin(), entries(layer).end(), [&](const Entry& entry) {
-    if (half == Half::head) return entry.part == "model.norm";
-    const bool feed_forward = entry.part.compare(0, 4, "mlp.") == 0 || entry.part == "post_attention_layernorm";
-    return !entry.part.empty() && feed_forward == (half == Half::feed_forward);
-  });
+  return std::any_of(entries(layer).begin(), entries(layer).end(),
+                     [&](const Entry& entry) { return is_made_within(entry.part, half); });
 }
 
 void EditList::apply(Backend& backend, const char* name, int64_t layer, Tensor x, const PassInput& input,

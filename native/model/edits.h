@@ -13,6 +13,9 @@
 
 namespace phi3lab {
 
+// Whether what has this name within its layer, or outside the layers, is made within a half.
+bool is_made_within(const std::string& part, Half half);
+
 // Positions of a text: those of a rising list, or those in [from, to).
 struct PositionChoice {
   std::optional<std::vector<int32_t>> list;

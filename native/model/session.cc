@@ -154,10 +154,15 @@ void Session::Listening::edit(const char* name, int64_t layer, Tensor view, int6
 }
 
 void Session::Listening::record(TapCollector& taps) {
-  phi3_.backend().set_tap([this, &taps](const char* name, int64_t layer, Tensor view, int64_t first) {
-    edit(name, layer, view, first);
-    taps.receive(name, layer, view);
-  });
+  const auto within = [this, &taps](Half half, int64_t layer) {
+    return taps.within(half, layer) || (edits_ && edits_->within(half, layer));
+  };
+  phi3_.backend().set_tap(
+      [this, &taps](const char* name, int64_t layer, Tensor view, int64_t first) {
+        edit(name, layer, view, first);
+        taps.receive(name, layer, view);
+      },
+      edits_ && edits_->hooked() ? Backend::Within() : within);
   phi3_.keep_attention_weights([&taps](int64_t layer, int64_t count, int64_t) { return taps.weights(layer, count); });
 }
 

@@ -1,6 +1,7 @@
 #include "taps.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -8,11 +9,21 @@ namespace phi3lab {
 namespace {
 
 constexpr const char* kWeights = "self_attn.attn_weights";
+constexpr const char* kLayers = "model.layers.";
 
 // The name that JavaScript knows an intermediate by.
 std::string full_name(const char* name, int64_t layer) {
   if (layer < 0) return name;
-  return "model.layers." + std::to_string(layer) + (*name ? "." : "") + name;
+  return kLayers + std::to_string(layer) + (*name ? "." : "") + name;
+}
+
+// And back: a name's layer, -1 outside, and the part of it.
+std::pair<int64_t, std::string> place_of(const std::string& name) {
+  const size_t prefix = std::strlen(kLayers);
+  if (name.compare(0, prefix, kLayers) != 0) return {-1, name};
+  char* part = nullptr;
+  const int64_t layer = std::strtoll(name.c_str() + prefix, &part, 10);
+  return {layer, *part == '.' ? part + 1 : part};
 }
 
 void check_rising(const std::string& name, const char* what, const std::optional<std::vector<int64_t>>& list,
@@ -44,7 +55,13 @@ TapCollector::TapCollector(Backend& backend, const TapRequests& wanted, int64_t 
   for (const auto& [name, request] : wanted) {
     check_rising(name, "rows", request.rows, tokens);
     check_rising(name, "heads", request.heads, heads);
+    places_.push_back(place_of(name));
   }
+}
+
+bool TapCollector::within(Half half, int64_t layer) const {
+  return std::any_of(places_.begin(), places_.end(),
+                     [&](const auto& place) { return place.first == layer && is_made_within(place.second, half); });
 }
 
 const TensorRef& TapCollector::make(const std::string& name, const TapRequest& request, int64_t cols, bool attention) {

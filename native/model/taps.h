@@ -17,6 +17,9 @@ class TapCollector {
   TapCollector(Backend& backend, const TapRequests& wanted, int64_t tokens, int64_t positions, int64_t heads,
                Make make);
 
+  // Which halves of a layer it looks into.
+  bool within(Half half, int64_t layer) const;
+
   // Where a layer's attention weights in a chunk of `count` tokens go: to their tensor where all are wanted, else to
   // scratch memory of which `receive` copies the wanted rows; null: they are not.
   AttentionWeights weights(int64_t layer, int64_t count);
@@ -37,6 +40,7 @@ class TapCollector {
 
   Backend& backend_;
   const TapRequests& wanted_;
+  std::vector<std::pair<int64_t, std::string>> places_;  // the wanted names, as layer, -1 outside, and part
   int64_t tokens_, positions_, heads_;
   Make make_;
   int64_t first_ = 0;  // row of the chunk under way
