@@ -15,11 +15,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProgram } from "./build.mjs";
 import { costs } from "./cpu_costs.mjs";
-import { costRows, peersOf, rateRows, weightsOf } from "./cpu_rows.mjs";
+import { costRows, mixesOf, peersOf, rateRows, weightsOf } from "./cpu_rows.mjs";
 import { havePeers, installPeers, modelCopies, phi3MiniFiles } from "./peers.mjs";
 import { median, medianAndBest, percent, start, turnAbout } from "./runner.mjs";
 
 const folder = dirname(fileURLToPath(import.meta.url));
+/** Bytes that are read to measure the memory at least: the small model's file. */
+const smallest = 96 * 2 ** 20;
 
 export async function bench(args) {
   const { values } = parseArgs({
@@ -43,12 +45,9 @@ export async function bench(args) {
   if (!havePeers())
     console.log("There are no peers to compare with: npm run bench -- cpu --peers installs them into bench/.peers\n");
   const programs = new Programs();
-  // What the machine can do, by the C++ program in bench/cpu.
-  const machine = await programs.start("limits", { command: buildProgram("cpu", "limits") });
-  if (machine === undefined) throw new Error("The machine's limits could not be measured");
-  const limits = machine.facts;
+  const { facts: limits } = await programs.machine();
   const copies = havePeers() ? modelCopies(model) : undefined;
-  const phi3Mini = wanted.some((name) => name.startsWith("phi3-")) ? phi3MiniFiles() : {};
+  const phi3Mini = phi3MiniFiles(mixesOf(rateRows.filter(({ name }) => wanted.includes(name))));
   const places = { model, phi3Mini, copies, threads: limits.threads };
   const ours = await programs.ours(model, {});
   if (ours === undefined) throw new Error("phi3lab itself could not be measured");
@@ -59,7 +58,7 @@ export async function bench(args) {
   const measured = rateRows.filter((row) => wanted.includes(row.name) && measurable(row));
   for (const [i, row] of measured.entries()) {
     console.log(`measuring ${row.name} …`);
-    const result = await measureRate(row, places, programs, machine, rounds);
+    const result = await measureRate(row, places, programs, rounds);
     if (result) results.push(result);
     // Programs with two gigabytes of weights make room for the next.
     const file = phi3Mini[row.weights];
@@ -73,6 +72,7 @@ export async function bench(args) {
       console.log(`${row.name} is left out: ${error.message}`);
     }
   }
+  const machine = await programs.machine(ours.facts.reads.weights);
   const { text, profile } = await ours.ask({ profile: { stream: (await machine.ask({ limit: "read" })).rate } });
   await programs.stop();
   report(limits, ours.facts, results);
@@ -90,6 +90,15 @@ class Programs {
     if (!this.#started.has(key)) this.#started.set(key, start(name, launch));
     return this.#started.get(key);
   }
+  /** What the machine can do, by the C++ program in bench/cpu, which reads as many bytes as a token's weights, up to 2 GiB:
+   * a cache may hold a small model and not a large one. */
+  async machine(weights = 0) {
+    const size = Math.ceil(Math.min(Math.max(weights, smallest), 2 ** 31) / 2 ** 20);
+    const launch = { command: buildProgram("cpu", "limits"), args: ["0", "0.5", String(size)] };
+    const machine = await this.start(`limits of ${size} MiB`, launch);
+    if (machine === undefined) throw new Error("The machine's limits could not be measured");
+    return machine;
+  }
   ours(model, options, path) {
     const args = [join(folder, "programs", "ours.mjs"), model];
     const name = ["phi3lab", path, ...Object.entries(options).map(([key, value]) => `${key}: ${value}`)];
@@ -106,7 +115,7 @@ class Programs {
   }
 }
 
-async function measureRate(row, places, programs, machine, rounds) {
+async function measureRate(row, places, programs, rounds) {
   const path = weightsOf(row, places);
   if (path === undefined) return undefined;
   const { work, against, options = {}, times = 1 } = row;
@@ -124,6 +133,7 @@ async function measureRate(row, places, programs, machine, rounds) {
     if (peer) series.push({ name, runner: peer, work });
   }
   const limit = work.decode > 0 ? "read" : "multiply_add";
+  const machine = await programs.machine(runner.facts.reads.weights);
   const rates = await turnAbout([...series, { runner: machine, work: { limit } }], times * rounds);
   const limits = rates.pop();
   const ratio = (others) => median(rates[0].map((own, round) => own / others[round]));

@@ -43,8 +43,28 @@ const sequencesRow = (name, work) => ({
 /** Of what a row measures by another path than the fastest. */
 const byPath = (path) => ({ path, against: { words: "of the fastest path's" } });
 
+const phi3Mini = "phi3-mini ";
+/** The mixes of formats in which files of Phi-3-mini's shape are wanted for these rows. */
+export const mixesOf = (rows) => [
+  ...new Set(
+    rows.flatMap(({ weights }) => (weights.startsWith(phi3Mini) ? [weights.slice(phi3Mini.length)] : [])),
+  ),
+];
+
+/** Formats that fewer people have. */
+const otherRows = ["Q5_K", "Q6_K", "Q5_0", "IQ4_XS"].map((format) => ({
+  name: `phi3-${format.toLowerCase()}-decode`,
+  more: true,
+  weights: `${phi3Mini}${format}`,
+  title: `decode, Phi-3-mini's shape in ${format}, 24 + 24 tokens`,
+  work: decodeFew,
+  peers: ["llamaPhi3"],
+  target: "70% of the stream (VNNI)",
+  floor: "60%",
+}));
+
 const phi3Rows = ["Q4_0", "Q4_K_M"].flatMap((mix) => {
-  const row = { weights: `phi3-mini ${mix}`, peers: ["llamaPhi3"] };
+  const row = { weights: `${phi3Mini}${mix}`, peers: ["llamaPhi3"] };
   const [name, title] = [`phi3-${mix.toLowerCase()}`, `Phi-3-mini's shape in ${mix}`];
   return [
     {
@@ -89,6 +109,7 @@ const phi3Rows = ["Q4_0", "Q4_K_M"].flatMap((mix) => {
  */
 export const rateRows = [
   ...phi3Rows,
+  ...otherRows,
   {
     name: "decode",
     title: "decode, SmolLM2's file as shipped, 24 + 100 tokens",

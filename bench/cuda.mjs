@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProgram } from "./build.mjs";
-import { havePeers, llamaCuda } from "./peers.mjs";
+import { havePeers, llamaCuda, phi3MiniFiles } from "./peers.mjs";
 import { start } from "./runner.mjs";
 import { cellTimes, sessionTimes } from "./session.mjs";
 
@@ -113,8 +113,7 @@ function tokenBytes(opened, weights, embedding) {
 async function measureCompact(mixture, rounds, require) {
   const temporary = mkdtempSync(join(tmpdir(), "phi3lab-bench-"));
   try {
-    const file = join(temporary, `${mixture}.gguf`);
-    run(process.execPath, [join(folder, "random_gguf.mjs"), file, mixture]);
+    const [file] = Object.values(phi3MiniFiles([mixture], temporary));
     const program = programOf(file, rounds);
     const { times, memory, weights } = program([
       "generate",

@@ -1,7 +1,8 @@
 /**
- * What looking inside costs on the CPU, on one thread, by processor time, which other programs disturb less than the clock's:
+ * What looking inside costs on the CPU, on one thread, by processor time, which other programs disturb less than the clock's,
+ * or on the GPU, in bfloat16, by the clock:
  *
- *     npm run bench -- insight [--model FILE] [--only WORDS] [--rounds N] [--json FILE]
+ *     npm run bench -- insight [--model FILE] [--device cuda] [--only WORDS] [--rounds N] [--json FILE]
  *
  * Each work takes turns with what it is held to: the same pass with nobody listening, the head's products alone. Memory is
  * what the work adds at its most to what was resident. FILE is SmolLM2's unless it is named;
@@ -20,16 +21,26 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 export async function bench(args) {
   const text = { type: "string" };
-  const options = { model: text, only: text, rounds: { type: "string", default: "5" }, json: text };
+  const options = {
+    model: text,
+    device: { type: "string", default: "cpu" },
+    only: text,
+    rounds: { type: "string", default: "5" },
+    json: text,
+  };
   const { values } = parseArgs({ args, options });
   const { smollm2File } = await load("../test/native/smollm2.ts");
   const model = values.model ?? smollm2File();
   if (model === undefined) throw new Error("SmolLM2's file is not there: name one by --model, or run the set-up");
-  const program = ["--expose-gc", join(here, "programs", "insight.mjs"), model, values.rounds, values.only ?? ""];
+  const { device, rounds } = values;
+  if (!["cpu", "cuda"].includes(device)) throw new Error(`Expected --device to be cpu or cuda but received ${device}`);
+  const program = ["--expose-gc", join(here, "programs", "insight.mjs"), model, device, rounds, values.only ?? ""];
   const child = spawn(process.execPath, program, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((done) => child.on("close", done));
   console.log(
-    `Milliseconds of processor time on one thread, medians of ${values.rounds}; memory in MiB that the work adds.\n`,
+    device === "cuda"
+      ? `Milliseconds, medians of ${rounds}.\n`
+      : `Milliseconds of processor time on one thread, medians of ${rounds}; memory in MiB that the work adds.\n`,
   );
   console.log(line("", "ms", "held to", "×", "bound", "MiB"));
   const rows = [];

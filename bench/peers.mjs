@@ -89,9 +89,10 @@ export function modelCopies(model) {
   return { ...copies, folder: { ...copies.folder, onnx: onnxCopy(copies.folder.F32, join(models, "onnx")) } };
 }
 
-/** GGUF files of Phi-3-mini's shape with random weights, made at the first call (4.6 GB): {"phi3-mini Q4_0": path, …}. */
-export function phi3MiniFiles() {
-  const args = ["--require", "tsx", join(bench, "programs", "phi3_mini.ts"), join(folder, "models", "phi3-mini")];
+/** GGUF files of Phi-3-mini's shape with random weights, made at the first call (2 to 4 GB each) in `place`:
+ * {"phi3-mini Q4_0": path, …}. */
+export function phi3MiniFiles(mixes, place = join(folder, "models", "phi3-mini")) {
+  const args = ["--require", "tsx", join(bench, "programs", "phi3_mini.ts"), place, ...mixes];
   const made = spawnSync(process.execPath, args, { cwd: dirname(bench), encoding: "utf8" });
   if (made.status !== 0) throw new Error(`Files of Phi-3-mini's shape could not be made: ${made.stderr.trim()}`);
   return JSON.parse(made.stdout);

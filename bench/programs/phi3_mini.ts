@@ -1,15 +1,15 @@
 /**
- * Makes GGUF files of Phi-3-mini's shape with random weights in FOLDER, once: prints {"phi3-mini Q4_0": PATH,
- * "phi3-mini Q4_K_M": PATH}.
+ * Makes GGUF files of Phi-3-mini's shape with random weights, once: FOLDER MIX…, each MIX one of test/notebooks/phi3.ts.
+ * Prints {"phi3-mini MIX": PATH, …}.
  */
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { writeRandomPhi3Gguf } from "../../test/notebooks/phi3";
+import { type Mix, writeRandomPhi3Gguf } from "../../test/notebooks/phi3";
 
-async function main([folder]: [string]): Promise<void> {
+async function main([folder, ...mixes]: [string, ...Mix[]]): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const made: Record<string, string> = {};
-  for (const mix of ["Q4_0", "Q4_K_M"] as const) {
+  for (const mix of mixes) {
     const file = join(folder, `${mix}.gguf`);
     if (!existsSync(file)) {
       await writeRandomPhi3Gguf(`${file}.part`, { mix });
@@ -20,7 +20,7 @@ async function main([folder]: [string]): Promise<void> {
   console.log(JSON.stringify(made));
 }
 
-main(process.argv.slice(2) as [string]).catch((error) => {
+main(process.argv.slice(2) as [string, ...Mix[]]).catch((error) => {
   console.error((error as Error).message);
   process.exit(1);
 });

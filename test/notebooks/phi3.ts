@@ -45,6 +45,19 @@ const Q5_K: Format = {
   ],
 };
 const Q6_K: Format = { type: 14, weights: 256, block: 210, scales: [[208, 0x00fc]] };
+const Q5_0: Format = { type: 6, weights: 32, block: 22, scales: [[0, 0x1ac0]] };
+const Q8_0: Format = { type: 8, weights: 32, block: 34, scales: [[0, 0x0c00]] };
+const IQ4_XS: Format = { type: 23, weights: 256, block: 136, scales: [[0, 0x0182]] };
+const formats = [Q4_0, Q5_0, Q8_0, Q4_K, Q5_K, Q6_K, IQ4_XS];
+
+/** All of one format but the head, to which llama.cpp gives six bits where the others have fewer. */
+const pure = (fileType: number, format: Format, head = Q6_K) => ({
+  fileType,
+  most: format,
+  qkv: format,
+  down: (_layer: number, _layers: number) => format,
+  head,
+});
 
 /** Blocks of this format, other ones at each call. */
 function blocks({ block, scales }: Format, count: number, random: (n: number) => number): Buffer {
@@ -68,10 +81,15 @@ const mixes = {
     },
     head: Q6_K,
   },
-  Q4_0: { fileType: 2, most: Q4_0, qkv: Q4_0, down: () => Q4_0, head: Q6_K },
+  Q4_0: pure(2, Q4_0),
+  Q5_0: pure(8, Q5_0),
+  Q8_0: pure(7, Q8_0, Q8_0),
+  Q5_K: pure(17, Q5_K),
+  Q6_K: pure(18, Q6_K),
+  IQ4_XS: pure(30, IQ4_XS),
 };
 
-/** A mix of formats that llama.cpp makes. */
+/** A mix of formats that llama.cpp makes, or its file of one. */
 export type Mix = keyof typeof mixes;
 
 /** The fields of Phi-3's tokenizer, filled up to the rows of the embeddings as llama.cpp's conversion does. */
@@ -93,7 +111,7 @@ async function tokenizerFields(rows: number): Promise<GgufField[]> {
 
 /**
  * Writes a GGUF file of Phi-3-mini's shape with Phi-3's tokenizer and random weights, in the formats that llama.cpp's Q4_K_M
- * has (2.4 GB with all layers) or its Q4_0 (2.2 GB).
+ * has (2.4 GB with all layers) or in one (Q4_0: 2.2 GB, Q8_0: 4.1 GB).
  */
 export async function writeRandomPhi3Gguf(
   file: string,
@@ -140,7 +158,7 @@ export async function writeRandomPhi3Gguf(
   ];
   const random = randomNumbers(3);
   // A tile of blocks of each format is written again and again, from another place each time.
-  const tile = new Map([Q4_0, Q4_K, Q5_K, Q6_K].map((format) => [format, blocks(format, 16_384, random)]));
+  const tile = new Map(formats.map((format) => [format, blocks(format, 16_384, random)]));
   const descriptor = openSync(file, "w");
   const write = (bytes: Buffer) => {
     for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
