@@ -46,9 +46,7 @@ const byPath = (path) => ({ path, against: { words: "of the fastest path's" } })
 const phi3Mini = "phi3-mini ";
 /** The mixes of formats in which files of Phi-3-mini's shape are wanted for these rows. */
 export const mixesOf = (rows) => [
-  ...new Set(
-    rows.flatMap(({ weights }) => (weights.startsWith(phi3Mini) ? [weights.slice(phi3Mini.length)] : [])),
-  ),
+  ...new Set(rows.flatMap(({ weights }) => (weights.startsWith(phi3Mini) ? [weights.slice(phi3Mini.length)] : []))),
 ];
 
 /** Formats that fewer people have. */

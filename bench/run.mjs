@@ -9,7 +9,9 @@ if (!["cpu", "cuda", "insight", "kernel", "tokenizer"].includes(name)) {
   console.error(
     "       npm run bench -- cuda [--model FOLDER] [--peers PYTHON] [--picture FILE.png] [--rounds N] [--json FILE]",
   );
-  console.error("       npm run bench -- insight [--model FILE] [--device cuda] [--only WORDS] [--rounds N] [--json FILE]");
+  console.error(
+    "       npm run bench -- insight [--model FILE] [--device cuda] [--only WORDS] [--rounds N] [--json FILE]",
+  );
   console.error("       npm run bench -- kernel [--peers] [--cells N] [--rounds N] [--json FILE]");
   console.error("       npm run bench -- tokenizer [--peers PYTHON] [--rounds N] [--json FILE] [FOLDER …]");
   process.exit(2);
