@@ -82,4 +82,7 @@ export function median(values) {
 export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 2 : 0)}%`;
 
 /** The median of rates, and the best. */
-export const medianAndBest = (rates) => `${median(rates).toFixed(0)} (${Math.max(...rates).toFixed(0)})`;
+export function medianAndBest(rates) {
+  const digits = median(rates) < 20 ? 1 : 0;
+  return `${median(rates).toFixed(digits)} (${Math.max(...rates).toFixed(digits)})`;
+}

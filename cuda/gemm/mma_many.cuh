@@ -15,7 +15,7 @@ struct ManyTile {
   static constexpr int kWarpRows = rows / row_warps, kWarpTokens = tokens / token_warps;
   static constexpr int kStageBytes = (rows + tokens) * depth * 2;
   // Whether a thread's sums of gates have those of their ups beside them: StageLoader copies a warp's rows at once.
-  static constexpr bool kGates = kThreads / (depth / 8) == kWarpRows && kWarpRows % 32 == 0;
+  static constexpr bool kGates = !everywhere && kThreads / (depth / 8) == kWarpRows && kWarpRows % 32 == 0;
   // A warp's sums leave through shared memory, 16 tokens at a time, so that stores fill whole sectors.
   static constexpr int kLeaveTokens = 16, kLeaveStride = kWarpRows + 4;
   static constexpr int kLeaveBytes = kWarps * kLeaveTokens * kLeaveStride * 4;
@@ -59,11 +59,10 @@ struct WarpPlace {
   int token, row;
 };
 
-/** Brings a warp's sums of its first kRowParts · 16 rows to `out`, through `leaving`, its shared memory; `adds`: as
- * store_sums does. */
+/** Brings a warp's sums of its first kRowParts · 16 rows to `out`, through `leaving`, its shared memory. */
 template <class T, class Tile, int kRowParts, int kQuadCount>
 __device__ __forceinline__ void leave(const Gemm& p, float (&sums)[kQuadCount][4], float* leaving, WarpPlace at,
-                                      bool adds) {
+                                      bool adds_in_cache) {
   constexpr int kLeave = Tile::kLeaveTokens, kStride = Tile::kLeaveStride, kQuads = kRowParts * 4;
   constexpr int kTokenParts = Tile::kWarpTokens / 8;
   const int lane = threadIdx.x % 32;
@@ -82,12 +81,11 @@ __device__ __forceinline__ void leave(const Gemm& p, float (&sums)[kQuadCount][4
       const int quad = lane + i * 32;
       fours[i] = *reinterpret_cast<const float4*>(leaving + quad / kQuads * kStride + quad % kQuads * 4);
     }
-#pragma unroll
-    for (int i = 0; i < kLeave * kQuads / 32; ++i) {
-      const int quad = lane + i * 32, token = first + quad / kQuads, row = at.row + quad % kQuads * 4;
-      if (token < static_cast<int>(p.tokens) && row < static_cast<int>(p.rows))
-        store_sums<T>(p, token, row, fours[i], adds);
-    }
+    store_all<T>(p, fours, adds_in_cache, [&](int i, int& token, int& row) {
+      const int quad = lane + i * 32;
+      token = first + quad / kQuads, row = at.row + quad % kQuads * 4;
+      return token < static_cast<int>(p.tokens) && row < static_cast<int>(p.rows);
+    });
     __syncwarp();
   }
 }
@@ -145,10 +143,11 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
     for (int t = 0; t < kTokenParts / 2; ++t)
       load_matrices(in[buffer][t], base + in_row + t * 16 * kDepth * 2 + (((step * 2 + in_piece) ^ turn) * 16));
   };
-  // What the sums are added to comes while the first stages do; of blocks that share a tile, to the first.
+  // What the sums are added to comes while the first stages do, where copies are asynchronous; of blocks that share a
+  // tile, to the first.
   float sums[kRowParts * kTokenParts][4];
   const WarpPlace at{token0 + warp_token, row0 + (gates ? warp_row / 2 : warp_row)};
-  const bool adds = p.accumulate && !plan.adds_in_cache && rank == 0;
+  const bool begun = !Tile::kEverywhere && p.accumulate && !plan.adds_in_cache, adds = begun && rank == 0;
 #pragma unroll
   for (int i = 0; i < kRowParts * kTokenParts; ++i) {
 #pragma unroll
@@ -195,6 +194,8 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
   if (split > 1 && !meet_split<Tile>(sums, plan, shared_tile, rank)) return;
   wait_copies<0>();
   __syncthreads();  // the stages' memory becomes the sums'
+  Gemm rest = p;    // what is left to do
+  if (begun) rest.accumulate = false;
   float* const leaving = reinterpret_cast<float*>(shared) + warp * Tile::kLeaveTokens * Tile::kLeaveStride;
   if constexpr (Tile::kGates) {
     if (gates) {
@@ -204,10 +205,10 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
         for (int j = 0; j < 4; ++j)
           sums[i][j] = to_float(saturated<T>(swiglu_16_bit(sums[i][j], sums[i + kRowParts / 2 * kTokenParts][j])));
       }
-      return leave<T, Tile, kRowParts / 2>(p, sums, leaving, at, false);
+      return leave<T, Tile, kRowParts / 2>(rest, sums, leaving, at, plan.adds_in_cache);
     }
   }
-  leave<T, Tile, kRowParts>(p, sums, leaving, at, p.accumulate && plan.adds_in_cache);
+  leave<T, Tile, kRowParts>(rest, sums, leaving, at, plan.adds_in_cache);
 }
 
 }  // namespace phi3lab::cuda
