@@ -157,6 +157,40 @@ describe("views on a page of their own", function () {
     await shot("map-heads");
   });
 
+  it("plotPatch shows what was taken in a cell, with its row and its column, by a click and by Enter", async () => {
+    await open(plotPatch(grid("position", 30, 24, hostile)), "dark");
+    const map = page.getByRole("application");
+    const picked = page.getByRole("region", { name: "The picked cell" });
+    await map.focus();
+    assert.match(await told(), /^layer 29, position 23 \(␣word23\): restores /);
+    await page.keyboard.press("Home");
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+    for (let i = 0; i < 19; i++) await page.keyboard.press("ArrowDown");
+    const cell = `layer 10, position 3 (${hostile} ← ␣Italy): restores 0.90`;
+    assert.equal(await told(), `${cell}␣Paris − ␣Rome +5.00; clean +6.21, corrupted −5.87`);
+    await page.keyboard.press("Enter");
+    assert.ok((await picked.textContent())?.startsWith(cell));
+    assert.ok(
+      (await picked.textContent())?.includes(
+        `the stream after a layer at ${hostile}; the corrupted prompt has ␣Italy there.`,
+      ),
+    );
+    const rows = (table: number) => picked.locator("table").nth(table).locator("tr").allInnerTexts();
+    const through = await rows(0);
+    assert.deepEqual([through.length, through[0], through[19]], [30, "layer 29\t0.02", "layer 10\t0.90"]);
+    const along = await rows(1);
+    assert.deepEqual([along.length, along[3]], [24, `${hostile} ← ␣Italy\t0.90`]);
+    const box = await map.boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + 10, box.y + 6 + 8);
+    assert.match((await picked.textContent()) ?? "", /^layer 29, position 0 \(The\): restores 0\.00/);
+    assert.equal(await page.locator("img").count(), 0);
+    await shot("map-patch-dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.waitForTimeout(300);
+    await shot("map-patch");
+  });
+
   const large: Record<string, () => Drawing> = {
     "a text of 800 tokens": () => plotTokens(scores(words(800))),
     "a lens of 31 layers at 132 positions": () => plotLens(lensResult(31, 132, words(97))),

@@ -207,16 +207,6 @@ describe("what drawings say", () => {
     assert.match(String(figure), /^layer 23 attention +\+3\.02/m);
   });
 
-  it("plotPatch names both prompts' tokens where they differ, and writes no minus before a zero", () => {
-    const text = String(plotPatch(grid()));
-    assert.match(text, /␣France ← ␣…|␣France ← ␣Italy/);
-    assert.doesNotMatch(text, /[-−]0\.00/);
-    assert.match(
-      text,
-      /Clean: "The capital of France is", ␣Paris − ␣Rome \+6\.21\. Corrupted: "The capital of Italy is", −5\.87\./,
-    );
-  });
-
   it("plotTree gives what no branch shows as others, and each way's text", () => {
     const view = plotTree(tree());
     assert.match(String(view), /│ {2}├─ \. 61% \(47%\)\n/);
