@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { type Drawing, plotHeads, plotLens, plotPatch, plotRanks, plotTokens } from "../../src";
+import { type Drawing, plotAttention, plotHeads, plotLens, plotPatch, plotRanks, plotTokens } from "../../src";
 import { ActivationCache } from "../../src/insight/activation_cache";
 import { attentionView } from "../../src/plots/attention";
 import { filled, grid, headScores, lensResult, scores, weights } from "../src/plots_results";
@@ -189,6 +189,14 @@ describe("views on a page of their own", function () {
     await page.emulateMedia({ colorScheme: "light" });
     await page.waitForTimeout(300);
     await shot("map-patch");
+  });
+
+  it("plotAttention writes tokens of which it knows the ids alone as words of their own", async () => {
+    const cache = kept(18, [6], 12);
+    await open(plotAttention(cache));
+    const strip = page.locator("span[role=button]").first().locator("..");
+    assert.equal((await strip.innerText()).trim(), cache.input_ids.join(" "));
+    await shot("attention-ids");
   });
 
   const large: Record<string, () => Drawing> = {
