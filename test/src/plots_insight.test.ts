@@ -11,7 +11,10 @@ import {
   plotLens,
   plotMemory,
   plotPatch,
+  plotTokens,
   plotTree,
+  type TokenScore,
+  TokenScores,
 } from "../../src";
 import { jupyterDisplay } from "../../src/host";
 import { attentionView } from "../../src/plots/attention";
@@ -205,6 +208,13 @@ describe("what drawings say", () => {
     const sum = (figure.data as { name?: string; y: number[] }[]).find(({ name }) => name === "sum so far");
     assert.ok(Math.abs((sum?.y.at(-1) as number) - result.direct) < 1e-3);
     assert.match(String(figure), /^layer 23 attention +\+3\.02/m);
+  });
+
+  it("plotTokens writes tokens of which the ids alone are known as words of their own", () => {
+    const tokens = [450, 7483, 310].map((id) => ({ ...(scores(["a"]).tokens[0] as TokenScore), id, text: String(id) }));
+    const view = plotTokens(new TokenScores(tokens, scores([]).cost));
+    assert.match(String(view), /^450 7483 310 ?$/m);
+    assert.match((bundle(view)["text/html"] as string).replace(/<[^>]*>/g, ""), /450 7483 310/);
   });
 
   it("plotTree gives what no branch shows as others, and each way's text", () => {
