@@ -91,8 +91,9 @@ export function endLabels({ marks }: Panel, y: Scale, height: number): EndLabel[
   return ends.map((end, i) => ({ ...end, at: places[i] as number }));
 }
 
-/** A cell in full: what the plot says of it, or its labels and its number. */
+/** A cell in full: what the plot says of it, or its labels and its number; empty where nothing is said. */
 export function aboutCell({ x, y }: Panel, { about, values, colour }: Cells, row: number, column: number): string {
+  if (about === null) return "";
   const given = about?.[row]?.[column];
   const value = values[row]?.[column] ?? null;
   if (given !== undefined || value === null) return given ?? "";

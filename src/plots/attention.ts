@@ -29,6 +29,8 @@ export interface PlotAttentionOptions {
 export interface Weights {
   /** What the tokens that are looked at are called. */
   labels: string[];
+  /** Whether those are words of their own, as ids are, and not the text itself, piece by piece. */
+  apart?: boolean;
   /** Of each row the last token that it may look at: its own place. */
   rows: number[];
   maps: HeadMap[];
@@ -137,6 +139,7 @@ function picked(cache: ActivationCache, options: PlotAttentionOptions): Weights 
   const past = tokens - cache.input_ids.length;
   return {
     labels: labels(cache, options, tokens, past),
+    apart: options.tokenizer === undefined && options.tokens === undefined,
     rows: cache.positions.map((position) => past + position),
     maps,
   };
@@ -210,7 +213,7 @@ function letters(weights: Weights, shown: number, title: string): string {
 }
 
 /** All weights of the causal triangle, row after row, each as a part of 65,535. */
-function packed({ maps, labels, rows }: Weights, shown: number) {
+function packed({ maps, labels, apart, rows }: Weights, shown: number) {
   const size = rows.reduce((sum, own) => sum + own + 1, 0);
   const all = new Uint16Array(maps.length * size);
   let at = 0;
@@ -220,7 +223,7 @@ function packed({ maps, labels, rows }: Weights, shown: number) {
         all[at++] = Math.round(65_535 * (values[r * labels.length + token] as number));
     });
   return {
-    ...{ labels, rows, shown, maps: maps.map(({ layer, head }) => [layer, head]) },
+    ...{ labels, apart, rows, shown, maps: maps.map(({ layer, head }) => [layer, head]) },
     weights: Buffer.from(all.buffer).toString("base64"),
   };
 }

@@ -136,7 +136,8 @@ export const liveAttention = `function (root, data) {
   const space = "http://www.w3.org/2000/svg";
   const arcs = document.createElementNS(space, "svg");
   arcs.style.cssText = "position: absolute; left: 0; top: 0; pointer-events: none; overflow: visible";
-  strip.append(arcs, ...spans);
+  // Pieces of a text stand as close as in it; numbers of tokens would run into one.
+  strip.append(arcs, ...spans.flatMap((span) => (data.apart ? [span, " "] : [span])));
   const told = make("div", "min-height: 3em; padding: 2px 0");
   told.setAttribute("role", "status");
   const picture = make("canvas", "max-width: 100%; cursor: crosshair; image-rendering: pixelated");

@@ -6,12 +6,10 @@ import type { ActivationCache } from "../insight/activation_cache";
 import { checkOptions } from "../options";
 import { attentionData } from "./attention";
 import { liveHeads } from "./heads_live";
-import { inWords, letters } from "./letters";
-import { picture } from "./picture";
-import { type Cells, type Panel, type Plot, withoutAbout } from "./plot";
+import { mapView } from "./map";
+import type { Cells, Panel } from "./plot";
 import { costLine } from "./said";
-import { tableHtml } from "./table";
-import { stillImage, View } from "./view";
+import type { View } from "./view";
 
 /** The options of {@link plotHeads}. */
 export interface PlotHeadsOptions {
@@ -70,12 +68,7 @@ export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): V
   const { length, repeats, seed, cost } = scores;
   const how = `${length} random tokens, ${repeats} times (seed ${seed}); ${costLine(cost)}`;
   const about = [...(n > 0 ? named : []), how];
-  const plot: Plot = {
-    title,
-    caption: about.join("\n"),
-    panels: kinds.map((kind, k) => map(scores, kind, best[k] ?? [])),
-  };
-  const table = tableHtml({
+  const table = {
     name: "The strongest heads as a table",
     head: ["kind", "layer", "head", "score"],
     rows: kinds.flatMap((kind) =>
@@ -83,22 +76,15 @@ export function plotHeads(scores: HeadScores, options: PlotHeadsOptions = {}): V
         .best(kind, Math.max(10, n))
         .map(({ layer, head, score }) => [kind, String(layer), String(head), score.toFixed(3)]),
     ),
-  });
-  const svg = picture(plot);
-  const { cache, tokenizer } = options;
-  return new View({
-    text: letters(plot),
-    svg,
-    html: stillImage(picture(withoutAbout(plot)), inWords(plot)) + table,
-    live: {
-      data: {
-        ...{ title, about, kept: cache && attentionData(cache, { tokenizer }) },
-        ...mapsOf(scores, kinds, best),
-      },
-      script: liveHeads,
-    },
+  };
+  const plot = {
+    ...{ title, caption: about.join("\n"), table },
+    panels: kinds.map((kind, k) => map(scores, kind, best[k] ?? [])),
     shrink: "name fewer kinds, or keep the attention of fewer heads",
-  });
+  };
+  const { cache, tokenizer } = options;
+  const kept = cache && attentionData(cache, { tokenizer });
+  return mapView(plot, { data: { title, about, kept, ...mapsOf(scores, kinds, best) }, script: liveHeads });
 }
 
 /** The maps as their script gets them. */

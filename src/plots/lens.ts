@@ -3,12 +3,12 @@ import { LensResult } from "../insight/logit_lens";
 import { checkOptions } from "../options";
 import { Figure } from "./figure";
 import { lensData, liveLens } from "./lens_live";
-import { inWords, letters } from "./letters";
-import { picture } from "./picture";
-import { type Cells, type Line, type Plot, withoutAbout } from "./plot";
+import { letters } from "./letters";
+import { mapView } from "./map";
+import type { Cells, Line, Plot } from "./plot";
 import { seriesColour, strength } from "./style";
-import { tableHtml } from "./table";
-import { stillImage, View } from "./view";
+import type { Table } from "./table";
+import type { View } from "./view";
 
 /** The options of {@link plotLens}. */
 export interface PlotLensOptions {
@@ -57,24 +57,21 @@ export function plotLens(lens: LensResult, options: PlotLensOptions = {}): View 
     count < positions.length
       ? `\nThis picture shows the last ${count} of ${positions.length.toLocaleString("en-US")} positions.`
       : "";
-  const still = plotOf(lens, shown, { title, from: positions.length - count, note });
-  return new View({
-    text: letters(plotOf(lens, shown, { title, from: 0, note: "" })),
-    svg: picture(still),
-    html: stillImage(picture(withoutAbout(still)), inWords(still)) + tableOf(lens, positions.length - count),
-    live: {
-      data: lensData(
-        lens,
-        [shown, ...others].map(({ name, ends, values, range }) => ({
-          ...{ name, ends },
-          strength: values.map((row) => row.map((value) => strength(value, range))),
-        })),
-        title,
-      ),
-      script: liveLens,
-    },
+  const from = positions.length - count;
+  const still = {
+    ...plotOf(lens, shown, { title, from, note }),
+    table: tableOf(lens, from),
     shrink: "look at fewer positions or layers, or fewer tokens in each place (k)",
-  });
+  };
+  const data = lensData(
+    lens,
+    [shown, ...others].map(({ name, ends, values, range }) => ({
+      ...{ name, ends },
+      strength: values.map((row) => row.map((value) => strength(value, range))),
+    })),
+    title,
+  );
+  return mapView(still, { data, script: liveLens }, letters(plotOf(lens, shown, { title, from: 0, note: "" })));
 }
 
 /** The lens' positions from the `from`th on as a plot. */
@@ -100,13 +97,13 @@ function plotOf(
       }),
     ),
   };
-  const x = { kind: "category" as const, labels: lens.prompt.slice(from), name: "position", monospace: true };
+  const x = { kind: "category" as const, labels: lens.prompt.slice(from), name: "position" };
   const y = { kind: "category" as const, labels, reversed: true };
   return { title, caption: `${lens.about}${note}`, panels: [{ x, y, marks: [cells] }] };
 }
 
-function tableOf({ labels, prompt, positions, tokens, probabilities }: LensResult, from: number): string {
-  return tableHtml({
+function tableOf({ labels, prompt, positions, tokens, probabilities }: LensResult, from: number): Table {
+  return {
     name: from === 0 ? "Every cell as a table" : `The last ${positions.length - from} positions as a table`,
     head: ["layer", ...prompt.slice(from)],
     rows: labels.map((label, l) => [
@@ -115,7 +112,7 @@ function tableOf({ labels, prompt, positions, tokens, probabilities }: LensResul
         .slice(from)
         .map((_, i) => `${tokens[l]?.[from + i]?.[0]} ${percent(probabilities[l]?.[from + i]?.[0] as number)}`),
     ]),
-  });
+  };
 }
 
 /** The numbers that colours stand for, and how far they reach. */

@@ -2,8 +2,8 @@
  * The script that makes a lens live: the map of all positions, buttons for what its colours say, and of the position that is
  * picked a column with the top tokens of each layer. It gets the still form's root and the numbers, as `lensData` packs them.
  */
-import { livePercent, livePut } from "./live";
 import type { LensResult } from "../insight/logit_lens";
+import { liveBar, liveFrame, livePercent, livePut, liveRow } from "./live";
 import { liveMap } from "./map_live";
 
 /** A colour of the map: its name, and how its numbers are packed. */
@@ -38,7 +38,7 @@ export function lensData(lens: LensResult, colours: readonly Coloured[], title: 
   const down = <T>(rows: readonly T[]): T[] => rows.toReversed();
   const tokens = Uint32Array.from(down(lens.tokens).flat(2), number);
   return {
-    ...{ title, about: lens.about, layers: down(lens.labels), prompt: lens.prompt, positions: lens.positions, unit },
+    ...{ title, about: [lens.about], layers: down(lens.labels), prompt: lens.prompt, positions: lens.positions, unit },
     k: lens.tokens[0]?.[0]?.length ?? 0,
     words: [...known.keys()],
     tokens: base64(known.size < 65_536 ? Uint16Array.from(tokens) : tokens),
@@ -73,10 +73,14 @@ export const liveLens = `function (root, data) {
   const percent = ${livePercent};
   let shown = 0;
   const put = ${livePut};
-  const body = document.createElement("div");
-  body.style.cssText = "color: var(--jp-content-font-color1, currentColor)";
-  put(body, "div", data.title, "font-weight: 600");
-  const bar = put(body, "div", undefined, "display: flex; flex-wrap: wrap; gap: 4px; align-items: center; padding: 4px 0");
+  const frame = ${liveFrame};
+  const ground = ${liveBar};
+  const tableRow = ${liveRow};
+  const [place, column] = frame(root, {
+    ...{ ...data, cell: "cell", shows: "that position through the layers" },
+    name: "The picked position through the layers",
+  });
+  const bar = put(place, "div", undefined, "display: flex; flex-wrap: wrap; gap: 4px; align-items: center; padding: 4px 0");
   bar.setAttribute("role", "group");
   bar.setAttribute("aria-label", "What colours say");
   bar.append("Colour: ");
@@ -95,22 +99,14 @@ export const liveLens = `function (root, data) {
     ends.textContent = data.colours[shown].ends;
   };
   press();
-  const place = put(body, "div");
-  const column = document.createElement("div");
-  column.setAttribute("role", "region");
-  column.setAttribute("aria-label", "The picked position through the layers");
-  column.setAttribute("aria-live", "polite");
   const pick = (row, at) => {
     column.replaceChildren();
     put(column, "div", "Position " + positions[at] + " (" + prompt[at] + "): what each layer would have said next", "font-weight: 600; padding: 4px 0");
     const table = put(put(column, "div", undefined, "overflow-x: auto"), "table", undefined, "border-collapse: collapse; font-size: 0.9em");
     layers.forEach((layer, r) => {
-      const line = put(table, "tr");
-      const head = put(line, "th", layer, "text-align: right; font-weight: " + (r === row ? 700 : 400) + "; padding: 1px 8px 1px 0; white-space: pre");
-      head.scope = "row";
+      const line = tableRow(table, layer, r === row);
       for (let i = cell(r, at) * k; i < (cell(r, at) + 1) * k; i++) {
-        const part = (100 * chance(i)).toFixed(1) + "%";
-        const td = put(line, "td", undefined, "text-align: left; padding: 1px 6px; white-space: pre; background: linear-gradient(to right, rgba(61, 142, 240, 0.35) " + part + ", transparent " + part + ")");
+        const td = put(line, "td", undefined, "text-align: left; padding: 1px 6px; white-space: pre; " + ground(chance(i)));
         put(td, "span", words[tokens[i]], "font-family: monospace; display: inline-block; max-width: 14em; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom");
         td.append(" " + percent(chance(i)));
       }
@@ -118,8 +114,7 @@ export const liveLens = `function (root, data) {
     });
   };
   const wide = Math.min(96, Math.max(36, 14 + 7.3 * Math.max(...prompt.map((word) => word.length), ...Array.from(tokens.filter((_, i) => i % k === 0), (word) => words[word].length))));
-  root.querySelector("img").replaceWith(body);
-  const draw = map(place, {
+  const draw = map(put(place, "div"), {
     ...{ name: data.title, rows: layers, columns: prompt, width: Math.round(wide), lines: 3, pick, picks: "column" },
     strength: (row, at) => colours[shown][cell(row, at)] / 255,
     text: (row, at) => words[tokens[cell(row, at) * k]],
@@ -132,7 +127,4 @@ export const liveLens = `function (root, data) {
       ];
     },
   });
-  put(body, "div", "Point at a cell, or reach it by Tab and the arrow keys; a click or Enter shows that position through the layers.", "padding: 2px 0");
-  put(body, "div", data.about);
-  body.append(column);
 }`;

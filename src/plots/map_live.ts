@@ -3,16 +3,17 @@
  * below the map, and a click or Enter picks it. However many columns there are, only those that are seen are drawn. It gets
  * the map's place in the page, and:
  *
- * - `name`, what a screen reader calls it; `rows` and `columns`, the labels; `width` of a column in pixels;
- * - `strength(row, column)` of the colour from 0 to 1, or null; `text(row, column)` in the cell;
+ * - `name`, what a screen reader calls it; `rows` and `columns`, the labels; `width` of a column in pixels; `upright`, where
+ *   columns' labels that are wider stand on end;
+ * - `strength(row, column)` of the colour from 0 to 1, or in the other hue, for less than 0, to −1, or null;
+ *   `text(row, column)` in the cell;
  * - `say(row, column)`, lines of which the first names the cell, and `lines`, how many there are on a page of usual width;
  * - `pick(row, column)`, what a click or Enter does, with a cell, or with the column where `picks` says so; `start`, the cell
  *   that is told of first; default: the last of the first row.
  *
  * It gives a function that draws it anew, and writes text as text alone.
  */
-export const liveMap = `(place, { name, rows, columns, width, strength, text, say, lines, pick, picks, start }) => {
-  const [high, head, foot] = [20, 6, width > 40 ? 20 : 18];
+export const liveMap = `(place, { name, rows, columns, width, upright, strength, text, say, lines, pick, picks, start }) => {
   const make = (kind, style) => {
     const made = document.createElement(kind);
     made.style.cssText = style;
@@ -22,7 +23,12 @@ export const liveMap = `(place, { name, rows, columns, width, strength, text, sa
   const pen = (canvas) => canvas.getContext("2d");
   const measure = pen(document.createElement("canvas"));
   measure.font = "12px sans-serif";
-  const margin = Math.ceil(Math.max(...rows.map((label) => measure.measureText(label).width))) + 8;
+  const widest = (labels) => Math.ceil(Math.max(...labels.map((label) => measure.measureText(label).width)));
+  const margin = widest(rows) + 8;
+  measure.font = "12px monospace";
+  const turned = upright && widest(columns) > width - 5;
+  const short = turned && columns.map((label) => (label.length > 24 ? Array.from(label).slice(0, 23).join("") + "…" : label));
+  const [high, head, foot] = [20, 6, turned ? widest(short) + 10 : width > 40 ? 20 : 18];
   const frame = make("div", "display: flex; align-items: flex-start; color: " + ink);
   const names = make("div", "flex: none; font: 12px sans-serif; text-align: right; padding-top: " + head + "px; width: " + margin + "px");
   for (const label of rows) {
@@ -73,24 +79,34 @@ export const liveMap = `(place, { name, rows, columns, width, strength, text, sa
         const a = strength(r, c);
         const y = head + r * high;
         if (a !== null) {
-          p.fillStyle = "rgba(61, 142, 240, " + (0.05 + 0.6 * a).toFixed(3) + ")";
+          p.fillStyle = "rgba(" + (a < 0 ? "232, 118, 45, " : "61, 142, 240, ") + (0.05 + 0.6 * Math.abs(a)).toFixed(3) + ")";
           p.fillRect(x, y, width - 1, high - 1);
         }
         const words = text(r, c);
         if (words) clipped(words, y + 12);
         if (r === row && c === column) {
-          p.strokeStyle = "#e8762d";
+          p.strokeStyle = a < 0 ? colour : "#e8762d";
           p.lineWidth = 2;
           p.strokeRect(x + 1, y + 1, width - 3, high - 3);
         }
       }
       if (picked && c === picked[1]) {
-        p.strokeStyle = "#e8762d";
+        p.strokeStyle = strength(...picked) < 0 ? colour : "#e8762d";
         p.lineWidth = 2;
         if (picks === "column") p.strokeRect(x, head - 2, width - 1, rows.length * high + 3);
         else p.strokeRect(x - 1, head + picked[0] * high - 1, width + 1, high + 1);
       }
-      clipped(columns[c], head + rows.length * high + 14);
+      if (!turned) {
+        clipped(columns[c], head + rows.length * high + 14);
+        continue;
+      }
+      p.save();
+      p.translate(x + width / 2 + 4, head + rows.length * high + 4);
+      p.rotate(-Math.PI / 2);
+      p.fillStyle = colour;
+      p.textAlign = "right";
+      p.fillText(short[c], 0, 0);
+      p.restore();
     }
   };
   const tell = () => {

@@ -3,9 +3,12 @@ import { inspect } from "node:util";
 import type { Grid } from "../insight/results";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
-import { Figure } from "./figure";
+import { mapView } from "./map";
+import { livePatch, type PatchData } from "./patch_live";
 import type { Cells } from "./plot";
 import { contrast, costLine, fixed, signed } from "./said";
+import { colourEnds, strength } from "./style";
+import type { View } from "./view";
 
 /** The options of {@link plotPatch}. */
 export interface PlotPatchOptions {
@@ -24,7 +27,8 @@ const places: Record<Grid["at"], string> = {
 
 /**
  * Draws a grid of patched runs: layers upwards, positions or heads to the right, and in each cell how much of the clean
- * run's answer comes back.
+ * run's answer comes back. Live, a cell that is pointed at, or reached by the arrow keys, tells its numbers; a click or
+ * Enter shows what was taken from the clean run there, and the cell's row and column as bars.
  *
  * @param grid What {@link Phi3ForCausalLM.patch_grid} gave.
  * @throws TypeError for anything else; RangeError for a grid whose output would be too large.
@@ -33,65 +37,107 @@ const places: Record<Grid["at"], string> = {
  * const grid = await model.patch_grid(clean, corrupted, { token: " Paris", against: " Rome", over: "position" });
  * plotPatch(grid);
  */
-export function plotPatch(grid: Grid, options: PlotPatchOptions = {}): Figure {
+export function plotPatch(grid: Grid, options: PlotPatchOptions = {}): View {
   checkOptions(options, { title: true }, "plotPatch");
   if (!(grid?.values instanceof Tensor) || !Array.isArray(grid.layers))
     throw new TypeError(
       `Expected what model.patch_grid gave for plotPatch but received ${inspect(grid, { depth: 0 })}`,
     );
   const { title = `Where ${grid.token.label} comes back` } = options;
-  const [rows = 0, count = 0] = grid.values.dims;
-  const data = grid.values.data as Float32Array;
-  const names = Array.from({ length: count }, (_, c) => columnName(grid, c));
-  const all = <T>(make: (value: number, row: number, column: number) => T): T[][] =>
-    Array.from({ length: rows }, (_, r) =>
-      Array.from({ length: count }, (_column, c) => make(data[r * count + c] as number, r, c)),
-    );
-  const number = (value: number): string => (grid.normalised ? fixed(value) : signed(value));
+  const plot = plotOf(grid, title);
+  return mapView(plot, { data: { title, ...patchData(grid, plot.caption) }, script: livePatch });
+}
+
+/** Of each row and column what is made of its number. */
+function eachCell<T>({ values }: Grid, make: (value: number, row: number, column: number) => T): T[][] {
+  const [rows = 0, count = 0] = values.dims;
+  const data = values.data as Float32Array;
+  return Array.from({ length: rows }, (_, r) =>
+    Array.from({ length: count }, (_column, c) => make(data[r * count + c] as number, r, c)),
+  );
+}
+
+function plotOf(grid: Grid, title: string) {
+  const names = columnNames(grid);
+  const numbers = eachCell(grid, numberOf(grid));
   const cells: Cells = {
     mark: "cells",
-    values: all((value) => value),
-    colour: { name: grid.normalised ? "restored" : contrast(grid.token, grid.against), range: reach(grid, data) },
-    about: all(
-      (value, r, c) =>
-        `layer ${grid.layers[r]}, ${names[c]}\n${grid.normalised ? "restores" : "gives"} ${number(value)}`,
+    values: eachCell(grid, (value) => value),
+    colour: { name: measure(grid), range: reach(grid) },
+    about: numbers.map((row, r) =>
+      row.map((number, c) => `layer ${grid.layers[r]}, ${names[c]}\n${does(grid)} ${number}`),
     ),
-    ...(count <= written ? { text: all(number) } : {}),
+    ...(names.length <= written ? { text: numbers } : {}),
   };
-  return new Figure({
-    title,
-    caption: captionOf(grid),
-    panels: [
-      {
-        x: { kind: "category", labels: names, name: grid.over, monospace: grid.over === "position" },
-        y: { kind: "category", labels: grid.layers.map((layer) => `layer ${layer}`), reversed: true },
-        marks: [cells],
-      },
-    ],
-    table: {
-      name: "Every cell as a table",
-      head: ["layer", ...names],
-      rows: grid.layers.map((layer, r) => [
-        String(layer),
-        ...names.map((_, c) => number(data[r * count + c] as number)),
-      ]),
-    },
+  const x = { kind: "category" as const, labels: names, name: grid.over };
+  const y = { kind: "category" as const, labels: grid.layers.map((layer) => `layer ${layer}`), reversed: true };
+  const rows = numbers.map((row, r) => [String(grid.layers[r]), ...row]);
+  return {
+    ...{ title, caption: captionOf(grid), panels: [{ x, y, marks: [cells] }] },
+    table: { name: "Every cell as a table", head: ["layer", ...names], rows },
     shrink: "patch fewer layers or positions",
+  };
+}
+
+/** The grid in words, as its script gets it. */
+function patchData(grid: Grid, caption: string): Omit<PatchData, "title"> {
+  const { over, layers, normalised, clean, corrupted } = grid;
+  const columns = columnNames(grid);
+  const range = reach(grid);
+  const left = (value: number): number => (normalised ? corrupted + value * (clean - corrupted) : value);
+  return {
+    ...{ about: caption.split("\n"), ends: endsOf(measure(grid), range), does: does(grid), columns },
+    layers: layers.toReversed().map((layer) => `layer ${layer}`),
+    places: columns.map((label, c) => (over === "head" ? `head ${label}` : `position ${c} (${label})`)),
+    taken: columns.map((_, c) => takenAt(grid, c)),
+    numbers: eachCell(grid, numberOf(grid)).toReversed(),
+    strengths: eachCell(grid, (value) => Number(strength(value, range).toFixed(3))).toReversed(),
+    scores: eachCell(grid, (value) => signed(left(value))).toReversed(),
+    score: contrast(grid.token, grid.against),
+    both: `clean ${signed(clean)}, corrupted ${signed(corrupted)}`,
+  };
+}
+
+/** What a cell's number is, how it is written, and what the cell does with it. */
+const measure = ({ normalised, token, against }: Grid): string => (normalised ? "restored" : contrast(token, against));
+const numberOf =
+  ({ normalised }: Grid) =>
+  (value: number): string =>
+    normalised ? fixed(value) : signed(value);
+const does = ({ normalised }: Grid): string => (normalised ? "restores" : "gives");
+
+/** Of each column the head, or the position's token, of both prompts where they differ. */
+function columnNames({ over, values, clean_tokens, corrupted_tokens }: Grid): string[] {
+  return Array.from({ length: values.dims[1] ?? 0 }, (_, column) => {
+    if (over === "head") return String(column);
+    const [clean, corrupted] = [clean_tokens[column]?.label, corrupted_tokens[column]?.label];
+    return clean === corrupted || corrupted === undefined ? (clean ?? "") : `${clean} ← ${corrupted}`;
   });
 }
 
-/** A position's token, of both prompts where they differ. */
-function columnName({ over, clean_tokens, corrupted_tokens }: Grid, column: number): string {
-  if (over === "head") return String(column);
-  const [clean, corrupted] = [clean_tokens[column]?.label, corrupted_tokens[column]?.label];
-  return clean === corrupted || corrupted === undefined ? (clean ?? "") : `${clean} ← ${corrupted}`;
-}
-
 /** From 0 to 1 where nothing goes beyond, else as far to both sides. */
-function reach({ normalised }: Grid, data: Float32Array): [number, number] {
+function reach({ normalised, values }: Grid): [number, number] {
+  const data = values.data as Float32Array;
   const most = data.reduce((far, value) => Math.max(far, Math.abs(value)), normalised ? 1 : 1e-6);
   const end = Number(most.toPrecision(3));
   return normalised && data.every((value) => value > -0.05) ? [0, end] : [-end, end];
+}
+
+function endsOf(name: string, range: readonly [number, number]): string {
+  const [low, high] = colourEnds(range);
+  return low < 0
+    ? `${name}: strong orange ${fixed(low)}, pale 0, strong blue ${fixed(high)}`
+    : `${name}: pale 0, strong ${fixed(high)}`;
+}
+
+/** What a column's cells take from the clean run, in a sentence. */
+function takenAt({ over, at, clean_tokens, corrupted_tokens }: Grid, column: number): string {
+  const what = "Taken from the clean run: ";
+  if (over === "head") return `${what}what head ${column} adds, from the first position on that the prompts differ in.`;
+  const [clean, corrupted] = [clean_tokens[column]?.label, corrupted_tokens[column]?.label];
+  const other =
+    clean === corrupted ? ", which both prompts have there" : `; the corrupted prompt has ${corrupted} there`;
+  return `${what}${places[at]} at ${clean}${other}.`;
 }
 
 function captionOf(grid: Grid): string {

@@ -216,7 +216,7 @@ function cells(mark: Cells, panel: Placed): string[] {
     row.flatMap((value, j) => {
       if (value === null) return [];
       const [x, y] = [px(j), py(i)];
-      const [left, top, title] = [x - width / 2, y - height / 2, aboutCell(panel, mark, i, j)];
+      const [left, top, title] = [x - width / 2, y - height / 2, aboutCell(panel, mark, i, j) || undefined];
       const cell = rect(left, top, width - 1, height - 1, colourOf(value, colour.range, ground), { title });
       const fits = shorten(words?.[i]?.[j] ?? "", Math.floor((width - 4) / widest(["m"], 11)));
       return fits === "" ? cell : [cell, text(x, y + 4, fits, { anchor: "middle", size: 11, fill: palette.onPaper })];

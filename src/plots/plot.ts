@@ -134,8 +134,8 @@ export interface Cells {
   colour: { name: string; range: [low: number, high: number]; format?: NumberFormat };
   /** Stands in a cell. */
   text?: string[][];
-  /** In full, for whoever points at it; default: the cell's labels and number. */
-  about?: string[][];
+  /** In full, for whoever points at it; default: the cell's labels and number; null: nothing is said. */
+  about?: string[][] | null;
 }
 
 /** A line across the panel, at a number of one of its axes. */
@@ -153,6 +153,6 @@ export const withoutAbout = (plot: Plot): Plot => ({
   ...plot,
   panels: plot.panels.map((panel) => ({
     ...panel,
-    marks: panel.marks.map((mark) => (mark.mark === "cells" ? { ...mark, about: undefined } : mark)),
+    marks: panel.marks.map((mark) => (mark.mark === "cells" ? { ...mark, about: null } : mark)),
   })),
 });

@@ -28,9 +28,10 @@ function measure({ log_prob, rank, entropy }: TokenScore, colour: Surprise): num
   return entropy;
 }
 
-/** The pieces of a character together; of their surprises the greatest. */
+/** The pieces of a character together; of their surprises the greatest. Where ids alone are known, a space follows each. */
 export function grouped(tokens: readonly TokenScore[], colour: Surprise): Shown[] {
   const shown: Shown[] = [];
+  const ids = tokens.every(({ id, text }) => text === String(id));
   for (const token of tokens) {
     const nats = measure(token, colour);
     const surprise = nats === null ? null : strength(nats, [0, strongest[colour]]);
@@ -38,7 +39,7 @@ export function grouped(tokens: readonly TokenScore[], colour: Surprise): Shown[
     if (token.piece[0] > 0 && last) {
       last.tokens.push(token);
       last.surprise = Math.max(last.surprise ?? 0, surprise ?? 0);
-    } else shown.push({ text: token.text, tokens: [token], surprise });
+    } else shown.push({ text: ids ? `${token.text} ` : token.text, tokens: [token], surprise });
   }
   return shown;
 }

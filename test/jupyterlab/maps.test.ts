@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { type Drawing, plotHeads, plotLens, plotPatch, plotRanks, plotTokens } from "../../src";
+import { type Drawing, plotAttention, plotHeads, plotLens, plotPatch, plotRanks, plotTokens } from "../../src";
 import { ActivationCache } from "../../src/insight/activation_cache";
 import { attentionView } from "../../src/plots/attention";
 import { filled, grid, headScores, lensResult, scores, weights } from "../src/plots_results";
@@ -155,6 +155,48 @@ describe("views on a page of their own", function () {
     await page.mouse.click(box.x + 18 * 23 + 8, box.y + 6 + 6 * 20 + 8);
     assert.match((await picked.textContent()) ?? "", /What layer 18, head 6 looks at/);
     await shot("map-heads");
+  });
+
+  it("plotPatch shows what was taken in a cell, with its row and its column, by a click and by Enter", async () => {
+    await open(plotPatch(grid("position", 30, 24, hostile)), "dark");
+    const map = page.getByRole("application");
+    const picked = page.getByRole("region", { name: "The picked cell" });
+    await map.focus();
+    assert.match(await told(), /^layer 29, position 23 \(␣word23\): restores /);
+    await page.keyboard.press("Home");
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+    for (let i = 0; i < 19; i++) await page.keyboard.press("ArrowDown");
+    const cell = `layer 10, position 3 (${hostile} ← ␣Italy): restores 0.90`;
+    assert.equal(await told(), `${cell}␣Paris − ␣Rome +5.00; clean +6.21, corrupted −5.87`);
+    await page.keyboard.press("Enter");
+    assert.ok((await picked.textContent())?.startsWith(cell));
+    assert.ok(
+      (await picked.textContent())?.includes(
+        `the stream after a layer at ${hostile}; the corrupted prompt has ␣Italy there.`,
+      ),
+    );
+    const rows = (table: number) => picked.locator("table").nth(table).locator("tr").allInnerTexts();
+    const through = await rows(0);
+    assert.deepEqual([through.length, through[0], through[19]], [30, "layer 29\t0.02", "layer 10\t0.90"]);
+    const along = await rows(1);
+    assert.deepEqual([along.length, along[3]], [24, `${hostile} ← ␣Italy\t0.90`]);
+    const box = await map.boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + 10, box.y + 6 + 8);
+    assert.match((await picked.textContent()) ?? "", /^layer 29, position 0 \(The\): restores 0\.00/);
+    assert.equal(await page.locator("img").count(), 0);
+    await shot("map-patch-dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.waitForTimeout(300);
+    await shot("map-patch");
+  });
+
+  it("plotAttention writes tokens of which it knows the ids alone as words of their own", async () => {
+    const cache = kept(18, [6], 12);
+    await open(plotAttention(cache));
+    const strip = page.locator("span[role=button]").first().locator("..");
+    assert.equal((await strip.innerText()).trim(), cache.input_ids.join(" "));
+    await shot("attention-ids");
   });
 
   const large: Record<string, () => Drawing> = {

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { plotHeads, plotLens, type View, plotTokens, plotTree } from "../../src";
+import { plotHeads, plotLens, plotPatch, type View, plotTokens, plotTree } from "../../src";
 import { jupyterDisplay } from "../../src/host";
 import { attentionView } from "../../src/plots/attention";
 import { watchView } from "../../src/plots/watch_view";
-import { headScores, lensResult, scores, tree, weights } from "../src/plots_results";
+import { grid, headScores, lensResult, scores, tree, weights } from "../src/plots_results";
 import { needChromium } from "./chromium";
 import { Lab, type NotebookPage, outputText } from "./lab";
 
@@ -24,6 +24,7 @@ const views: Record<string, View> = {
   attention: attentionView(weights(6, words, 2), "Attention"),
   lens: plotLens(lensResult(6, 3, words)),
   heads: plotHeads(headScores()),
+  patch: plotPatch(grid("position", 6, 5, hostile)),
   watch: watchView({
     ...{ state: "done", title: "Watched", views: ["tokens", "lens"], scores: scores(words), token_ms: 20, cache: 4096 },
     lens: { token: "b", words: [{ layer: "embed", label: hostile, probability: 0.5 }] },
@@ -121,7 +122,7 @@ describe("views in JupyterLab", function () {
   });
 
   it("lives where the notebook was run: pointed at, by keyboard, each of two views by itself", async () => {
-    const cells = [views.tokens, views.tokens, views.attention, views.tree, views.lens].map(
+    const cells = [views.tokens, views.tokens, views.attention, views.tree, views.lens, views.patch].map(
       (view) => `display.html(${JSON.stringify(html(view as View))});`,
     );
     lab.writeNotebook("own.ipynb", cells);
@@ -174,6 +175,14 @@ describe("views in JupyterLab", function () {
     await page.page.keyboard.press("ArrowLeft");
     await page.page.keyboard.press("Enter");
     assert.match((await lens.locator("[role=region] table").textContent()) ?? "", /layer 4.+embed/s);
+
+    const patch = await page.cell(5);
+    await patch.locator("[role=application]").focus();
+    await page.page.keyboard.press("Enter");
+    assert.match(
+      (await patch.locator("[role=region]").textContent()) ?? "",
+      /^layer 5, position 4 \(␣is\): restores 0\.00/,
+    );
     assert.deepEqual(alerts, []);
     assert.equal(await page.page.evaluate(() => document.querySelectorAll("img[src=x]").length), 0);
     await page.screenshot("views-live");

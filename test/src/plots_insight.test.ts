@@ -11,7 +11,10 @@ import {
   plotLens,
   plotMemory,
   plotPatch,
+  plotTokens,
   plotTree,
+  type TokenScore,
+  TokenScores,
 } from "../../src";
 import { jupyterDisplay } from "../../src/host";
 import { attentionView } from "../../src/plots/attention";
@@ -207,14 +210,11 @@ describe("what drawings say", () => {
     assert.match(String(figure), /^layer 23 attention +\+3\.02/m);
   });
 
-  it("plotPatch names both prompts' tokens where they differ, and writes no minus before a zero", () => {
-    const text = String(plotPatch(grid()));
-    assert.match(text, /␣France ← ␣…|␣France ← ␣Italy/);
-    assert.doesNotMatch(text, /[-−]0\.00/);
-    assert.match(
-      text,
-      /Clean: "The capital of France is", ␣Paris − ␣Rome \+6\.21\. Corrupted: "The capital of Italy is", −5\.87\./,
-    );
+  it("plotTokens writes tokens of which the ids alone are known as words of their own", () => {
+    const tokens = [450, 7483, 310].map((id) => ({ ...(scores(["a"]).tokens[0] as TokenScore), id, text: String(id) }));
+    const view = plotTokens(new TokenScores(tokens, scores([]).cost));
+    assert.match(String(view), /^450 7483 310 ?$/m);
+    assert.match((bundle(view)["text/html"] as string).replace(/<[^>]*>/g, ""), /450 7483 310/);
   });
 
   it("plotTree gives what no branch shows as others, and each way's text", () => {
