@@ -126,6 +126,7 @@ function mayHaveHtml(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !types.isProxy(value);
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether `await` would wait for it. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return methodOf(value, "then") !== undefined;
 }

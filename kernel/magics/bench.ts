@@ -5,6 +5,7 @@
 import type { Figure } from "../../src/plots/figure";
 import { jupyterDisplay } from "../../src/host";
 import type { Magic, MagicContext } from "../../src/magic";
+import { quantile } from "../../src/quantile";
 import { tableText } from "../../src/table";
 import { formatTime } from "./format_time";
 import { compileLoop } from "./loop";
@@ -162,24 +163,20 @@ async function loopsFor(run: (loops: number) => Promise<number>): Promise<number
   }
 }
 
-/** Sorted, with a quantile between two numbers by their distance. */
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const place = share * (sorted.length - 1);
-  const low = Math.floor(place);
-  const [a, b] = [sorted[low] as number, sorted[Math.min(low + 1, sorted.length - 1)] as number];
-  return a + (b - a) * (place - low);
-}
+const sorted = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b);
 
 /** Medians and ratios, each round beside the fastest body's same round. */
 export function compare(timed: readonly { name: string; loops: number; times: number[] }[]): BenchRow[] {
-  const medians = timed.map(({ times }) => quantile(times, 0.5));
+  const medians = timed.map(({ times }) => quantile(sorted(times), 0.5));
   const fastest = timed[medians.indexOf(Math.min(...medians))] as (typeof timed)[number];
   return timed.map((one, i): BenchRow => {
-    const ratios = one.times.map((time, round) => time / (fastest.times[round] as number));
+    const [times, ratios] = [
+      sorted(one.times),
+      sorted(one.times.map((time, round) => time / (fastest.times[round] as number))),
+    ];
     return {
       ...{ name: one.name, loops: one.loops, times: one.times, median: medians[i] as number },
-      quartiles: [quantile(one.times, 0.25), quantile(one.times, 0.75)],
+      quartiles: [quantile(times, 0.25), quantile(times, 0.75)],
       ratio: one === fastest ? 1 : quantile(ratios, 0.5),
       interval: medianInterval(ratios),
     };
@@ -188,8 +185,8 @@ export function compare(timed: readonly { name: string; loops: number; times: nu
 
 /** Where the median lies with 95% confidence, whatever the distribution: the sign test's, between two of the values. */
 export function medianInterval(values: readonly number[]): [number, number] {
-  const sorted = values.toSorted((a, b) => a - b);
-  const n = sorted.length;
+  const inOrder = sorted(values);
+  const n = inOrder.length;
   // The most values that may be left out on each side: P(Binomial(n, 1/2) <= k - 1) <= 2.5%.
   let [left, term, below] = [0, 0.5 ** n, 0];
   for (let k = 0; k < n / 2; k++) {
@@ -199,7 +196,7 @@ export function medianInterval(values: readonly number[]): [number, number] {
     term *= (n - k) / (k + 1);
   }
   const cut = Math.max(0, left - 1);
-  return [sorted[cut] as number, sorted[n - 1 - cut] as number];
+  return [inOrder[cut] as number, inOrder[n - 1 - cut] as number];
 }
 
 function report(context: MagicContext, result: BenchResult): void {

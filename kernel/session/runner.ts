@@ -1,4 +1,5 @@
 /** Runs TypeScript in the session: the compiler's process compiles, the runtime runs, the last expression's value comes back. */
+import { isThenable } from "../display/bundle";
 import type { CompiledCell, Compiler } from "../engine/compiled";
 import type { Diagnostic, PositionMap, TypecheckMode } from "../engine/engine";
 import { CompileError } from "../engine/run/compile_error";
@@ -156,9 +157,4 @@ export class Runner {
     }
     return prepared === undefined ? { value: undefined } : this.#runtime.executor.run(prepared);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
-  return isObject && typeof (value as { then?: unknown }).then === "function";
 }

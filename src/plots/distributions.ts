@@ -1,5 +1,6 @@
 /** How measured times are spread: a curve for each thing that was timed, and their medians. */
 import { checkOptions } from "../options";
+import { quantile } from "../quantile";
 import { Figure } from "./figure";
 import type { Bar, Line, NumberAxis, Panel } from "./plot";
 import { seriesColour } from "./style";
@@ -66,14 +67,6 @@ function unitOf(most: number): Unit {
   if (most >= 1) return { name: "s", seconds: 1 };
   if (most >= 1e-3) return { name: "ms", seconds: 1e-3 };
   return most >= 1e-6 ? { name: "µs", seconds: 1e-6 } : { name: "ns", seconds: 1e-9 };
-}
-
-/** A quantile of sorted numbers, between two of them by their distance. */
-function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const low = Math.floor(place);
-  const [a, b] = [sorted[low] as number, sorted[Math.min(low + 1, sorted.length - 1)] as number];
-  return a + (b - a) * (place - low);
 }
 
 /** A time for reading, in its own unit. */

@@ -141,7 +141,9 @@ function takenAt({ over, at, clean_tokens, corrupted_tokens }: Grid, column: num
 }
 
 function captionOf(grid: Grid): string {
-  const said = (tokens: Grid["clean_tokens"]): string => JSON.stringify(tokens.map(({ text }) => text).join(""));
+  // Where there is no tokenizer a token's text is its number, and numbers would run into one.
+  const said = (tokens: Grid["clean_tokens"]): string =>
+    JSON.stringify(tokens.map(({ text }) => text).join(tokens.every(({ id, text }) => text === String(id)) ? " " : ""));
   return [
     `Clean: ${said(grid.clean_tokens)}, ${contrast(grid.token, grid.against)} ${signed(grid.clean)}. Corrupted: ${said(grid.corrupted_tokens)}, ${signed(grid.corrupted)}.`,
     `A cell: the corrupted run with ${places[grid.at]} taken from the clean one at one ${grid.over}${grid.normalised ? "; 0: as corrupted, 1: as clean" : ""}.`,

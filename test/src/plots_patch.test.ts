@@ -20,6 +20,13 @@ describe("plotPatch", () => {
     );
   });
 
+  it("keeps the prompts' ids apart where the model's files hold no tokenizer", () => {
+    const one = grid();
+    const ids = (tokens: Grid["clean_tokens"]) => tokens.map(({ id }) => ({ id, text: `${id}`, label: `${id}` }));
+    const text = String(plotPatch({ ...one, clean_tokens: ids(one.clean_tokens) }));
+    assert.ok(text.includes(`Clean: "${one.clean_tokens.map(({ id }) => id).join(" ")}"`), text);
+  });
+
   it("gives its script the layers from above, and of each cell its number, its colour and the score that is left", () => {
     const positions = data(grid("position", 30, 5));
     assert.deepEqual(positions.layers.slice(0, 2), ["layer 29", "layer 28"]);
