@@ -52,8 +52,10 @@ function modules(
   const whole = names.filter((name) => name.startsWith(typed));
   // Behind a package's name the compiler knows what the package lets be imported.
   if (slash > 0 && whole.length === 0) return { start: from + slash, matches: entries.map(plain) };
-  const isKnown = (name: string): boolean => names.includes(name) || isDeclared(name) || name.startsWith("@types/");
-  const others = slash > 0 ? [] : entries.map(({ name }) => name).filter((name) => !isKnown(name));
+  const isKnown = (name: string): boolean => names.includes(name) || isDeclared(name);
+  // The compiler lists folders of node_modules as they are.
+  const isNone = (name: string): boolean => name.startsWith(".") || name.startsWith("@types/");
+  const others = slash > 0 ? [] : entries.map(({ name }) => name).filter((name) => !isKnown(name) && !isNone(name));
   return { start: from, matches: [...whole, ...others].map((text) => ({ text, type: "module" })) };
 }
 
