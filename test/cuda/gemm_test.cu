@@ -48,8 +48,6 @@ __global__ void reference_kernel(float* expected, float* scale, const T* in, con
   }
 }
 
-/** *worst = the largest of (|out − expected| − rounding · |expected|) / scale, its bits ordered as integers; +∞ for
- * NaN. */
 /** Makes of products with `gates` gates and as many ups what gates and ups give, (tokens, gates): up · silu(gate); and
  * of their scales what an error of theirs is worth there. */
 __global__ void gate_kernel(float* gated, float* gated_scale, const float* products, const float* scale, int64_t tokens,
@@ -63,6 +61,8 @@ __global__ void gate_kernel(float* gated, float* gated_scale, const float* produ
   }
 }
 
+/** *worst = the largest of (|out − expected| − rounding · |expected|) / scale, its bits ordered as integers; +∞ for
+ * NaN. */
 template <class T>
 __global__ void compare_kernel(uint32_t* worst, const T* out, const float* expected, const float* scale, int64_t count,
                                bool accumulate, float rounding) {
