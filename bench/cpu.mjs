@@ -84,6 +84,7 @@ export async function bench(args) {
 /** Every program is started once and serves all its rows. */
 class Programs {
   #started = new Map();
+  #limits;
 
   start(name, launch) {
     const key = JSON.stringify(launch);
@@ -94,7 +95,8 @@ class Programs {
    * a cache may hold a small model and not a large one. */
   async machine(weights = 0) {
     const size = Math.ceil(Math.min(Math.max(weights, smallest), 2 ** 31) / 2 ** 20);
-    const launch = { command: buildProgram("cpu", "limits"), args: ["0", "0.5", String(size)] };
+    this.#limits ??= buildProgram("cpu", "limits");
+    const launch = { command: this.#limits, args: ["0", "0.5", String(size)] };
     const machine = await this.start(`limits of ${size} MiB`, launch);
     if (machine === undefined) throw new Error("The machine's limits could not be measured");
     return machine;

@@ -49,6 +49,10 @@ export async function writing(
   return { label: (id) => tokenLabel(tokenizer, id), texts: tokenTexts(tokenizer, Array.from(ids)) };
 }
 
+/** Whether these tokens are written by their numbers alone, which would run into one where texts stand close. */
+export const areIds = (tokens: readonly { id: number; text: string }[]): boolean =>
+  tokens.every(({ id, text }) => text === String(id));
+
 /** Of a token of the vocabulary, its text, decoded by itself, and its label; its number where the files hold no tokenizer. */
 export async function naming(core: Core): Promise<(id: number) => NamedToken> {
   const tokenizer = await core.tokenizer().catch(() => undefined);

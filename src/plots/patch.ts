@@ -1,5 +1,6 @@
 /** How much of an answer comes back when one place of a run is set from another. */
 import { inspect } from "node:util";
+import { areIds } from "../insight/label";
 import type { Grid } from "../insight/results";
 import { checkOptions } from "../options";
 import { Tensor } from "../tensor";
@@ -44,26 +45,30 @@ export function plotPatch(grid: Grid, options: PlotPatchOptions = {}): View {
       `Expected what model.patch_grid gave for plotPatch but received ${inspect(grid, { depth: 0 })}`,
     );
   const { title = `Where ${grid.token.label} comes back` } = options;
-  const plot = plotOf(grid, title);
-  return mapView(plot, { data: { title, ...patchData(grid, plot.caption) }, script: livePatch });
+  const shown = { names: columnNames(grid), numbers: eachCell(grid, numberOf(grid)), range: reach(grid) };
+  const plot = plotOf(grid, shown, title);
+  return mapView(plot, { data: { title, ...patchData(grid, shown, plot.caption) }, script: livePatch });
 }
 
-/** Of each row and column what is made of its number. */
-function eachCell<T>({ values }: Grid, make: (value: number, row: number, column: number) => T): T[][] {
+/** What the picture and the script show: the columns' names, each cell's number as written, and how far colours reach. */
+interface Shown {
+  names: string[];
+  numbers: string[][];
+  range: [low: number, high: number];
+}
+
+/** Of each cell what is made of its number. */
+function eachCell<T>({ values }: Grid, make: (value: number) => T): T[][] {
   const [rows = 0, count = 0] = values.dims;
   const data = values.data as Float32Array;
-  return Array.from({ length: rows }, (_, r) =>
-    Array.from({ length: count }, (_column, c) => make(data[r * count + c] as number, r, c)),
-  );
+  return Array.from({ length: rows }, (_, r) => Array.from(data.subarray(r * count, (r + 1) * count), make));
 }
 
-function plotOf(grid: Grid, title: string) {
-  const names = columnNames(grid);
-  const numbers = eachCell(grid, numberOf(grid));
+function plotOf(grid: Grid, { names, numbers, range }: Shown, title: string) {
   const cells: Cells = {
     mark: "cells",
     values: eachCell(grid, (value) => value),
-    colour: { name: measure(grid), range: reach(grid) },
+    colour: { name: measure(grid), range },
     about: numbers.map((row, r) =>
       row.map((number, c) => `layer ${grid.layers[r]}, ${names[c]}\n${does(grid)} ${number}`),
     ),
@@ -80,17 +85,15 @@ function plotOf(grid: Grid, title: string) {
 }
 
 /** The grid in words, as its script gets it. */
-function patchData(grid: Grid, caption: string): Omit<PatchData, "title"> {
+function patchData(grid: Grid, { names, numbers, range }: Shown, caption: string): Omit<PatchData, "title"> {
   const { over, layers, normalised, clean, corrupted } = grid;
-  const columns = columnNames(grid);
-  const range = reach(grid);
   const left = (value: number): number => (normalised ? corrupted + value * (clean - corrupted) : value);
   return {
-    ...{ about: caption.split("\n"), ends: endsOf(measure(grid), range), does: does(grid), columns },
+    ...{ about: caption.split("\n"), ends: endsOf(measure(grid), range), does: does(grid), columns: names },
     layers: layers.toReversed().map((layer) => `layer ${layer}`),
-    places: columns.map((label, c) => (over === "head" ? `head ${label}` : `position ${c} (${label})`)),
-    taken: columns.map((_, c) => takenAt(grid, c)),
-    numbers: eachCell(grid, numberOf(grid)).toReversed(),
+    places: names.map((label, c) => (over === "head" ? `head ${label}` : `position ${c} (${label})`)),
+    taken: names.map((_, c) => takenAt(grid, c)),
+    numbers: numbers.toReversed(),
     strengths: eachCell(grid, (value) => Number(strength(value, range).toFixed(3))).toReversed(),
     scores: eachCell(grid, (value) => signed(left(value))).toReversed(),
     score: contrast(grid.token, grid.against),
@@ -141,9 +144,8 @@ function takenAt({ over, at, clean_tokens, corrupted_tokens }: Grid, column: num
 }
 
 function captionOf(grid: Grid): string {
-  // Where there is no tokenizer a token's text is its number, and numbers would run into one.
   const said = (tokens: Grid["clean_tokens"]): string =>
-    JSON.stringify(tokens.map(({ text }) => text).join(tokens.every(({ id, text }) => text === String(id)) ? " " : ""));
+    JSON.stringify(tokens.map(({ text }) => text).join(areIds(tokens) ? " " : ""));
   return [
     `Clean: ${said(grid.clean_tokens)}, ${contrast(grid.token, grid.against)} ${signed(grid.clean)}. Corrupted: ${said(grid.corrupted_tokens)}, ${signed(grid.corrupted)}.`,
     `A cell: the corrupted run with ${places[grid.at]} taken from the clean one at one ${grid.over}${grid.normalised ? "; 0: as corrupted, 1: as clean" : ""}.`,

@@ -1,4 +1,5 @@
 /** A text whose tokens have a ground each, the stronger the more unexpected the token was: in HTML, drawn, in letters. */
+import { areIds } from "../insight/label";
 import type { TokenScore } from "../insight/log_probs";
 import { escapeMarkup } from "../markup";
 import { percent } from "./said";
@@ -31,7 +32,7 @@ function measure({ log_prob, rank, entropy }: TokenScore, colour: Surprise): num
 /** The pieces of a character together; of their surprises the greatest. Where ids alone are known, a space follows each. */
 export function grouped(tokens: readonly TokenScore[], colour: Surprise): Shown[] {
   const shown: Shown[] = [];
-  const ids = tokens.every(({ id, text }) => text === String(id));
+  const ids = areIds(tokens);
   for (const token of tokens) {
     const nats = measure(token, colour);
     const surprise = nats === null ? null : strength(nats, [0, strongest[colour]]);

@@ -48,7 +48,6 @@ const Q6_K: Format = { type: 14, weights: 256, block: 210, scales: [[208, 0x00fc
 const Q5_0: Format = { type: 6, weights: 32, block: 22, scales: [[0, 0x1ac0]] };
 const Q8_0: Format = { type: 8, weights: 32, block: 34, scales: [[0, 0x0c00]] };
 const IQ4_XS: Format = { type: 23, weights: 256, block: 136, scales: [[0, 0x0182]] };
-const formats = [Q4_0, Q5_0, Q8_0, Q4_K, Q5_K, Q6_K, IQ4_XS];
 
 /** All of one format but the head, to which llama.cpp gives six bits where the others have fewer. */
 const pure = (fileType: number, format: Format, head = Q6_K) => ({
@@ -158,7 +157,8 @@ export async function writeRandomPhi3Gguf(
   ];
   const random = randomNumbers(3);
   // A tile of blocks of each format is written again and again, from another place each time.
-  const tile = new Map(formats.map((format) => [format, blocks(format, 16_384, random)]));
+  const formats = new Set(parts.flatMap(([, , format]) => format ?? []));
+  const tile = new Map(Array.from(formats, (format) => [format, blocks(format, 16_384, random)]));
   const descriptor = openSync(file, "w");
   const write = (bytes: Buffer) => {
     for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);

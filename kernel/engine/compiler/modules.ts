@@ -3,6 +3,9 @@ import { readdirSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join } from "node:path";
 
+/** Whether a name in node_modules is one that is imported. */
+export const isImportable = (name: string): boolean => !name.startsWith(".") && !/^@types(?:\/|$)/.test(name);
+
 /** Packages that are installed in `folder` or above it, with the `lent` ones, and then Node's own modules. */
 export function moduleNames(folder: string, lent: readonly string[]): string[] {
   const packages = new Set([...lent, ...installed(folder).sort()]);
@@ -18,7 +21,7 @@ function installed(folder: string): string[] {
 function packagesIn(folder: string, scope: string): string[] {
   try {
     return readdirSync(folder).flatMap((name) => {
-      if (name.startsWith(".") || name === "@types") return [];
+      if (!isImportable(name)) return [];
       return name.startsWith("@") ? packagesIn(join(folder, name), `${name}/`) : [scope + name];
     });
   } catch {

@@ -3,7 +3,7 @@ import ts from "typescript";
 import type { Completion } from "../engine";
 import { filesIn } from "../files_in";
 import { isDeclared } from "./libraries";
-import { moduleNames } from "./modules";
+import { isImportable, moduleNames } from "./modules";
 
 /** Parameters and options that take the path of a file. */
 const PATHS = /(?:path|file|filename|folder|dir|directory|cwd|adapter)s?$|^(?:src|dest|source|model)$/i;
@@ -52,10 +52,9 @@ function modules(
   const whole = names.filter((name) => name.startsWith(typed));
   // Behind a package's name the compiler knows what the package lets be imported.
   if (slash > 0 && whole.length === 0) return { start: from + slash, matches: entries.map(plain) };
-  const isKnown = (name: string): boolean => names.includes(name) || isDeclared(name);
   // The compiler lists folders of node_modules as they are.
-  const isNone = (name: string): boolean => name.startsWith(".") || name.startsWith("@types/");
-  const others = slash > 0 ? [] : entries.map(({ name }) => name).filter((name) => !isKnown(name) && !isNone(name));
+  const isOther = (name: string): boolean => isImportable(name) && !names.includes(name) && !isDeclared(name);
+  const others = slash > 0 ? [] : entries.map(({ name }) => name).filter(isOther);
   return { start: from, matches: [...whole, ...others].map((text) => ({ text, type: "module" })) };
 }
 
